@@ -1,0 +1,19 @@
+//! Every payload that passes between the states of `process-file`, the identity of an S3 object, and the names of
+//! every failure. No I/O: what a function reads and writes is decided here, and nowhere else.
+
+mod event;
+mod failure;
+mod object;
+mod states;
+
+pub use event::{Event, InvalidEvent};
+pub use failure::{Class, Failure, FailureName};
+pub use object::ObjectRef;
+pub use states::{
+    CheckFileRequest, CheckedFile, Compression, FailureRequest, FileKind, Format, LoadOutcome, LoadReport, LoadRequest,
+    RejectSample, Resolution, ResolveRequest, SurvivalReport,
+};
+
+/// The size of a Step Functions payload, in bytes.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
+pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;

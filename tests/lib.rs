@@ -1,0 +1,1 @@
+//! Tests across crates live beside this file, one target a folder.
