@@ -1,1 +1,96 @@
+//! Which object an event names, and which kind of file it is. Pure: the key and the size decide.
 
+use contracts::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef, UnsupportedName};
+use serde_json::Value;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    #[error(transparent)]
+    Event(#[from] InvalidEvent),
+    #[error("{object}")]
+    UnsupportedFormat { object: Box<ObjectRef>, source: UnsupportedName },
+    #[error("{object}: a data file without a byte in it")]
+    EmptyFile { object: Box<ObjectRef> },
+}
+
+impl Failure for CheckError {
+    fn name(&self) -> FailureName {
+        match self {
+            Self::Event(_) => FailureName::InvalidEvent,
+            Self::UnsupportedFormat { .. } => FailureName::UnsupportedFormat,
+            Self::EmptyFile { .. } => FailureName::EmptyFile,
+        }
+    }
+}
+
+/// From an event of any shape to the object it names and what that object is.
+pub fn check(event: &Value) -> Result<CheckedFile, CheckError> {
+    match Event::decode(event)? {
+        Event::Test { bucket } => {
+            let reason = format!("S3's test event for bucket {bucket}: notifications are switched on");
+            Ok(CheckedFile { object: None, file: FileKind::Ignored { reason } })
+        }
+        Event::ObjectCreated(object) => Ok(CheckedFile { file: classify(&object)?, object: Some(object) }),
+    }
+}
+
+/// The name says what a file is; the size only whether a data file has anything in it. A trigger is a trigger with
+/// bytes and without, and a size that the event does not tell is looked at where the file is read.
+pub fn classify(object: &ObjectRef) -> Result<FileKind, CheckError> {
+    let kind = FileKind::of_key(&object.key)
+        .map_err(|source| CheckError::UnsupportedFormat { object: Box::new(object.clone()), source })?;
+    match (&kind, object.size_bytes) {
+        (FileKind::Data { .. }, Some(0)) => Err(CheckError::EmptyFile { object: Box::new(object.clone()) }),
+        _ => Ok(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::{Compression, Format};
+    use serde_json::json;
+
+    use super::*;
+
+    fn check_one(key: &str, size_bytes: Option<u64>, expected: &Result<FileKind, FailureName>) {
+        let object = ObjectRef { size_bytes, ..ObjectRef::new("landing", key) };
+        let found = classify(&object).map_err(|error| error.name());
+        assert_eq!(&found, expected, "{key:?} of {size_bytes:?} bytes");
+    }
+
+    #[test]
+    fn the_name_decides_and_only_an_empty_data_file_is_refused_for_its_size() {
+        let csv = FileKind::Data { format: Format::Csv, compression: Compression::None };
+        let gzipped = FileKind::Data { format: Format::Jsonl, compression: Compression::Gzip };
+        check_one("a.csv", Some(1), &Ok(csv.clone()));
+        check_one("a.csv", None, &Ok(csv));
+        check_one("a.csv", Some(0), &Err(FailureName::EmptyFile));
+        check_one("A.JSONL.GZ", Some(20), &Ok(gzipped));
+        check_one("a.jsonl.gz", Some(0), &Err(FailureName::EmptyFile));
+        check_one("a.trig", Some(0), &Ok(FileKind::Trigger {}));
+        check_one("a.trig", Some(12), &Ok(FileKind::Trigger {}));
+        check_one("a.pdf", Some(0), &Err(FailureName::UnsupportedFormat));
+        check_one("a.gz", Some(9), &Err(FailureName::UnsupportedFormat));
+        check_one("folder/", Some(0), &Ok(FileKind::Ignored { reason: "a folder marker".to_owned() }));
+    }
+
+    #[test]
+    fn the_event_of_any_shape_is_taken_with_and_without_the_envelope() {
+        let bare = json!({"bucket": "landing", "key": "a.csv"});
+        let wrapped = json!({"execution": "arn:aws:states:::execution", "event": bare});
+        assert_eq!(check(&bare).unwrap(), check(&wrapped).unwrap());
+    }
+
+    #[test]
+    fn s3_s_test_event_is_ignored_and_names_no_object() {
+        let checked = check(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "landing"})).unwrap();
+        assert_eq!(checked.object, None);
+        assert!(matches!(checked.file, FileKind::Ignored { reason } if reason.contains("landing")));
+    }
+
+    #[test]
+    fn what_is_no_event_is_an_invalid_event() {
+        assert_eq!(check(&json!({"hello": "world"})).unwrap_err().name(), FailureName::InvalidEvent);
+        assert_eq!(check(&json!(7)).unwrap_err().name(), FailureName::InvalidEvent);
+    }
+}

@@ -1,6 +1,23 @@
+use std::fmt;
+
 use serde_json::Value;
 
-use crate::{Failure, FailureName, ObjectRef};
+use crate::{CheckFileRequest, ObjectRef};
+
+mod error;
+mod shapes;
+#[cfg(test)]
+mod tests;
+
+pub use error::InvalidEvent;
+use shapes::typed;
+
+/// The longest key that S3 allows, in bytes of UTF-8.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
+pub const KEY_BYTES_MAX: usize = 1024;
+
+/// Envelope, SQS, SNS, and the event itself are four; more than this is somebody's loop.
+const WRAPPINGS_MAX: usize = 5;
 
 /// What an event says, whichever way it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,20 +29,121 @@ pub enum Event {
     },
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidEvent {
-    #[error("the event is of no shape that is known")]
-    UnknownShape,
-}
-
-impl Failure for InvalidEvent {
-    fn name(&self) -> FailureName {
-        FailureName::InvalidEvent
-    }
-}
-
 impl Event {
-    pub fn decode(_payload: &Value) -> Result<Self, InvalidEvent> {
-        Err(InvalidEvent::UnknownShape)
+    /// One object out of an event of any shape: EventBridge's Object Created, S3's own notification, either of them
+    /// through SNS or SQS or both, an API call recorded by CloudTrail, S3's test event, the state machine's envelope,
+    /// or a bare `{"bucket": …, "key": …}` for runs by hand.
+    ///
+    /// Each shape has its own rule for the key, and the rules end here: the key that comes out is the real one.
+    pub fn decode(payload: &Value) -> Result<Self, InvalidEvent> {
+        let event = unpack(payload, WRAPPINGS_MAX)?;
+        if let Self::ObjectCreated(object) = &event {
+            check_names(object)?;
+        }
+        Ok(event)
     }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ObjectCreated(object) => object.fmt(f),
+            Self::Test { bucket } => write!(f, "a test of s3://{bucket}"),
+        }
+    }
+}
+
+fn unpack(payload: &Value, wrappings_left: usize) -> Result<Event, InvalidEvent> {
+    let wrappings_left = wrappings_left.checked_sub(1).ok_or(InvalidEvent::WrappedTooOften { limit: WRAPPINGS_MAX })?;
+    let has = |field: &str| payload.get(field).is_some();
+    let is = |field: &str, text: &str| payload.get(field).and_then(Value::as_str) == Some(text);
+
+    if has("execution") && has("event") {
+        unpack(&typed::<CheckFileRequest>("the state machine's envelope", payload)?.event, wrappings_left)
+    } else if has("detail-type") {
+        shapes::from_event_bridge(payload)
+    } else if is("Event", "s3:TestEvent") {
+        shapes::from_test_event(payload)
+    } else if let Some(records) = payload.get("Records").and_then(Value::as_array) {
+        only_record(records, wrappings_left)
+    } else if is("Type", "Notification") {
+        unpack_sns(payload, wrappings_left)
+    } else if has("bucket") || has("key") {
+        shapes::from_bare(payload)
+    } else {
+        Err(InvalidEvent::UnknownShape { found: outline(payload) })
+    }
+}
+
+/// S3 puts one record in a notification, and one execution takes one object: more would hide which of them failed.
+fn only_record(records: &[Value], wrappings_left: usize) -> Result<Event, InvalidEvent> {
+    match records {
+        [] => Err(InvalidEvent::NoRecord),
+        [record] => unpack_record(record, wrappings_left),
+        several => {
+            let said = |record| {
+                unpack_record(record, wrappings_left).map_or_else(|error| error.to_string(), |event| event.to_string())
+            };
+            Err(InvalidEvent::SeveralRecords { count: several.len(), found: several.iter().map(said).collect() })
+        }
+    }
+}
+
+fn unpack_record(record: &Value, wrappings_left: usize) -> Result<Event, InvalidEvent> {
+    if record.get("s3").is_some() {
+        shapes::from_s3_record(record)
+    } else if let Some(message) = record.get("Sns") {
+        unpack_sns(message, wrappings_left)
+    } else if record.get("body").is_some() {
+        let (body, message_id) = shapes::sqs_body(record)?;
+        unpack(&body, wrappings_left).map(|event| with_event_id(event, message_id))
+    } else {
+        Err(InvalidEvent::UnknownShape { found: format!("a record with {}", outline(record)) })
+    }
+}
+
+fn unpack_sns(notification: &Value, wrappings_left: usize) -> Result<Event, InvalidEvent> {
+    let (message, message_id) = shapes::sns_message(notification)?;
+    unpack(&message, wrappings_left).map(|event| with_event_id(event, message_id))
+}
+
+/// S3's notification has no id of its own; the message that carried it has.
+fn with_event_id(event: Event, message_id: Option<String>) -> Event {
+    match event {
+        Event::ObjectCreated(object) => {
+            Event::ObjectCreated(ObjectRef { event_id: object.event_id.clone().or(message_id), ..object })
+        }
+        test @ Event::Test { .. } => test,
+    }
+}
+
+fn check_names(object: &ObjectRef) -> Result<(), InvalidEvent> {
+    if object.bucket.is_empty() {
+        return Err(InvalidEvent::EmptyBucket { key: object.key.clone() });
+    }
+    match object.key.len() {
+        0 => Err(InvalidEvent::EmptyKey { bucket: object.bucket.clone() }),
+        1..=KEY_BYTES_MAX => Ok(()),
+        bytes => Err(InvalidEvent::KeyTooLong { bucket: object.bucket.clone(), bytes }),
+    }
+}
+
+/// Field names only: the values are the sender's business.
+fn outline(payload: &Value) -> String {
+    match payload {
+        Value::Object(fields) if fields.is_empty() => "an empty object".to_owned(),
+        Value::Object(fields) => {
+            let names: Vec<_> = fields.keys().take(8).map(|name| format!("{:?}", shorten(name))).collect();
+            format!("the fields {}", names.join(", "))
+        }
+        Value::Array(_) => "an array".to_owned(),
+        Value::String(_) => "a string".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::Bool(_) => "a boolean".to_owned(),
+        Value::Null => "null".to_owned(),
+    }
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().take(40).collect()
 }

@@ -3,11 +3,13 @@
 
 mod event;
 mod failure;
+mod file_kind;
 mod object;
 mod states;
 
-pub use event::{Event, InvalidEvent};
+pub use event::{Event, InvalidEvent, KEY_BYTES_MAX};
 pub use failure::{Class, Failure, FailureName};
+pub use file_kind::UnsupportedName;
 pub use object::ObjectRef;
 pub use states::{
     CheckFileRequest, CheckedFile, Compression, FailureRequest, FileKind, Format, LoadOutcome, LoadReport, LoadRequest,

@@ -108,7 +108,7 @@ pub struct LoadRequest {
 #[serde(deny_unknown_fields)]
 pub struct LoadReport {
     pub outcome: LoadOutcome,
-    /// The ledger's row: of this load, or of the earlier one that an `AlreadyLoaded` or `Superseded` names.
+    /// The ledger's row: of this load, or of the one whose rows are in the table instead of this object's.
     pub load_id: i64,
     pub pipeline: String,
     pub dataset: String,
@@ -130,6 +130,8 @@ pub enum LoadOutcome {
     AlreadyLoaded,
     /// A newer version of the key was loaded before this one came.
     Superseded,
+    /// Another version of the key was loaded before, and the dataset says `on_new_version = "ignore"`.
+    Ignored,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,1 +1,36 @@
+//! What tests stand on: real servers, started once a test process, gone when it ends. A dev-dependency only.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test whose server cannot be started has nothing to say"
+)]
+
+mod database;
+pub mod runtime_api;
+mod stack;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use database::{TestDatabase, database};
+pub use stack::{Execution, Notice, Stack};
+
+/// A new folder of this test process; those of processes that have ended are removed on the way, for a process that
+/// is killed cannot tidy up after itself.
+fn scratch_folder(what: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let all = std::env::temp_dir().join("penstock-tests");
+    std::fs::create_dir_all(&all).expect("create the folder of test servers");
+    for old in std::fs::read_dir(&all).into_iter().flatten().flatten() {
+        let process_lives = PathBuf::from("/proc").join(old.file_name()).exists();
+        if !process_lives {
+            let _ = std::fs::remove_dir_all(old.path());
+        }
+    }
+    let folder =
+        all.join(std::process::id().to_string()).join(format!("{what}-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
+    std::fs::create_dir_all(&folder).expect("create a folder for this test's servers");
+    folder
+}

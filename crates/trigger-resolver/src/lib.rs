@@ -1,1 +1,48 @@
+//! From a data file's key, or a trigger file's name, to exactly one thing to do next: load this object version, wait
+//! for it, or nothing. The decision is pure ([`plan`], [`Lookup::decide`]); around it stand a listing of the
+//! definitions bucket and one HEAD.
 
+mod definitions;
+mod error;
+mod head;
+mod library;
+mod plan;
+mod storage;
+
+use contracts::{Resolution, ResolveRequest};
+use lambda_shell::config::{self, ConfigError};
+
+use definitions::Definitions;
+pub use error::ResolveError;
+pub use head::Found;
+pub use library::{Broken, Library};
+pub use plan::{Lookup, Plan, plan};
+pub use storage::{Fault, StorageError};
+
+/// Answers requests with what was made at cold start: one S3 client, and the definitions as last read.
+#[derive(Debug)]
+pub struct Resolver {
+    s3: aws_sdk_s3::Client,
+    landing_bucket: String,
+    definitions: Definitions,
+}
+
+impl Resolver {
+    /// Reads `LANDING_BUCKET` and `DEFINITIONS_BUCKET`; speaks to nobody yet.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let s3 = storage::client().await?;
+        let definitions = Definitions::new(s3.clone(), config::required("DEFINITIONS_BUCKET")?);
+        Ok(Self { s3, landing_bucket: config::required("LANDING_BUCKET")?, definitions })
+    }
+
+    pub async fn resolve(&self, request: ResolveRequest) -> Result<Resolution, ResolveError> {
+        let library = self.definitions.current().await?;
+        match plan(&library, &self.landing_bucket, &request)? {
+            Plan::Done(resolution) => Ok(resolution),
+            Plan::Look(lookup) => {
+                let found = head::find(&self.s3, &lookup.source).await?;
+                lookup.decide(found)
+            }
+        }
+    }
+}

@@ -1,1 +1,9 @@
-fn main() {}
+use lambda_shell::{serve_with, telemetry};
+use trigger_resolver::Resolver;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_shell::Error> {
+    telemetry::init();
+    let resolver = Resolver::from_env().await;
+    serve_with(resolver, async |resolver, request, _| resolver.resolve(request).await).await
+}

@@ -1,0 +1,55 @@
+//! The sample events, through the real binary: each must lead where its file name says.
+#![cfg(test)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use contracts::{CheckedFile, FileKind};
+use test_support::runtime_api::{Function, Outcome};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The state that the machine goes to from here.
+fn next_state(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok(answer) => match serde_json::from_value::<CheckedFile>(answer.clone()).unwrap().file {
+            FileKind::Data { .. } | FileKind::Trigger {} => "resolve-trigger",
+            FileKind::Ignored { .. } => "ignored",
+        },
+        Outcome::Error { .. } => "notify-failure",
+        Outcome::Exited | Outcome::TimedOut => "nowhere",
+    }
+}
+
+#[test]
+fn every_sample_event_leads_where_its_name_says() {
+    let mut function = Function::start(env!("CARGO_BIN_EXE_check-file-extension"), &[]);
+    let mut checked = 0;
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".json")) else { continue };
+        let (_, state) = name.rsplit_once('.').unwrap();
+        let outcome = function.invoke(std::fs::read(&path).unwrap(), TIMEOUT);
+        assert_eq!(next_state(&outcome), state, "{name}: {outcome:?}");
+        checked += 1;
+    }
+    assert!(checked >= 28, "only {checked} sample events were found");
+}
+
+#[test]
+fn each_failure_leaves_under_its_own_name() {
+    let mut function = Function::start(env!("CARGO_BIN_EXE_check-file-extension"), &[]);
+    let mut check = |event: &str, name: &str, first_line: &str| {
+        let outcome = function.invoke(event, TIMEOUT);
+        let Outcome::Error { error_type, error_message } = outcome else { panic!("{event}: {outcome:?}") };
+        assert_eq!((error_type.as_str(), error_message.lines().next()), (name, Some(first_line)), "{event}");
+    };
+    check("{}", "InvalidEvent", "an event of no shape that is known: it is an empty object");
+    check("{", "InvalidInput", "the payload is not JSON: EOF while parsing an object at line 1 column 1");
+    check(r#"{"bucket": "b", "key": "a.pdf"}"#, "UnsupportedFormat", "s3://b/a.pdf: nothing reads `.pdf` files");
+    check(
+        r#"{"bucket": "b", "key": "a.csv", "size_bytes": 0}"#,
+        "EmptyFile",
+        "s3://b/a.csv: a data file without a byte in it",
+    );
+}

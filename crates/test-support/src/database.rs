@@ -1,0 +1,61 @@
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use penstock::local::Postgres;
+use tokio_postgres::{Client, NoTls};
+
+use crate::scratch_folder;
+
+/// A database of one test's own, on a real PostgreSQL: `DATABASE_URL`'s server when set, else an embedded one.
+///
+/// The embedded server ends with the test process; a server of yours has the database dropped with this handle.
+#[derive(Debug)]
+pub struct TestDatabase {
+    pub url: String,
+    name: String,
+    server: String,
+}
+
+/// # Panics
+/// When PostgreSQL cannot be started or reached: a test without its database has nothing to say.
+pub async fn database() -> TestDatabase {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server = server_url();
+    let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    connect(&server).await.batch_execute(&format!("create database {name}")).await.expect("create database");
+    TestDatabase { url: with_database(&server, &name), name, server }
+}
+
+impl TestDatabase {
+    /// A session of the test's own, beside those of the code under test.
+    pub async fn connect(&self) -> Client {
+        connect(&self.url).await
+    }
+
+    /// Drops the database, and with it every session that is still in it.
+    pub async fn drop(self) {
+        let statement = format!("drop database if exists {} with (force)", self.name);
+        connect(&self.server).await.batch_execute(&statement).await.expect("drop database");
+    }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("connect to PostgreSQL");
+    tokio::spawn(connection);
+    client
+}
+
+fn server_url() -> String {
+    static EMBEDDED: LazyLock<Postgres> = LazyLock::new(|| {
+        Postgres::start(&scratch_folder("postgres")).expect("start the embedded PostgreSQL: has `make setup` been run?")
+    });
+    std::env::var("DATABASE_URL").unwrap_or_else(|_| EMBEDDED.url())
+}
+
+fn with_database(server: &str, name: &str) -> String {
+    let (base, query) =
+        server.split_once('?').map_or((server, String::new()), |(base, query)| (base, format!("?{query}")));
+    let scheme_end = base.find("://").map_or(0, |at| at + 3);
+    let authority_end = base[scheme_end..].find('/').map_or(base.len(), |at| scheme_end + at);
+    format!("{}/{name}{query}", &base[..authority_end])
+}

@@ -1,0 +1,275 @@
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio_postgres::{Client, NoTls};
+
+use crate::scratch_folder;
+
+/// How long an execution may take on a busy machine before a test gives it up.
+const EXECUTION_TIMEOUT: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(100);
+
+/// The whole of Penstock on this machine: emulator, PostgreSQL, functions, machine and template, as `penstock up`
+/// starts them. It ends with the test process, however that ends: the supervisor reads a pipe that we hold.
+#[derive(Debug)]
+pub struct Stack {
+    environment: HashMap<String, String>,
+    pub s3: aws_sdk_s3::Client,
+    pub step_functions: aws_sdk_sfn::Client,
+    sqs: aws_sdk_sqs::Client,
+    /// Inputs of the executions seen so far, by ARN: the emulator is asked for each only once.
+    inputs: Mutex<HashMap<String, Value>>,
+    notices: Mutex<Vec<Notice>>,
+    _stops_the_stack_when_dropped: ChildStdin,
+    process: Child,
+}
+
+/// One ended execution of the state machine.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    pub arn: String,
+    pub succeeded: bool,
+    /// The states that were entered, in order.
+    pub states: Vec<String>,
+    /// Null when it failed.
+    pub output: Value,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+}
+
+impl Execution {
+    pub fn outcome(&self) -> &str {
+        self.output["outcome"].as_str().unwrap_or_default()
+    }
+
+    pub fn report(&self) -> &Value {
+        &self.output["report"]
+    }
+}
+
+/// One message of the stack's topic, as a subscriber gets it.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub subject: String,
+    pub body: Value,
+}
+
+impl Stack {
+    /// # Panics
+    /// When the stack cannot be started: what it printed is in the message.
+    pub async fn start(pipelines: &Path, chaos_rate: f64) -> Self {
+        let state = scratch_folder("stack");
+        let log = std::fs::File::create(state.join("up.log")).expect("create up.log");
+        let mut process = Command::new(penstock_binary())
+            .args(["up", "--foreground", "--chaos-rate", &chaos_rate.to_string(), "--state"])
+            .arg(&state)
+            .env("PIPELINES", pipelines)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("share up.log"))
+            .stderr(log)
+            .spawn()
+            .expect("start penstock up");
+        let stdin = process.stdin.take().expect("hold the pipe");
+        let environment = wait_for_environment(&mut process, &state).await;
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .endpoint_url(&environment["AWS_ENDPOINT_URL"])
+            .region(Region::new(environment["AWS_REGION"].clone()))
+            .credentials_provider(Credentials::new(
+                &environment["AWS_ACCESS_KEY_ID"],
+                &environment["AWS_SECRET_ACCESS_KEY"],
+                None,
+                None,
+                "test-support",
+            ))
+            .load()
+            .await;
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        Self {
+            environment,
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            step_functions: aws_sdk_sfn::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            inputs: Mutex::default(),
+            notices: Mutex::default(),
+            _stops_the_stack_when_dropped: stdin,
+            process,
+        }
+    }
+
+    /// A value of `.local/env`, such as `LANDING_BUCKET`.
+    pub fn env(&self, name: &str) -> &str {
+        &self.environment[name]
+    }
+
+    /// The process that runs the stack; the functions are among its descendants.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub async fn database(&self) -> Client {
+        let (client, connection) = tokio_postgres::connect(self.env("DATABASE_URL"), NoTls).await.expect("connect");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Puts an object in the landing bucket and waits until the execution that it starts has ended.
+    pub async fn drop_file(&self, key: &str, body: impl Into<Vec<u8>>) -> Execution {
+        let known: Vec<String> = self.executions_of(key).await;
+        self.put(key, body).await;
+        self.next_execution(key, &known).await
+    }
+
+    pub async fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
+        let body = ByteStream::from(body.into());
+        self.s3.put_object().bucket(self.env("LANDING_BUCKET")).key(key).body(body).send().await.expect("put object");
+    }
+
+    /// Waits for an execution of this key that is none of `known`, to its end.
+    pub async fn next_execution(&self, key: &str, known: &[String]) -> Execution {
+        let deadline = Instant::now() + EXECUTION_TIMEOUT;
+        loop {
+            if let Some(arn) = self.executions_of(key).await.into_iter().find(|arn| !known.contains(arn)) {
+                return self.ended(&arn).await;
+            }
+            assert!(Instant::now() < deadline, "no execution started for {key}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Starts the machine by hand with this event.
+    pub async fn start_execution(&self, input: &Value) -> String {
+        let request = self.step_functions.start_execution().state_machine_arn(self.env("STATE_MACHINE_ARN"));
+        request.input(input.to_string()).send().await.expect("start execution").execution_arn
+    }
+
+    /// Waits for the execution's end.
+    pub async fn ended(&self, arn: &str) -> Execution {
+        let deadline = Instant::now() + EXECUTION_TIMEOUT;
+        loop {
+            let execution = self.step_functions.describe_execution().execution_arn(arn).send().await.expect("describe");
+            if execution.status != ExecutionStatus::Running {
+                let output = execution.output.as_deref().and_then(|text| serde_json::from_str(text).ok());
+                return Execution {
+                    arn: arn.to_owned(),
+                    succeeded: execution.status == ExecutionStatus::Succeeded,
+                    states: self.states_of(arn).await,
+                    output: output.unwrap_or_default(),
+                    error: execution.error,
+                    cause: execution.cause,
+                };
+            }
+            assert!(Instant::now() < deadline, "{arn} is still running after {EXECUTION_TIMEOUT:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// ARNs of all executions whose event names this key.
+    pub async fn executions_of(&self, key: &str) -> Vec<String> {
+        let machine = self.env("STATE_MACHINE_ARN");
+        let mut pages =
+            self.step_functions.list_executions().state_machine_arn(machine).into_paginator().items().send();
+        let mut found = Vec::new();
+        let mut inputs = self.inputs.lock().await;
+        while let Some(execution) = pages.next().await {
+            let arn = execution.expect("list executions").execution_arn;
+            if !inputs.contains_key(&arn) {
+                let described =
+                    self.step_functions.describe_execution().execution_arn(&arn).send().await.expect("describe");
+                let input = described.input.as_deref().and_then(|text| serde_json::from_str(text).ok());
+                inputs.insert(arn.clone(), input.unwrap_or_default());
+            }
+            if inputs[&arn]["detail"]["object"]["key"] == key {
+                found.push(arn);
+            }
+        }
+        found
+    }
+
+    async fn states_of(&self, arn: &str) -> Vec<String> {
+        let mut events = self.step_functions.get_execution_history().execution_arn(arn).into_paginator().items().send();
+        let mut states = Vec::new();
+        while let Some(event) = events.next().await {
+            let event: HistoryEvent = event.expect("read history");
+            states.extend(event.state_entered_event_details.map(|entered| entered.name));
+        }
+        states
+    }
+
+    /// All notices that this execution has sent, once `count` of them are here.
+    ///
+    /// # Panics
+    /// When fewer come in time. A second look a moment later finds what should not have been sent.
+    pub async fn notices(&self, execution: &Execution, count: usize) -> Vec<Notice> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let found = self.notices_so_far(execution).await;
+            if found.len() >= count {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                return self.notices_so_far(execution).await;
+            }
+            assert!(Instant::now() < deadline, "{} notices of {count} from {}", found.len(), execution.arn);
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn notices_so_far(&self, execution: &Execution) -> Vec<Notice> {
+        let queue = self.env("NOTIFICATIONS_QUEUE_URL");
+        let mut notices = self.notices.lock().await;
+        loop {
+            let request = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(0);
+            let messages = request.send().await.expect("receive notices").messages.unwrap_or_default();
+            if messages.is_empty() {
+                break;
+            }
+            for message in messages {
+                let handle = message.receipt_handle.expect("receipt handle");
+                self.sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await.expect("delete notice");
+                let envelope: Value = serde_json::from_str(&message.body.unwrap_or_default()).expect("SNS envelope");
+                let text = envelope["Message"].as_str().unwrap_or_default();
+                notices.push(Notice {
+                    subject: envelope["Subject"].as_str().unwrap_or_default().to_owned(),
+                    body: serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+                });
+            }
+        }
+        notices.iter().filter(|notice| notice.body["execution"] == execution.arn.as_str()).cloned().collect()
+    }
+}
+
+/// The binary that belongs to this build: tests run from `target/<profile>/deps`.
+fn penstock_binary() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let binary = profile.join("penstock");
+    assert!(binary.exists(), "{} is not built: run `cargo build --workspace` first", binary.display());
+    binary
+}
+
+async fn wait_for_environment(process: &mut Child, state: &Path) -> HashMap<String, String> {
+    let log = || std::fs::read_to_string(state.join("up.log")).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs(300);
+    loop {
+        if let Ok(text) = std::fs::read_to_string(state.join("env")) {
+            return text.lines().filter_map(parse_export).collect();
+        }
+        if let Some(status) = process.try_wait().expect("look at penstock up") {
+            panic!("penstock up ended with {status}:\n{}", log());
+        }
+        assert!(Instant::now() < deadline, "penstock up is not ready:\n{}", log());
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// `export NAME='value'`; our values hold no quote.
+fn parse_export(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+    Some((name.to_owned(), value.trim_matches('\'').to_owned()))
+}

@@ -1,0 +1,133 @@
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use lambda_shell::config::{self, ConfigError};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// With all its retries.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Made once, at cold start. An endpoint of its own (an emulator) is spoken to by path: there is no name for a bucket.
+pub(crate) async fn client() -> Result<Client, ConfigError> {
+    let has_own_endpoint = config::optional::<String>("AWS_ENDPOINT_URL")?.is_some();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let shared = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard())
+        .load()
+        .await;
+    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(has_own_endpoint).build();
+    Ok(Client::from_conf(config))
+}
+
+/// A small object's bytes; none when it is not there.
+pub(crate) async fn read_whole(s3: &Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
+    let at = format!("s3://{bucket}/{key}");
+    let object = match s3.get_object().bucket(bucket).key(key).send().await {
+        Ok(object) => object,
+        Err(error) => {
+            return match StorageError::new("GET", &at, &error) {
+                StorageError { fault: Fault::Absent, .. } => Ok(None),
+                error => Err(error),
+            };
+        }
+    };
+    let body = object.body.collect().await.map_err(|error| StorageError::broken_off("GET", &at, &error))?;
+    Ok(Some(body.to_vec()))
+}
+
+/// What S3's answer, or its silence, means for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It may answer later.
+    Unavailable,
+    /// It will not answer us.
+    Denied,
+    /// It has no such thing.
+    Absent,
+}
+
+/// A call to S3 that failed, retries included.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} {at}: {reason}")]
+pub struct StorageError {
+    pub operation: &'static str,
+    pub at: String,
+    pub fault: Fault,
+    pub reason: String,
+}
+
+impl StorageError {
+    pub(crate) fn new<E>(operation: &'static str, at: &impl fmt::Display, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        Self { operation, at: at.to_string(), fault: fault(status), reason: reason(error, status) }
+    }
+
+    /// The answer began well and broke off.
+    pub(crate) fn broken_off(operation: &'static str, at: &impl fmt::Display, error: &(dyn Error + 'static)) -> Self {
+        Self { operation, at: at.to_string(), fault: Fault::Unavailable, reason: chain(error) }
+    }
+}
+
+/// No status means that no answer came: a connection that failed, or time that ran out.
+fn fault(status: Option<u16>) -> Fault {
+    match status {
+        // 405 is the answer for a version that marks a deletion.
+        Some(404 | 405) => Fault::Absent,
+        None | Some(200..=299 | 408 | 429 | 500..) => Fault::Unavailable,
+        Some(_) => Fault::Denied,
+    }
+}
+
+fn reason<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> String
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let Some(status) = status else { return chain(error) };
+    let told = [error.code(), error.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    if told.is_empty() { format!("S3 answers {status}") } else { format!("S3 answers {status} {told}") }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_decides_whether_to_try_again() {
+        for (status, expected) in [
+            (None, Fault::Unavailable),
+            (Some(500), Fault::Unavailable),
+            (Some(503), Fault::Unavailable),
+            (Some(429), Fault::Unavailable),
+            (Some(200), Fault::Unavailable),
+            (Some(301), Fault::Denied),
+            (Some(401), Fault::Denied),
+            (Some(403), Fault::Denied),
+            (Some(400), Fault::Denied),
+            (Some(404), Fault::Absent),
+            (Some(405), Fault::Absent),
+        ] {
+            assert_eq!(fault(status), expected, "{status:?}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The decision, without S3: a table of cases, and what each leads to.
+#![cfg(test)]
+
+use contracts::{
+    Compression, Failure, FailureName, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest,
+};
+use trigger_resolver::{Found, Library, Plan, ResolveError, plan};
+
+const LANDING: &str = "landing";
+
+const RETAIL: &str = r#"
+timezone = "Europe/Vienna"
+
+[datasets.orders]
+source = "raw_data/retail/{date:%Y-%m-%d}/orders.csv"
+table  = "staging.orders"
+columns.order_id = "integer not null"
+
+[datasets.clicks]
+source = "raw_data/clicks/{batch}.jsonl.gz"
+table  = "staging.clicks"
+columns.id = "integer not null"
+
+[notify]
+success = true
+"#;
+
+const WATER: &str = r#"
+[datasets.pump_flow]
+trigger = "triggers/pump_flow/{status}_{scheduled:%Y-%m-%d_%H:%M:%S}_{actual:%Y-%m-%d_%H:%M:%S}.trig"
+source  = "raw_data/pump_flow/{scheduled:%Y/%m/%d}/pump_flow-{scheduled:%Y-%m-%d-%H:%M:%S}.json"
+wait    = "10m"
+table   = "staging.pump_flow"
+columns.pump_id = "text not null"
+
+[datasets.levels]
+trigger = "triggers/levels/{status}-{day:%Y-%m-%d}.json"
+source  = "s3://measurements/levels/{day:%Y-%m-%d}.csv.zst"
+table   = "staging.levels"
+columns.level_m = "numeric(6,2)"
+"#;
+
+const TRIGGER_KEY: &str = "triggers/pump_flow/Succeeded_2026-01-05_06:00:00_2026-01-05_06:00:07.trig";
+const PUMP_FLOW_KEY: &str = "raw_data/pump_flow/2026/01/05/pump_flow-2026-01-05-06:00:00.json";
+
+fn library() -> Library {
+    Library::parse([("retail", RETAIL), ("water", WATER)])
+}
+
+fn event(key: &str) -> ObjectRef {
+    ObjectRef {
+        version_id: Some("v1".to_owned()),
+        etag: Some("e1".to_owned()),
+        size_bytes: Some(100),
+        sequencer: Some("0A".to_owned()),
+        event_time: "2026-01-06T12:00:00Z".parse().ok(),
+        event_id: Some("id-1".to_owned()),
+        ..ObjectRef::new(LANDING, key)
+    }
+}
+
+fn request(object: ObjectRef) -> ResolveRequest {
+    let file = FileKind::of_key(&object.key).unwrap_or(FileKind::Trigger {});
+    ResolveRequest { execution: Some("arn:x".to_owned()), object, file, waited_s: 0 }
+}
+
+fn found() -> Found {
+    Found {
+        version_id: Some("v9".to_owned()),
+        etag: Some("e9".to_owned()),
+        size_bytes: Some(900),
+        last_modified: "2026-01-07T00:00:00Z".parse().ok(),
+    }
+}
+
+/// The whole way, S3's answer given.
+fn resolve(request: &ResolveRequest, found: Option<Found>) -> Result<Resolution, ResolveError> {
+    match plan(&library(), LANDING, request)? {
+        Plan::Done(resolution) => Ok(resolution),
+        Plan::Look(lookup) => lookup.decide(found),
+    }
+}
+
+fn load(resolution: Result<Resolution, ResolveError>) -> LoadRequest {
+    match resolution {
+        Ok(Resolution::Load { load }) => load,
+        other => panic!("no load: {other:?}"),
+    }
+}
+
+fn check_error(request: &ResolveRequest, found: Option<Found>, name: FailureName, message: &str) {
+    let error = resolve(request, found).unwrap_err();
+    assert_eq!((error.name(), error.to_string().as_str()), (name, message));
+}
+
+#[test]
+fn a_data_file_is_loaded_as_its_event_pins_it() {
+    let object = event("raw_data/retail/2026-01-05/orders.csv");
+    let load = load(resolve(&request(object.clone()), None));
+    assert_eq!(load.object, object);
+    assert_eq!((load.pipeline.as_str(), load.dataset.as_str()), ("retail", "orders"));
+    assert_eq!((load.format, load.compression), (Format::Csv, Compression::None));
+    // Midnight in Vienna, in winter.
+    assert_eq!(load.logical_at.to_rfc3339(), "2026-01-04T23:00:00+00:00");
+    assert_eq!((load.scheduled_at, load.actual_at), (None, None));
+    assert_eq!(load.definition, RETAIL);
+    assert_eq!(load.definition_hash.len(), 64);
+    assert_eq!(load.execution.as_deref(), Some("arn:x"));
+    assert!(load.notify_success);
+}
+
+#[test]
+fn without_a_time_in_the_key_the_event_s_time_counts() {
+    let load = load(resolve(&request(event("raw_data/clicks/7.jsonl.gz")), None));
+    assert_eq!((load.format, load.compression), (Format::Jsonl, Compression::Gzip));
+    assert_eq!(load.logical_at.to_rfc3339(), "2026-01-06T12:00:00+00:00");
+}
+
+#[test]
+fn what_the_event_leaves_open_is_asked_of_s3_and_what_it_tells_stands() {
+    let bare = ObjectRef::new(LANDING, "raw_data/clicks/7.jsonl.gz");
+    let load_of = |object: &ObjectRef| load(resolve(&request(object.clone()), Some(found())));
+
+    let all_asked = load_of(&bare);
+    assert_eq!(all_asked.object.version_id.as_deref(), Some("v9"));
+    assert_eq!(all_asked.object.etag.as_deref(), Some("e9"));
+    assert_eq!(all_asked.object.size_bytes, Some(900));
+    assert_eq!(all_asked.logical_at.to_rfc3339(), "2026-01-07T00:00:00+00:00");
+
+    let pinned = load_of(&ObjectRef { version_id: Some("v1".to_owned()), ..bare.clone() });
+    assert_eq!(pinned.object.version_id.as_deref(), Some("v1"));
+
+    let of_other_bytes = load_of(&ObjectRef { etag: Some("e1".to_owned()), ..bare });
+    assert_eq!(of_other_bytes.object.etag.as_deref(), Some("e1"));
+    assert_eq!(of_other_bytes.object.version_id, None);
+}
+
+#[test]
+fn a_data_file_that_is_gone_or_empty_is_named() {
+    let bare = request(ObjectRef::new(LANDING, "raw_data/retail/2026-01-05/orders.csv"));
+    check_error(
+        &bare,
+        None,
+        FailureName::ObjectMissing,
+        "s3://landing/raw_data/retail/2026-01-05/orders.csv: not there",
+    );
+    check_error(
+        &bare,
+        Some(Found { size_bytes: Some(0), ..found() }),
+        FailureName::EmptyFile,
+        "s3://landing/raw_data/retail/2026-01-05/orders.csv: a data file without a byte in it",
+    );
+}
+
+#[test]
+fn a_trigger_leads_to_its_data_file_pinned_as_s3_has_it() {
+    let trigger = ObjectRef { size_bytes: Some(0), ..event(TRIGGER_KEY) };
+    let load = load(resolve(&request(trigger), Some(found())));
+    let expected = ObjectRef {
+        version_id: Some("v9".to_owned()),
+        etag: Some("e9".to_owned()),
+        size_bytes: Some(900),
+        event_time: "2026-01-07T00:00:00Z".parse().ok(),
+        ..ObjectRef::new(LANDING, PUMP_FLOW_KEY)
+    };
+    assert_eq!(load.object, expected);
+    assert_eq!((load.pipeline.as_str(), load.dataset.as_str()), ("water", "pump_flow"));
+    assert_eq!((load.format, load.compression), (Format::Json, Compression::None));
+    assert_eq!(load.logical_at.to_rfc3339(), "2026-01-05T06:00:00+00:00");
+    assert_eq!(load.scheduled_at.unwrap().to_rfc3339(), "2026-01-05T06:00:00+00:00");
+    assert_eq!(load.actual_at.unwrap().to_rfc3339(), "2026-01-05T06:00:07+00:00");
+    assert_eq!(load.definition, WATER);
+    assert!(!load.notify_success);
+}
+
+#[test]
+fn a_trigger_may_have_any_name_and_its_data_any_bucket() {
+    let request = request(event("triggers/levels/Succeeded-2026-01-05.json"));
+    let library = library();
+    let Ok(Plan::Look(lookup)) = plan(&library, LANDING, &request) else { panic!("nothing to look for") };
+    assert_eq!(lookup.source, ObjectRef::new("measurements", "levels/2026-01-05.csv.zst"));
+    let load = load(resolve(&request, Some(found())));
+    assert_eq!((load.format, load.compression), (Format::Csv, Compression::Zstd));
+    assert_eq!(load.logical_at.to_rfc3339(), "2026-01-06T12:00:00+00:00");
+}
+
+#[test]
+fn a_late_data_file_is_awaited_with_growing_pauses_and_then_missed() {
+    let mut request = request(event(TRIGGER_KEY));
+    let mut pauses = Vec::new();
+    let error = loop {
+        match resolve(&request, None) {
+            Ok(Resolution::Wait { pipeline, dataset, source, pause_s, waited_s }) => {
+                assert_eq!((pipeline.as_str(), dataset.as_str()), ("water", "pump_flow"));
+                assert_eq!(source, ObjectRef::new(LANDING, PUMP_FLOW_KEY));
+                assert_eq!(waited_s, request.waited_s + pause_s);
+                pauses.push(pause_s);
+                request.waited_s = waited_s;
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(pauses, [1, 1, 1, 1, 2, 3, 4, 6, 9, 14, 21, 31, 47, 60, 60, 60, 60, 60, 60, 60, 39]);
+    assert_eq!(pauses.iter().sum::<u64>(), 600);
+    assert_eq!(error.name(), FailureName::SourceMissing);
+    assert_eq!(
+        error.to_string(),
+        format!("s3://landing/{PUMP_FLOW_KEY}: not there 600 seconds after its trigger {TRIGGER_KEY}")
+    );
+}
+
+#[test]
+fn an_awaited_file_is_loaded_when_it_is_there_and_refused_when_it_is_empty() {
+    let awaited = ResolveRequest { waited_s: 600, ..request(event(TRIGGER_KEY)) };
+    load(resolve(&awaited, Some(found())));
+    check_error(
+        &awaited,
+        Some(Found { size_bytes: Some(0), ..found() }),
+        FailureName::EmptyFile,
+        &format!("s3://landing/{PUMP_FLOW_KEY}: a data file without a byte in it"),
+    );
+}
+
+#[test]
+fn only_a_trigger_that_succeeded_leads_to_a_load() {
+    for status in ["Failed", "succeeded", "Cancelled"] {
+        let key = TRIGGER_KEY.replace("Succeeded", status);
+        let message = format!("s3://landing/{key}: the process that writes this dataset ended as {status:?}");
+        check_error(&request(event(&key)), Some(found()), FailureName::UpstreamFailed, &message);
+    }
+}
+
+#[test]
+fn the_data_file_of_a_trigger_starts_nothing_on_its_own() {
+    let Ok(Resolution::Ignored { pipeline, dataset, reason }) = resolve(&request(event(PUMP_FLOW_KEY)), None) else {
+        panic!("not ignored");
+    };
+    assert_eq!((pipeline.as_str(), dataset.as_str()), ("water", "pump_flow"));
+    assert!(reason.starts_with("its dataset starts on its trigger triggers/pump_flow/{status}_"), "{reason}");
+}
+
+#[test]
+fn a_key_that_nothing_matches_names_what_comes_nearest() {
+    for key in ["raw_data/retail/2026-01-05/order.csv", "triggers/pump_flow/Succeeded.trig"] {
+        let error = resolve(&request(event(key)), None).unwrap_err();
+        assert_eq!(error.name(), FailureName::NoDataset, "{key}");
+        let beginning = format!("s3://landing/{key}: no dataset has this key as its source or trigger; ");
+        assert!(error.to_string().starts_with(&beginning), "{error}");
+    }
+    let elsewhere = ObjectRef { bucket: "elsewhere".to_owned(), ..event("raw_data/retail/2026-01-05/orders.csv") };
+    assert_eq!(resolve(&request(elsewhere), None).unwrap_err().name(), FailureName::NoDataset);
+}
+
+#[test]
+fn a_broken_definition_stops_only_the_files_that_nobody_else_takes() {
+    let library = Library::parse([("broken", "[datasets.x]\ntabel = 7\n"), ("retail", RETAIL)]);
+    let of = |key: &str| plan(&library, LANDING, &request(event(key)));
+    assert!(matches!(of("raw_data/retail/2026-01-05/orders.csv"), Ok(Plan::Done(Resolution::Load { .. }))));
+    let error = of("raw_data/x.csv").unwrap_err();
+    assert_eq!(error.name(), FailureName::InvalidDefinition);
+    let message = error.to_string();
+    assert!(message.contains("pipelines/broken/pipeline.toml:2"), "{message}");
+    assert!(!message.contains('\n'), "{message}");
+}
+
+#[test]
+fn of_two_pipelines_with_one_template_neither_is_used() {
+    let library = Library::parse([("retail", RETAIL), ("twin", RETAIL), ("water", WATER)]);
+    let of = |key: &str| plan(&library, LANDING, &request(event(key)));
+    let error = of("raw_data/retail/2026-01-05/orders.csv").unwrap_err();
+    assert_eq!(error.name(), FailureName::InvalidDefinition);
+    assert!(matches!(of(TRIGGER_KEY), Ok(Plan::Look(_))));
+}
+
+#[test]
+fn with_no_definition_at_all_no_key_has_a_dataset() {
+    let library = Library::parse([]);
+    let error = plan(&library, LANDING, &request(event("a.csv"))).unwrap_err();
+    assert_eq!(error.name(), FailureName::NoDataset);
+}
+
+#[test]
+fn an_ignored_file_is_no_question_for_the_resolver() {
+    let ignored = ResolveRequest { file: FileKind::Ignored { reason: "a marker".to_owned() }, ..request(event("_a")) };
+    check_error(&ignored, None, FailureName::InvalidInput, "s3://landing/_a: an ignored file leads to no dataset");
+}
