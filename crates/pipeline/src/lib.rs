@@ -1,1 +1,21 @@
+//! `pipeline.toml`, parsed once: which key belongs to which dataset, and into which table and columns its rows go.
+//! Everything here takes text and gives values; nothing is read from disk, network, clock or environment.
 
+mod catalog;
+mod definition;
+mod errors;
+pub mod limits;
+mod names;
+mod nearest;
+mod parse;
+mod template;
+mod types;
+mod value_format;
+
+pub use catalog::{Catalog, CatalogErrors, FindError, KeyMatch, NoMatch};
+pub use definition::{Column, Dataset, Definition, Location, OnNewVersion, RejectLimits, Start, WriteMode};
+pub use errors::{DefinitionError, DefinitionErrors};
+pub use limits::DEFINITION_BYTES_MAX;
+pub use names::{ColumnName, NameError, TableName};
+pub use template::{Captures, KeyTemplate, TemplateError};
+pub use types::{ColumnType, TypeError};

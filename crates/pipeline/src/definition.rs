@@ -1,0 +1,209 @@
+use std::fmt;
+use std::time::Duration;
+
+use chrono::offset::LocalResult;
+use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use crate::{ColumnName, ColumnType, DefinitionErrors, KeyTemplate, TableName, TemplateError, parse};
+
+/// One `pipeline.toml`, checked as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// The name of the pipeline's folder.
+    pub pipeline: String,
+    /// Times in file names, and logical days, are in it.
+    pub timezone: Tz,
+    pub notify_success: bool,
+    /// In the order of the file.
+    pub datasets: Vec<Dataset>,
+    /// SHA-256 of the text, hex.
+    pub hash: String,
+}
+
+/// One dataset: what starts it, where its data lies, and into which table it goes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    pub name: String,
+    pub start: Start,
+    pub source: Location,
+    pub table: TableName,
+    pub write: WriteMode,
+    pub on_new_version: OnNewVersion,
+    /// The texts that mean NULL; one empty text unless declared.
+    pub null_values: Vec<String>,
+    pub columns: Vec<Column>,
+    pub rejects: RejectLimits,
+}
+
+/// What starts a dataset's load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The data file itself.
+    Source,
+    /// A trigger file, whose name says which data file is ready; `wait` is how long that file may come after it.
+    Trigger { trigger: Location, wait: Duration },
+}
+
+/// Keys of one bucket, by template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// `None` is the landing bucket.
+    pub bucket: Option<String>,
+    pub template: KeyTemplate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WriteMode {
+    Append,
+    /// The table becomes the file.
+    Replace,
+    /// By key.
+    Upsert,
+}
+
+/// What a new version of an already loaded key does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnNewVersion {
+    /// Takes the place of that key's rows.
+    #[default]
+    Replace,
+    /// Adds its rows to those of the versions before it.
+    Append,
+    /// Loads nothing.
+    Ignore,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: ColumnName,
+    /// What the file calls it.
+    pub header: String,
+    pub kind: ColumnType,
+    pub not_null: bool,
+    /// chrono's strftime, for date and time types only; `None` is ISO 8601.
+    pub format: Option<String>,
+}
+
+/// Past any of these the whole file fails; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RejectLimits {
+    pub max_rows: Option<u64>,
+    /// From 0 to 1, of the rows read.
+    pub max_ratio: Option<f64>,
+}
+
+impl Definition {
+    /// Checks a whole definition and gives every error at once. `pipeline` is its folder's name; `file` is only named in
+    /// messages.
+    pub fn parse(pipeline: &str, file: &str, text: &str) -> Result<Self, DefinitionErrors> {
+        parse::parse(pipeline, file, text)
+    }
+
+    pub fn dataset(&self, name: &str) -> Option<&Dataset> {
+        self.datasets.iter().find(|dataset| dataset.name == name)
+    }
+
+    /// The instant of a local time in the pipeline's zone. Of an hour that comes twice the first is meant; a time
+    /// inside a skipped hour is shifted forward by the gap.
+    pub fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
+        match self.timezone.from_local_datetime(&local) {
+            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.to_utc(),
+            LocalResult::None => {
+                // A day back is before the gap in every zone, and its offset is the one that the gap ends.
+                let before = local.checked_sub_signed(TimeDelta::days(1)).unwrap_or(local);
+                let offset = self.timezone.offset_from_utc_datetime(&before).fix();
+                local.checked_sub_offset(offset).unwrap_or(local).and_utc()
+            }
+        }
+    }
+}
+
+impl Location {
+    /// Parses `s3://BUCKET/TEMPLATE`, or `TEMPLATE` in the landing bucket.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let Some(rest) = text.strip_prefix("s3://") else {
+            return Ok(Self { bucket: None, template: KeyTemplate::parse(text)? });
+        };
+        let (bucket, template) = rest.split_once('/').unwrap_or((rest, ""));
+        if !is_bucket(bucket) {
+            return Err(TemplateError::Bucket(bucket.to_owned()));
+        }
+        Ok(Self { bucket: Some(bucket.to_owned()), template: KeyTemplate::parse(template)? })
+    }
+
+    /// The bucket, given which one is the landing bucket.
+    pub fn bucket_or<'a>(&'a self, landing_bucket: &'a str) -> &'a str {
+        self.bucket.as_deref().unwrap_or(landing_bucket)
+    }
+}
+
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>, the part that letters tell.
+fn is_bucket(name: &str) -> bool {
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let inner = |c: char| edge(c) || c == '.' || c == '-';
+    (3..=63).contains(&name.len()) && name.chars().all(inner) && name.starts_with(edge) && name.ends_with(edge)
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(bucket) = &self.bucket {
+            write!(f, "s3://{bucket}/")?;
+        }
+        self.template.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations() {
+        let check = |text: &str, expected: Result<(Option<&str>, &str), &str>| {
+            let found = Location::parse(text).map_err(|error| error.to_string());
+            let found = found.as_ref().map(|l| (l.bucket.as_deref(), l.template.to_string()));
+            let expected = expected.map(|(bucket, template)| (bucket, template.to_owned()));
+            assert_eq!(found.map_err(String::as_str), expected, "{text}");
+        };
+        check("raw/a.csv", Ok((None, "raw/a.csv")));
+        check("s3://other-bucket/raw/*.csv", Ok((Some("other-bucket"), "raw/*.csv")));
+        check("s3://other-bucket/", Err("the template is empty"));
+        check("s3://other-bucket", Err("the template is empty"));
+        check("s3://Other/x", Err("`Other` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
+        check("s3://{a}/x", Err("`{a}` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
+        check("s3:///x", Err("`` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
+    }
+
+    #[test]
+    fn clock_changes() {
+        let check = |timezone: Tz, local: &str, utc: &str| {
+            let definition =
+                Definition { pipeline: "p".into(), timezone, notify_success: false, datasets: vec![], hash: "".into() };
+            let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap();
+            assert_eq!(definition.instant(local).format("%Y-%m-%d %H:%M").to_string(), utc, "{timezone} {local}");
+        };
+        check(Tz::UTC, "2024-03-31 02:30", "2024-03-31 02:30");
+        // Skipped: 02:00 to 03:00.
+        check(Tz::Europe__Berlin, "2024-03-31 01:59", "2024-03-31 00:59");
+        check(Tz::Europe__Berlin, "2024-03-31 02:00", "2024-03-31 01:00");
+        check(Tz::Europe__Berlin, "2024-03-31 02:30", "2024-03-31 01:30");
+        check(Tz::Europe__Berlin, "2024-03-31 03:00", "2024-03-31 01:00");
+        // Doubled: 02:00 to 03:00.
+        check(Tz::Europe__Berlin, "2024-10-27 01:59", "2024-10-26 23:59");
+        check(Tz::Europe__Berlin, "2024-10-27 02:00", "2024-10-27 00:00");
+        check(Tz::Europe__Berlin, "2024-10-27 02:30", "2024-10-27 00:30");
+        check(Tz::Europe__Berlin, "2024-10-27 03:00", "2024-10-27 02:00");
+        // Skipped: 02:00 to 03:00.
+        check(Tz::America__New_York, "2024-03-10 01:59", "2024-03-10 06:59");
+        check(Tz::America__New_York, "2024-03-10 02:30", "2024-03-10 07:30");
+        check(Tz::America__New_York, "2024-03-10 03:00", "2024-03-10 07:00");
+        // Doubled: 01:00 to 02:00.
+        check(Tz::America__New_York, "2024-11-03 00:59", "2024-11-03 04:59");
+        check(Tz::America__New_York, "2024-11-03 01:30", "2024-11-03 05:30");
+        check(Tz::America__New_York, "2024-11-03 02:00", "2024-11-03 07:00");
+        // A gap of half an hour, and one of a whole day.
+        check(Tz::Australia__Lord_Howe, "2024-10-06 02:15", "2024-10-05 15:45");
+        check(Tz::Pacific__Apia, "2011-12-30 12:00", "2011-12-30 22:00");
+    }
+}

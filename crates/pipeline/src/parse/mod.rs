@@ -1,0 +1,106 @@
+//! From the text of a `pipeline.toml` to a [`Definition`], or to everything that is wrong with it.
+
+mod columns;
+mod dataset;
+mod not_built;
+mod problems;
+mod section;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+use crate::limits::DEFINITION_BYTES_MAX;
+use crate::names::check_label;
+use crate::nearest::did_you_mean;
+use crate::{Dataset, Definition, DefinitionErrors};
+
+use problems::Problems;
+use section::Section;
+
+const KEYS: [&str; 3] = ["timezone", "datasets", "notify"];
+
+pub(crate) fn parse(pipeline: &str, file: &str, text: &str) -> Result<Definition, DefinitionErrors> {
+    let mut problems = Problems::new(file, text);
+    if text.len() > DEFINITION_BYTES_MAX {
+        let reason = format!("the file has {} bytes, a definition has at most {DEFINITION_BYTES_MAX}", text.len());
+        problems.add(0, "", &reason);
+        return Err(problems.into_errors());
+    }
+    if let Err(error) = check_label(pipeline) {
+        problems.add(0, "", &format!("the name of the pipeline's folder: {error}"));
+    }
+    let (document, syntax_errors) = DeTable::parse_recoverable(text);
+    for error in &syntax_errors {
+        problems.add_syntax_error(error);
+    }
+    if !syntax_errors.is_empty() {
+        return Err(problems.into_errors());
+    }
+    let root = Section::root(document.get_ref());
+    let definition = Definition {
+        pipeline: pipeline.to_owned(),
+        timezone: timezone(&root, &mut problems),
+        notify_success: notify_success(&root, &mut problems),
+        datasets: datasets(&root, &mut problems),
+        hash: hash(text),
+    };
+    not_built::refuse(&root, &not_built::TOP_LEVEL, &mut problems);
+    root.refuse_unknown(&KEYS, &not_built::TOP_LEVEL, &mut problems);
+    problems.none_or(definition)
+}
+
+fn timezone(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Tz {
+    let Some(entry) = root.get("timezone") else { return Tz::UTC };
+    let Some(name) = entry.string(problems) else { return Tz::UTC };
+    name.parse().unwrap_or_else(|_| {
+        let nearest = did_you_mean(name, TZ_VARIANTS.iter().map(|zone| zone.name()));
+        entry.refuse(problems, &format!("`{name}` is not an IANA time zone{nearest}"));
+        Tz::UTC
+    })
+}
+
+fn notify_success(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> bool {
+    let Some(notify) = root.get("notify").and_then(|entry| entry.section(problems)) else { return false };
+    notify.refuse_unknown(&["success"], &[], problems);
+    notify.get("success").and_then(|entry| entry.boolean(problems)).unwrap_or(false)
+}
+
+fn datasets(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Dataset> {
+    let Some(entry) = root.get("datasets") else {
+        problems.add(0, "datasets", "a pipeline has at least one dataset, as [datasets.orders]");
+        return Vec::new();
+    };
+    let Some(section) = entry.section(problems) else { return Vec::new() };
+    let mut datasets = Vec::new();
+    for entry in section.entries() {
+        if let Err(error) = check_label(entry.name) {
+            entry.refuse_name(problems, &format!("the dataset's name: {error}"));
+        }
+        datasets.extend(entry.section(problems).and_then(|section| dataset::parse(&section, problems)));
+    }
+    if section.is_empty() {
+        entry.refuse(problems, "a pipeline has at least one dataset, as [datasets.orders]");
+    }
+    datasets
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The first text that comes twice.
+fn first_double<'a>(texts: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    texts.into_iter().find(|text| !seen.insert(*text))
+}

@@ -1,0 +1,171 @@
+//! TOML tables that know where they stand.
+
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable, DeValue};
+
+use super::problems::Problems;
+use crate::nearest::did_you_mean;
+
+/// A table of the file.
+#[derive(Debug)]
+pub(super) struct Section<'a, 't> {
+    /// The last part of its key.
+    pub(super) name: &'a str,
+    path: String,
+    at: usize,
+    table: &'a DeTable<'t>,
+}
+
+/// A key of a table, and its value.
+#[derive(Debug)]
+pub(super) struct Entry<'a, 't> {
+    pub(super) name: &'a str,
+    path: String,
+    key_at: usize,
+    value: &'a Spanned<DeValue<'t>>,
+}
+
+impl<'a, 't> Section<'a, 't> {
+    pub(super) fn root(table: &'a DeTable<'t>) -> Self {
+        Self { name: "", path: String::new(), at: 0, table }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Entry<'a, 't>> {
+        self.table.get_key_value(name).map(|(key, value)| self.entry(key, value))
+    }
+
+    /// In the order of the file; a TOML table has none.
+    pub(super) fn entries(&self) -> Vec<Entry<'a, 't>> {
+        let mut entries: Vec<_> = self.table.iter().map(|(key, value)| self.entry(key, value)).collect();
+        entries.sort_by_key(|entry| entry.key_at);
+        entries
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Names a key that the section has not.
+    pub(super) fn refuse_missing(&self, name: &str, problems: &mut Problems<'_>, reason: &str) {
+        problems.add(self.at, &dotted(&self.path, name), reason);
+    }
+
+    /// The key's value, whose absence is an error.
+    pub(super) fn required(&self, name: &str, problems: &mut Problems<'_>) -> Option<Entry<'a, 't>> {
+        let entry = self.get(name);
+        if entry.is_none() {
+            self.refuse_missing(name, problems, &format!("`{name}` is missing"));
+        }
+        entry
+    }
+
+    /// Refuses every key but `known` ones; `elsewhere` are those of which somebody else takes care.
+    pub(super) fn refuse_unknown(&self, known: &[&str], elsewhere: &[&str], problems: &mut Problems<'_>) {
+        for entry in self.entries() {
+            if !known.contains(&entry.name) && !elsewhere.contains(&entry.name) {
+                let nearest = did_you_mean(entry.name, known.iter().chain(elsewhere).copied());
+                let nearest = if nearest.is_empty() { format!("; known are {}", known.join(", ")) } else { nearest };
+                entry.refuse_name(problems, &format!("unknown key `{}`{nearest}", entry.name));
+            }
+        }
+    }
+
+    fn entry(&self, key: &'a Spanned<DeString<'t>>, value: &'a Spanned<DeValue<'t>>) -> Entry<'a, 't> {
+        let name = key.get_ref();
+        Entry { name, path: dotted(&self.path, name), key_at: key.span().start, value }
+    }
+}
+
+impl<'a, 't> Entry<'a, 't> {
+    /// Names the value's place.
+    pub(super) fn refuse(&self, problems: &mut Problems<'_>, reason: &str) {
+        // A table's own span may be its header's, or all of it; its key is where a person looks.
+        let at = if self.value.get_ref().is_table() { self.key_at } else { self.value.span().start };
+        problems.add(at, &self.path, reason);
+    }
+
+    /// Names the key's place.
+    pub(super) fn refuse_name(&self, problems: &mut Problems<'_>, reason: &str) {
+        problems.add(self.key_at, &self.path, reason);
+    }
+
+    /// The parsed value, or its error noted.
+    pub(super) fn accept<T, E: ToString>(&self, result: Result<T, E>, problems: &mut Problems<'_>) -> Option<T> {
+        result.map_err(|error| self.refuse(problems, &error.to_string())).ok()
+    }
+
+    pub(super) fn string(&self, problems: &mut Problems<'_>) -> Option<&'a str> {
+        self.typed(self.value.get_ref().as_str(), "a string", problems)
+    }
+
+    pub(super) fn boolean(&self, problems: &mut Problems<'_>) -> Option<bool> {
+        self.typed(self.value.get_ref().as_bool(), "true or false", problems)
+    }
+
+    pub(super) fn section(&self, problems: &mut Problems<'_>) -> Option<Section<'a, 't>> {
+        let table = self.typed(self.value.get_ref().as_table(), "a table", problems)?;
+        Some(Section { name: self.name, path: self.path.clone(), at: self.key_at, table })
+    }
+
+    pub(super) fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
+    }
+
+    /// A whole number from 0.
+    pub(super) fn count(&self, problems: &mut Problems<'_>) -> Option<u64> {
+        let integer = self.value.get_ref().as_integer();
+        let count = integer.and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
+        self.typed(count, "a whole number from 0", problems)
+    }
+
+    /// A number from 0 to 1.
+    pub(super) fn ratio(&self, problems: &mut Problems<'_>) -> Option<f64> {
+        let number = match self.value.get_ref() {
+            DeValue::Float(float) => float.as_str().parse().ok(),
+            DeValue::Integer(integer) => integer.as_str().parse().ok(),
+            _ => None,
+        };
+        self.typed(number.filter(|ratio| (0.0..=1.0).contains(ratio)), "a number from 0 to 1", problems)
+    }
+
+    pub(super) fn strings(&self, problems: &mut Problems<'_>) -> Option<Vec<String>> {
+        let array: &DeArray<'t> = self.typed(self.value.get_ref().as_array(), "a list of strings", problems)?;
+        let mut strings = Vec::new();
+        for item in array {
+            match item.get_ref().as_str() {
+                Some(text) => strings.push(text.to_owned()),
+                None => {
+                    let reason = format!("must be a list of strings, but one of them is {}", shown(item.get_ref()));
+                    problems.add(item.span().start, &self.path, &reason);
+                }
+            }
+        }
+        Some(strings)
+    }
+
+    fn typed<T>(&self, value: Option<T>, wanted: &str, problems: &mut Problems<'_>) -> Option<T> {
+        if value.is_none() {
+            self.refuse(problems, &format!("must be {wanted}, not {}", shown(self.value.get_ref())));
+        }
+        value
+    }
+}
+
+/// A value as messages name it.
+fn shown(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the string {text:?}"),
+        DeValue::Integer(integer) => integer.to_string(),
+        DeValue::Float(float) => float.to_string(),
+        DeValue::Boolean(boolean) => boolean.to_string(),
+        DeValue::Datetime(datetime) => datetime.to_string(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+fn dotted(path: &str, name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let name = if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { format!("{name:?}") };
+    if path.is_empty() { name } else { format!("{path}.{name}") }
+}

@@ -1,0 +1,108 @@
+//! What makes a template reversible.
+
+use super::TemplateError;
+use super::segment::{Atom, Segment};
+use super::time_format::{Field, check_complete};
+use super::token::Token;
+
+pub(super) fn check(tokens: &[Token], segments: &[Segment]) -> Result<(), TemplateError> {
+    check_neighbours(tokens)?;
+    check_kinds(tokens)?;
+    check_texts_used_twice(tokens, segments)?;
+    check_times_used_twice(segments)?;
+    for name in time_names(tokens) {
+        check_complete(name, &fields_of(tokens, name))?;
+    }
+    if time_names(tokens).any(|name| name == "date") && time_names(tokens).any(|name| name == "scheduled") {
+        return Err(TemplateError::TwoLogicalTimes);
+    }
+    Ok(())
+}
+
+/// How many parts of the segment can stand for texts of different lengths.
+pub(super) fn variables(segment: &[Atom]) -> usize {
+    segment.iter().filter(|atom| atom.is_variable()).count()
+}
+
+/// Every field of a name, from all its uses together.
+pub(super) fn fields_of(tokens: &[Token], wanted: &str) -> Vec<Field> {
+    tokens
+        .iter()
+        .filter_map(|token| match token {
+            Token::Time { name, parts, .. } if name == wanted => Some(parts),
+            _ => None,
+        })
+        .flat_map(|parts| super::fields(parts))
+        .collect()
+}
+
+fn time_names(tokens: &[Token]) -> impl Iterator<Item = &str> {
+    tokens.iter().filter_map(|token| match token {
+        Token::Time { name, .. } => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+fn check_neighbours(tokens: &[Token]) -> Result<(), TemplateError> {
+    for pair in tokens.windows(2) {
+        if let [left, right] = pair
+            && left.is_variable()
+            && right.is_variable()
+        {
+            return Err(TemplateError::Adjacent(left.written(), right.written()));
+        }
+    }
+    Ok(())
+}
+
+fn check_kinds(tokens: &[Token]) -> Result<(), TemplateError> {
+    let is_text = |name: &str| tokens.iter().any(|token| matches!(token, Token::Text(known) if known == name));
+    match time_names(tokens).find(|name| is_text(name)) {
+        Some(name) => Err(TemplateError::TextAndTime(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// A text used twice must be told by one folder alone; elsewhere it is then as good as a literal. Without that rule
+/// a key would have to be taken apart by trial and error, which a hostile key makes endless.
+fn check_texts_used_twice(tokens: &[Token], segments: &[Segment]) -> Result<(), TemplateError> {
+    let uses = |name: &str| tokens.iter().filter(|token| matches!(token, Token::Text(known) if known == name)).count();
+    let is_pinned = |name: &str| {
+        segments.iter().any(|segment| {
+            variables(segment) == 1 && segment.iter().any(|atom| matches!(atom, Atom::Text(known) if known == name))
+        })
+    };
+    for token in tokens {
+        if let Token::Text(name) = token
+            && uses(name) > 1
+            && !is_pinned(name)
+        {
+            return Err(TemplateError::NotPinned(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// A time between two variable parts is looked for, so nothing else may depend on where it is found.
+fn check_times_used_twice(segments: &[Segment]) -> Result<(), TemplateError> {
+    for (index, segment) in segments.iter().enumerate() {
+        let runs: Vec<&[Atom]> = segment.split(Atom::is_variable).collect();
+        let Some(floating) = runs.get(1..runs.len().saturating_sub(1)) else { continue };
+        for name in floating.iter().flat_map(|run| digit_names(run)) {
+            let in_this_segment = runs.iter().filter(|run| digit_names(run).any(|known| known == name)).count();
+            let in_others = segments.iter().enumerate().filter(|(other, _)| *other != index);
+            let elsewhere = in_others.flat_map(|(_, other)| digit_names(other)).any(|known| known == name);
+            if in_this_segment > 1 || elsewhere {
+                return Err(TemplateError::Floating(name.to_owned()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn digit_names(atoms: &[Atom]) -> impl Iterator<Item = &str> {
+    atoms.iter().filter_map(|atom| match atom {
+        Atom::Digits { name, .. } => Some(name.as_str()),
+        _ => None,
+    })
+}

@@ -1,0 +1,176 @@
+//! Taking a key apart. A name or `*` never stands for a `/`, so a template and a key are compared folder by folder;
+//! inside a folder every variable part is as short as it can be, from the left, and the whole must fit.
+//! Nothing is ever tried twice at one place, so the time is bounded by the key's length times the template's.
+
+use super::time_format::{Field, Part};
+use super::token::Token;
+
+/// One piece of a folder's or file's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Atom {
+    Literal(String),
+    Digits { name: String, field: Field },
+    Text(String),
+    Star,
+}
+
+impl Atom {
+    pub(super) fn is_variable(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Star)
+    }
+}
+
+/// What stands between two `/`.
+pub(super) type Segment = Vec<Atom>;
+
+/// Splits a template at its `/`, those inside formats too.
+pub(super) fn segments(tokens: &[Token]) -> Vec<Segment> {
+    let mut segments = vec![Segment::new()];
+    for token in tokens {
+        match token {
+            Token::Literal(text) => push_literal(&mut segments, text),
+            Token::Star => push(&mut segments, Atom::Star),
+            Token::Text(name) => push(&mut segments, Atom::Text(name.clone())),
+            Token::Time { name, parts, .. } => {
+                for part in parts {
+                    match part {
+                        Part::Literal(text) => push_literal(&mut segments, text),
+                        Part::Field(field) => push(&mut segments, Atom::Digits { name: name.clone(), field: *field }),
+                    }
+                }
+            }
+        }
+    }
+    segments
+}
+
+fn push(segments: &mut [Segment], atom: Atom) {
+    if let Some(segment) = segments.last_mut() {
+        segment.push(atom);
+    }
+}
+
+fn push_literal(segments: &mut Vec<Segment>, text: &str) {
+    for (index, piece) in text.split('/').enumerate() {
+        if index > 0 {
+            segments.push(Segment::new());
+        }
+        if !piece.is_empty() {
+            push(segments, Atom::Literal(piece.to_owned()));
+        }
+    }
+}
+
+/// What has been read of a key so far.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) texts: Vec<(String, String)>,
+    pub(super) fields: Vec<(String, Field, u32)>,
+}
+
+impl Found {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.texts.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
+
+    /// The fields of one name.
+    pub(super) fn fields_of(&self, name: &str) -> Vec<(Field, u32)> {
+        self.fields.iter().filter(|(known, ..)| known == name).map(|(_, field, number)| (*field, *number)).collect()
+    }
+}
+
+/// Reads one folder's or file's name into `found`; names that are already in `found` must stand for the same text.
+pub(super) fn read_segment(segment: &[Atom], part: &str, found: &mut Found) -> Option<()> {
+    let bound = bind(segment, found);
+    let runs: Vec<&[Atom]> = bound.split(Atom::is_variable).collect();
+    let variables: Vec<&Atom> = bound.iter().filter(|atom| atom.is_variable()).collect();
+    let (first, rest) = runs.split_first()?;
+    let Some((last, middle)) = rest.split_last() else {
+        let end = read_run(first, part, 0, found)?;
+        return (end == part.len()).then_some(());
+    };
+    let tail = part.len().checked_sub(width(last))?;
+    let mut at = read_run(first, part, 0, found)?;
+    for (variable, run) in variables.iter().zip(middle) {
+        let (start, end) = search_run(run, part, at + shortest(variable, part, at), tail, found)?;
+        read_variable(variable, part.get(at..start)?, found)?;
+        at = end;
+    }
+    read_variable(variables.last()?, part.get(at..tail)?, found)?;
+    read_run(last, part, tail, found).map(|_| ())
+}
+
+/// Names that are known by now are literals.
+fn bind(segment: &[Atom], found: &Found) -> Segment {
+    segment
+        .iter()
+        .map(|atom| match atom {
+            Atom::Text(name) => found.text(name).map_or_else(|| atom.clone(), |text| Atom::Literal(text.to_owned())),
+            _ => atom.clone(),
+        })
+        .collect()
+}
+
+fn width(run: &[Atom]) -> usize {
+    run.iter()
+        .map(|atom| match atom {
+            Atom::Literal(text) => text.len(),
+            Atom::Digits { field, .. } => field.width(),
+            Atom::Text(_) | Atom::Star => 0,
+        })
+        .sum()
+}
+
+fn shortest(variable: &Atom, part: &str, at: usize) -> usize {
+    match variable {
+        Atom::Text(_) => part.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8),
+        _ => 0,
+    }
+}
+
+fn read_variable(variable: &Atom, text: &str, found: &mut Found) -> Option<()> {
+    if let Atom::Text(name) = variable {
+        if text.is_empty() {
+            return None;
+        }
+        found.texts.push((name.clone(), text.to_owned()));
+    }
+    Some(())
+}
+
+/// The first place in `from..=tail` where the run fits and ends before `tail`.
+fn search_run(run: &[Atom], part: &str, from: usize, tail: usize, found: &mut Found) -> Option<(usize, usize)> {
+    let last = tail.checked_sub(width(run))?;
+    let known = found.fields.len();
+    (from..=last).find_map(|start| {
+        let end = read_run(run, part, start, found).filter(|_| real_times(found, known));
+        if end.is_none() {
+            found.fields.truncate(known);
+        }
+        end.map(|end| (start, end))
+    })
+}
+
+/// Whether the times that were read since `known` are in the calendar: one between two variable parts is whole.
+fn real_times(found: &Found, known: usize) -> bool {
+    let names = found.fields.iter().skip(known).map(|(name, ..)| name);
+    names.into_iter().all(|name| super::time_format::assemble(&found.fields_of(name)).is_some())
+}
+
+/// Reads literals and digits from `at` on and gives where they end.
+fn read_run(run: &[Atom], part: &str, mut at: usize, found: &mut Found) -> Option<usize> {
+    for atom in run {
+        let rest = part.as_bytes().get(at..)?;
+        match atom {
+            Atom::Literal(text) => {
+                at += rest.starts_with(text.as_bytes()).then_some(text.len())?;
+            }
+            Atom::Digits { name, field } => {
+                found.fields.push((name.clone(), *field, field.read(rest)?));
+                at += field.width();
+            }
+            Atom::Text(_) | Atom::Star => return None,
+        }
+    }
+    Some(at)
+}

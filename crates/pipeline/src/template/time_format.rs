@@ -1,0 +1,173 @@
+//! The formats of `{name:FORMAT}`: chrono's strftime, cut down to digits of a fixed width, so that a key can be read
+//! in one way only.
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
+
+use super::TemplateError;
+
+/// For messages.
+pub(super) const SPECIFIERS: &str = "%Y %m %d %j %H %M %S %3f %6f %9f %f %F %T %R %%";
+
+/// One part of a time, a number of fixed width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Field {
+    Year,
+    Month,
+    Day,
+    /// Day of the year, from 1.
+    Ordinal,
+    Hour,
+    Minute,
+    Second,
+    /// That many digits of the second's fraction.
+    Fraction(u8),
+}
+
+impl Field {
+    /// Digits.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::Year => 4,
+            Self::Ordinal => 3,
+            Self::Month | Self::Day | Self::Hour | Self::Minute | Self::Second => 2,
+            Self::Fraction(digits) => usize::from(digits),
+        }
+    }
+
+    pub(super) fn of(self, time: NaiveDateTime) -> u32 {
+        match self {
+            Self::Year => time.year().unsigned_abs(),
+            Self::Month => time.month(),
+            Self::Day => time.day(),
+            Self::Ordinal => time.ordinal(),
+            Self::Hour => time.hour(),
+            Self::Minute => time.minute(),
+            Self::Second => time.second(),
+            Self::Fraction(digits) => time.nanosecond() / nanoseconds_in_last_digit(digits),
+        }
+    }
+
+    /// The number at the beginning of `text`.
+    pub(super) fn read(self, text: &[u8]) -> Option<u32> {
+        let digits = text.get(..self.width())?;
+        digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
+    }
+}
+
+fn nanoseconds_in_last_digit(digits: u8) -> u32 {
+    10_u32.pow(9_u32.saturating_sub(u32::from(digits)))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Literal(String),
+    Field(Field),
+}
+
+/// Splits a format into its digits and what stands between them.
+pub(super) fn parse_format(format: &str) -> Result<Vec<Part>, TemplateError> {
+    if format.contains(['*', '{']) {
+        return Err(TemplateError::FormatText(format.to_owned()));
+    }
+    let mut parts = Vec::new();
+    let mut rest = format;
+    while let Some((literal, after)) = rest.split_once('%') {
+        push_literal(&mut parts, literal);
+        rest = push_specifier(&mut parts, format, after)?;
+    }
+    push_literal(&mut parts, rest);
+    if parts.iter().any(|part| matches!(part, Part::Field(_))) {
+        Ok(parts)
+    } else {
+        Err(TemplateError::NoTime(format.to_owned()))
+    }
+}
+
+/// Takes the specifier at the beginning of `after` (its `%` is gone) and gives what follows it.
+fn push_specifier<'a>(parts: &mut Vec<Part>, format: &str, after: &'a str) -> Result<&'a str, TemplateError> {
+    // The longest first: `%3f` before `%3`.
+    let length = match after.as_bytes() {
+        [b'3' | b'6' | b'9', b'f', ..] => 2,
+        _ => after.chars().next().map_or(0, char::len_utf8),
+    };
+    let (specifier, rest) = after.split_at(length);
+    match specifier {
+        "Y" => parts.push(Part::Field(Field::Year)),
+        "m" => parts.push(Part::Field(Field::Month)),
+        "d" => parts.push(Part::Field(Field::Day)),
+        "j" => parts.push(Part::Field(Field::Ordinal)),
+        "H" => parts.push(Part::Field(Field::Hour)),
+        "M" => parts.push(Part::Field(Field::Minute)),
+        "S" => parts.push(Part::Field(Field::Second)),
+        "3f" => parts.push(Part::Field(Field::Fraction(3))),
+        "6f" => parts.push(Part::Field(Field::Fraction(6))),
+        "9f" | "f" => parts.push(Part::Field(Field::Fraction(9))),
+        "F" => parts.extend(parse_format("%Y-%m-%d")?),
+        "T" => parts.extend(parse_format("%H:%M:%S")?),
+        "R" => parts.extend(parse_format("%H:%M")?),
+        "%" => push_literal(parts, "%"),
+        "y" | "D" | "g" => return Err(TemplateError::TwoDigitYear(format.to_owned())),
+        _ => return Err(TemplateError::Specifier(format.to_owned(), format!("%{specifier}"))),
+    }
+    Ok(rest)
+}
+
+fn push_literal(parts: &mut Vec<Part>, text: &str) {
+    match parts.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Part::Literal(literal)) => literal.push_str(text),
+        _ => parts.push(Part::Literal(text.to_owned())),
+    }
+}
+
+/// Checks that a time can be made of the fields: no part without the larger one that it belongs to.
+pub(super) fn check_complete(name: &str, fields: &[Field]) -> Result<(), TemplateError> {
+    let has = |wanted: Field| fields.contains(&wanted);
+    let has_fraction = fields.iter().any(|field| matches!(field, Field::Fraction(_)));
+    let has_day = has(Field::Ordinal) || has(Field::Day);
+    let rules = [
+        (true, "a time", has(Field::Year), "its year (%Y)"),
+        (has(Field::Day), "%d", has(Field::Month), "%m"),
+        (has(Field::Hour), "%H", has_day, "a day (%m and %d, or %j)"),
+        (has(Field::Minute), "%M", has(Field::Hour), "%H"),
+        (has(Field::Second), "%S", has(Field::Minute), "%M"),
+        (has_fraction, "%f", has(Field::Second), "%S"),
+    ];
+    for (applies, part, satisfied, missing) in rules {
+        if applies && !satisfied {
+            return Err(TemplateError::Incomplete { name: name.to_owned(), part, missing });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a time that was read from `known` fields has a true value in the `wanted` one, not one filled in.
+pub(super) fn provides(known: &[Field], wanted: Field) -> bool {
+    let has = |field: Field| known.contains(&field);
+    let whole_date = has(Field::Year) && (has(Field::Ordinal) || (has(Field::Month) && has(Field::Day)));
+    match wanted {
+        Field::Fraction(wanted) => known.iter().any(|f| matches!(f, Field::Fraction(digits) if *digits >= wanted)),
+        Field::Year | Field::Month | Field::Day | Field::Ordinal => whole_date || has(wanted),
+        Field::Hour | Field::Minute | Field::Second => has(wanted),
+    }
+}
+
+/// The time that has all these fields; the first month, day and moment where none is given. `None` when there is no
+/// such time in the calendar, or the fields contradict each other.
+pub(super) fn assemble(fields: &[(Field, u32)]) -> Option<NaiveDateTime> {
+    let get = |wanted: Field| fields.iter().find(|(field, _)| *field == wanted).map(|(_, number)| *number);
+    let year = i32::try_from(get(Field::Year)?).ok().filter(|year| *year >= 1)?;
+    let date = match get(Field::Ordinal) {
+        Some(ordinal) => NaiveDate::from_yo_opt(year, ordinal)?,
+        None => NaiveDate::from_ymd_opt(year, get(Field::Month).unwrap_or(1), get(Field::Day).unwrap_or(1))?,
+    };
+    let or_zero = |field: Field| get(field).unwrap_or(0);
+    let nanosecond = [9, 6, 3]
+        .into_iter()
+        .find_map(|digits| Some(get(Field::Fraction(digits))? * nanoseconds_in_last_digit(digits)))
+        .unwrap_or(0);
+    let time =
+        NaiveTime::from_hms_nano_opt(or_zero(Field::Hour), or_zero(Field::Minute), or_zero(Field::Second), nanosecond)?;
+    let whole = date.and_time(time);
+    fields.iter().all(|(field, number)| field.of(whole) == *number).then_some(whole)
+}
