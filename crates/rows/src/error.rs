@@ -1,0 +1,50 @@
+/// The rows have nowhere to go any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rows' receiver has gone away")]
+pub struct SinkClosed;
+
+/// Why a file as a whole cannot be loaded. Nothing of it may be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("the file has no bytes in it")]
+    Empty,
+    /// `reason` names the columns that differ.
+    #[error("{reason}; expected {}, found {}", names(expected), names(found))]
+    HeaderMismatch { expected: Vec<String>, found: Vec<String>, reason: String },
+    #[error("line {line}: {reason}")]
+    Malformed { line: u64, reason: String },
+    #[error("line {line}: the record that begins here is larger than {limit} bytes")]
+    RecordTooLarge { line: u64, limit: usize },
+    /// `limit` says which of the two was met, and its value.
+    #[error("{compressed_bytes} bytes of the file had grown to {decompressed_bytes} when it was stopped: {limit}")]
+    DecompressionLimit { compressed_bytes: u64, decompressed_bytes: u64, limit: String },
+    #[error("the file cannot be read")]
+    Read(#[source] std::io::Error),
+    #[error(transparent)]
+    Closed(#[from] SinkClosed),
+}
+
+/// A list short enough for a notice's subject line and its reader.
+pub(crate) fn names<T: AsRef<str>>(names: &[T]) -> String {
+    const SHOWN_MAX: usize = 20;
+    let mut list = String::from("[");
+    for (index, name) in names.iter().take(SHOWN_MAX).enumerate() {
+        list.push_str(if index == 0 { "" } else { ", " });
+        list.push_str(&shorten(name.as_ref()));
+    }
+    if names.len() > SHOWN_MAX {
+        list.push_str(&format!(", and {} more", names.len() - SHOWN_MAX));
+    }
+    list.push(']');
+    list
+}
+
+/// A name from the file, which may be anything, made fit for a message.
+pub(crate) fn shorten(name: &str) -> String {
+    const CHARS_MAX: usize = 64;
+    let mut short: String = name.chars().take(CHARS_MAX).flat_map(char::escape_debug).collect();
+    if name.chars().nth(CHARS_MAX).is_some() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,178 @@
+use super::lexer::is_space;
+use super::object::ObjectReader;
+use crate::FileError;
+use crate::output::Output;
+use crate::plan::Plan;
+use crate::reject::{Reason, Record};
+use crate::window::Window;
+
+/// What may come next, between two elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    Array,
+    FirstElement,
+    Element,
+    Separator,
+    Nothing,
+}
+
+/// One array of objects. An element that does not fit is rejected; what is no JSON fails the file, for nobody can say
+/// where the next element begins.
+pub(crate) fn read_array(plan: &Plan<'_>, window: &mut Window<'_>, output: &mut Output<'_>) -> Result<(), FileError> {
+    let mut reader = ObjectReader::new(plan);
+    let mut expected = Expected::Array;
+    while let Some(byte) = next_token(window)? {
+        expected = match (expected, byte) {
+            (Expected::Array, b'[') => Expected::FirstElement,
+            (Expected::FirstElement | Expected::Separator, b']') => Expected::Nothing,
+            (Expected::Separator, b',') => Expected::Element,
+            (Expected::FirstElement | Expected::Element, first) if !matches!(first, b',' | b']' | b'}' | b':') => {
+                read_element(window, &mut reader, output)?;
+                expected = Expected::Separator;
+                continue;
+            }
+            _ => return Err(malformed(window.line(), expected.complaint(byte))),
+        };
+        window.consume(1, 0);
+    }
+    match expected {
+        Expected::Nothing => Ok(()),
+        Expected::Array => Err(malformed(window.line(), "there is no JSON array in the file")),
+        _ => Err(malformed(window.line(), "the file ends before its JSON array does")),
+    }
+}
+
+impl Expected {
+    fn complaint(self, found: u8) -> &'static str {
+        match self {
+            Self::Array if found == b'{' => {
+                "the file is a JSON object, where an array of objects is needed; one object a line is a .jsonl file"
+            }
+            Self::Array => "the file is not a JSON array of objects",
+            Self::FirstElement | Self::Element => "an element of the JSON array is missing",
+            Self::Separator => "after an element of the JSON array a comma or a closing bracket is missing",
+            Self::Nothing => "there is text after the JSON array",
+        }
+    }
+}
+
+fn malformed(line: u64, reason: impl Into<String>) -> FileError {
+    FileError::Malformed { line, reason: reason.into() }
+}
+
+/// Skips white space; the first byte after it stays unread.
+fn next_token(window: &mut Window<'_>) -> Result<Option<u8>, FileError> {
+    loop {
+        let unread = window.unread();
+        let space = unread.iter().position(|byte| !is_space(*byte)).unwrap_or(unread.len());
+        let line_feeds = line_feeds(&unread[..space]);
+        let token = unread.get(space).copied();
+        window.consume(space, line_feeds);
+        if token.is_some() || window.ended() {
+            return Ok(token);
+        }
+        window.fill()?;
+    }
+}
+
+fn read_element(
+    window: &mut Window<'_>,
+    reader: &mut ObjectReader<'_>,
+    output: &mut Output<'_>,
+) -> Result<(), FileError> {
+    let length = element_length(window)?;
+    let is_text = window.is_text(length);
+    let bytes = &window.unread()[..length];
+    let parsed = reader.parse(bytes);
+    if let Err(fault) = &parsed
+        && let Reason::InvalidJson { at, what } = fault.reason
+    {
+        return Err(malformed(window.line() + line_feeds(&bytes[..at]) as u64, format!("invalid JSON: {what}")));
+    }
+    let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
+    output.row(record, |out| {
+        parsed?;
+        reader.encode(bytes, is_text, out)
+    })?;
+    let line_feeds = line_feeds(bytes);
+    window.consume(length, line_feeds);
+    Ok(())
+}
+
+fn element_length(window: &mut Window<'_>) -> Result<usize, FileError> {
+    let mut search = ElementEnd::default();
+    loop {
+        if let Some(length) = search.find(window.unread()) {
+            window.check_record(length)?;
+            return Ok(length);
+        }
+        if window.ended() {
+            window.check_record(window.unread().len())?;
+            return Err(malformed(
+                window.line(),
+                "the file ends inside the element of the JSON array that begins here",
+            ));
+        }
+        window.fill()?;
+    }
+}
+
+/// Looks for an element's end by its quotes and brackets alone, and goes on where it stopped when more has been read.
+#[derive(Default)]
+struct ElementEnd {
+    at: usize,
+    depth: usize,
+    in_string: bool,
+}
+
+impl ElementEnd {
+    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        while self.at < bytes.len() {
+            if self.in_string {
+                if !self.skip_string(bytes) {
+                    return None;
+                }
+                if self.depth == 0 {
+                    return Some(self.at);
+                }
+                continue;
+            }
+            match bytes[self.at] {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' if self.depth > 1 => self.depth -= 1,
+                b'}' | b']' if self.depth == 1 => return Some(self.at + 1),
+                byte if self.depth == 0 && (matches!(byte, b',' | b']' | b'}') || is_space(byte)) => {
+                    return Some(self.at);
+                }
+                _ => {}
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    /// To after the closing quote; `false` when it has not been read yet.
+    fn skip_string(&mut self, bytes: &[u8]) -> bool {
+        while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[self.at..]) {
+            let special = self.at + found;
+            if bytes[special] == b'"' {
+                self.at = special + 1;
+                self.in_string = false;
+                return true;
+            }
+            if special + 1 == bytes.len() {
+                // The escaped byte decides what comes after: wait for it.
+                self.at = special;
+                return false;
+            }
+            self.at = special + 2;
+        }
+        self.at = bytes.len();
+        false
+    }
+}
+
+fn line_feeds(bytes: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', bytes).count()
+}

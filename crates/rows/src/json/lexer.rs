@@ -1,0 +1,259 @@
+//! RFC 8259, to the letter. Numbers stay the text that they are; strings keep their escapes until asked for.
+
+use crate::limits::JSON_DEPTH_MAX;
+use crate::reject::Reason;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Boolean,
+    Number,
+    String { escaped: bool },
+    Array,
+    Object,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::String { .. } => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+}
+
+/// A value and where it stands in the text; a string with its quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Value {
+    pub(crate) kind: Kind,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Value {
+    pub(crate) fn text<'a>(&self, document: &'a [u8]) -> &'a [u8] {
+        match self.kind {
+            Kind::String { .. } => &document[self.start + 1..self.end - 1],
+            _ => &document[self.start..self.end],
+        }
+    }
+}
+
+/// Reads a text that is in memory whole. Bytes beyond ASCII pass inside strings: their UTF-8 is not looked at here.
+pub(crate) struct Lexer<'a> {
+    text: &'a [u8],
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Lexer<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, depth: 0 }
+    }
+
+    /// One value and nothing after it. `visit` is shown every scalar and key, strings without their quotes.
+    pub(crate) fn document(&mut self, visit: &mut impl FnMut(Kind, &[u8])) -> Result<(), Reason> {
+        self.skip_space();
+        self.value(visit)?;
+        self.expect_end()
+    }
+
+    /// One object and nothing after it, told member by member.
+    pub(crate) fn record(&mut self, member: &mut impl FnMut(Value, Value)) -> Result<(), Reason> {
+        self.skip_space();
+        if self.peek() != Some(b'{') {
+            self.value(&mut |_, _| {})?;
+            self.expect_end()?;
+            return Err(Reason::NotAnObject);
+        }
+        self.object(&mut |_, _| {}, member)?;
+        self.expect_end()
+    }
+
+    fn value<F: FnMut(Kind, &[u8])>(&mut self, visit: &mut F) -> Result<Value, Reason> {
+        let start = self.at;
+        let kind = match self.peek() {
+            Some(b'"') => self.string()?,
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'{') => self.object(visit, &mut |_, _| {})?,
+            Some(b'[') => self.array(visit)?,
+            Some(b't') => self.word(b"true", Kind::Boolean)?,
+            Some(b'f') => self.word(b"false", Kind::Boolean)?,
+            Some(b'n') => self.word(b"null", Kind::Null)?,
+            _ => return self.fail("expected a value"),
+        };
+        let value = Value { kind, start, end: self.at };
+        if !matches!(kind, Kind::Array | Kind::Object) {
+            visit(kind, value.text(self.text));
+        }
+        Ok(value)
+    }
+
+    fn object<F, M>(&mut self, visit: &mut F, member: &mut M) -> Result<Kind, Reason>
+    where
+        F: FnMut(Kind, &[u8]),
+        M: FnMut(Value, Value),
+    {
+        self.enter()?;
+        if self.take(b'}') {
+            return Ok(self.leave(Kind::Object));
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return self.fail("expected a key in quotes");
+            }
+            let key = self.value(visit)?;
+            self.skip_space();
+            if !self.take(b':') {
+                return self.fail("expected a colon");
+            }
+            self.skip_space();
+            let value = self.value(visit)?;
+            member(key, value);
+            self.skip_space();
+            if self.take(b'}') {
+                return Ok(self.leave(Kind::Object));
+            }
+            if !self.take(b',') {
+                return self.fail("expected a comma or a closing brace");
+            }
+            self.skip_space();
+        }
+    }
+
+    fn array<F: FnMut(Kind, &[u8])>(&mut self, visit: &mut F) -> Result<Kind, Reason> {
+        self.enter()?;
+        if self.take(b']') {
+            return Ok(self.leave(Kind::Array));
+        }
+        loop {
+            self.value(visit)?;
+            self.skip_space();
+            if self.take(b']') {
+                return Ok(self.leave(Kind::Array));
+            }
+            if !self.take(b',') {
+                return self.fail("expected a comma or a closing bracket");
+            }
+            self.skip_space();
+        }
+    }
+
+    fn enter(&mut self) -> Result<(), Reason> {
+        self.depth += 1;
+        if self.depth > JSON_DEPTH_MAX {
+            return Err(Reason::JsonTooDeep);
+        }
+        self.at += 1;
+        self.skip_space();
+        Ok(())
+    }
+
+    fn leave(&mut self, kind: Kind) -> Kind {
+        self.depth -= 1;
+        kind
+    }
+
+    fn string(&mut self) -> Result<Kind, Reason> {
+        self.at += 1;
+        let mut escaped = false;
+        loop {
+            let rest = &self.text[self.at..];
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len());
+            self.at += plain;
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(Kind::String { escaped });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at += 1;
+                    self.escape()?;
+                }
+                Some(_) => return self.fail("a control character inside a string"),
+                None => return self.fail("a string that does not end"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), Reason> {
+        match self.text[self.at..] {
+            [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 1,
+            [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(u8::is_ascii_hexdigit) => self.at += 5,
+            _ => return self.fail("no such escape"),
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<Kind, Reason> {
+        self.take(b'-');
+        if !self.take(b'0') {
+            self.digits()?;
+        }
+        if self.take(b'.') {
+            self.digits()?;
+        }
+        if self.take(b'e') || self.take(b'E') {
+            let _sign = self.take(b'+') || self.take(b'-');
+            self.digits()?;
+        }
+        Ok(Kind::Number)
+    }
+
+    fn digits(&mut self) -> Result<(), Reason> {
+        let rest = &self.text[self.at..];
+        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        if count == 0 {
+            return self.fail("expected a digit");
+        }
+        self.at += count;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &[u8], kind: Kind) -> Result<Kind, Reason> {
+        if !self.text[self.at..].starts_with(word) {
+            return self.fail("expected a value");
+        }
+        self.at += word.len();
+        Ok(kind)
+    }
+
+    fn expect_end(&mut self) -> Result<(), Reason> {
+        self.skip_space();
+        if self.at == self.text.len() { Ok(()) } else { self.fail("text after the value") }
+    }
+
+    fn skip_space(&mut self) {
+        while self.peek().is_some_and(is_space) {
+            self.at += 1;
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    #[inline]
+    fn take(&mut self, byte: u8) -> bool {
+        let taken = self.peek() == Some(byte);
+        self.at += usize::from(taken);
+        taken
+    }
+
+    #[cold]
+    fn fail<T>(&self, what: &'static str) -> Result<T, Reason> {
+        Err(Reason::InvalidJson { at: self.at, what })
+    }
+}
+
+/// What JSON calls white space.
+#[inline]
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}

@@ -1,0 +1,47 @@
+use super::lexer::is_space;
+use super::object::ObjectReader;
+use crate::FileError;
+use crate::output::Output;
+use crate::plan::Plan;
+use crate::reject::Record;
+use crate::window::Window;
+
+/// One object a line: <https://jsonlines.org>. A line that is no JSON object is rejected, and the next one read.
+pub(crate) fn read_lines(plan: &Plan<'_>, window: &mut Window<'_>, output: &mut Output<'_>) -> Result<(), FileError> {
+    let mut reader = ObjectReader::new(plan);
+    while let Some((length, line_end)) = next_line(window)? {
+        let is_text = window.is_text(length);
+        let bytes = &window.unread()[..length];
+        if bytes.iter().copied().all(is_space) {
+            output.blank_line(window.line(), window.byte_offset())?;
+        } else {
+            let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
+            output.row(record, |out| {
+                reader.parse(bytes)?;
+                reader.encode(bytes, is_text, out)
+            })?;
+        }
+        window.consume(length + line_end, 1);
+    }
+    Ok(())
+}
+
+/// The next line's length, and that of its end. A carriage return is white space in JSON, so it may stay.
+fn next_line(window: &mut Window<'_>) -> Result<Option<(usize, usize)>, FileError> {
+    let mut searched = 0;
+    loop {
+        let unread = window.unread();
+        if let Some(found) = memchr::memchr(b'\n', &unread[searched..]) {
+            let length = searched + found;
+            let carriage_return = usize::from(unread[..length].ends_with(b"\r"));
+            window.check_record(length - carriage_return)?;
+            return Ok(Some((length - carriage_return, carriage_return + 1)));
+        }
+        searched = unread.len();
+        if window.ended() {
+            window.check_record(searched)?;
+            return Ok((searched > 0).then_some((searched, 0)));
+        }
+        window.fill()?;
+    }
+}

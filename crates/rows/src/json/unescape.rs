@@ -1,0 +1,80 @@
+use crate::reject::Reason;
+
+/// The text that a JSON string means, given without its quotes and known to be well-formed.
+pub(crate) fn append(string: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+    decode(string, |bytes| out.extend_from_slice(bytes))
+}
+
+/// Whether the string means a text that PostgreSQL can keep.
+pub(crate) fn check(string: &[u8]) -> Result<(), Reason> {
+    decode(string, |_| {})
+}
+
+fn decode(string: &[u8], mut emit: impl FnMut(&[u8])) -> Result<(), Reason> {
+    let mut rest = string;
+    while let Some(plain) = memchr::memchr(b'\\', rest) {
+        emit(&rest[..plain]);
+        rest = &rest[plain + 1..];
+        let Some((&letter, after)) = rest.split_first() else { break };
+        rest = after;
+        match letter {
+            b'u' => emit(code_point(&mut rest)?.encode_utf8(&mut [0; 4]).as_bytes()),
+            b'b' => emit(b"\x08"),
+            b'f' => emit(b"\x0c"),
+            b'n' => emit(b"\n"),
+            b'r' => emit(b"\r"),
+            b't' => emit(b"\t"),
+            itself => emit(&[itself]),
+        }
+    }
+    emit(rest);
+    Ok(())
+}
+
+/// After `\u`: four digits, and the pair's second half where there is one.
+fn code_point(rest: &mut &[u8]) -> Result<char, Reason> {
+    let first = four_digits(rest).ok_or(Reason::JsonLoneSurrogate)?;
+    let code = match first {
+        0 => return Err(Reason::JsonNul),
+        0xD800..0xDC00 => {
+            let after = rest.strip_prefix(b"\\u").ok_or(Reason::JsonLoneSurrogate)?;
+            *rest = after;
+            let second = four_digits(rest).filter(|second| (0xDC00..0xE000).contains(second));
+            let second = second.ok_or(Reason::JsonLoneSurrogate)?;
+            0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
+        }
+        code => code,
+    };
+    char::from_u32(code).ok_or(Reason::JsonLoneSurrogate)
+}
+
+fn four_digits(rest: &mut &[u8]) -> Option<u32> {
+    let (digits, after) = rest.split_first_chunk::<4>()?;
+    *rest = after;
+    digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(string: &str, expected: Result<&str, Reason>) {
+        let mut out = Vec::new();
+        let text = append(string.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap());
+        assert_eq!(text, expected.map(str::to_owned), "{string:?}");
+    }
+
+    #[test]
+    fn escapes() {
+        check("", Ok(""));
+        check("plain é", Ok("plain é"));
+        check(r#"\"\\\/\b\f\n\r\t"#, Ok("\"\\/\u{8}\u{c}\n\r\t"));
+        check(r"\u0041b\u00e9\u20ac", Ok("Abé€"));
+        check(r"a\ud83d\ude00b", Ok("a😀b"));
+        check(r"\\u0000", Ok("\\u0000"));
+        check(r"\u0000", Err(Reason::JsonNul));
+        for string in [r"\ud83d", r"\ud83dx", r"\ud83d\n", r"\ud83d\u0041", r"\ude00", r"\ud83d\ud83d"] {
+            check(string, Err(Reason::JsonLoneSurrogate));
+        }
+    }
+}

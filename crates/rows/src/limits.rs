@@ -1,0 +1,63 @@
+//! Every limit of this crate. What lies past one is refused by name; nothing is cut silently.
+
+/// One record, without its line end. Past it the file fails: most often a quote that never closes.
+pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Fields of a header: a PostgreSQL table has no more columns.
+/// <https://www.postgresql.org/docs/current/limits.html>
+pub const FIELDS_MAX: usize = 1600;
+
+/// How much of a rejected record is kept.
+pub const REJECT_RAW_BYTES_MAX: usize = 8 * 1024;
+
+/// What a compressed file may grow to.
+pub const DECOMPRESSED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
+
+/// How many times its size a compressed file may grow to, once past [`DECOMPRESSION_RATIO_FREE_BYTES`].
+pub const DECOMPRESSION_RATIO_MAX: u64 = 1000;
+
+/// Honest small files (a column of zeros) compress beyond any ratio, and do no harm.
+pub const DECOMPRESSION_RATIO_FREE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The memory that a zstd frame may ask for, as a power of two: what `zstd --ultra -22` asks for.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// Tuples leave in blocks of about this size.
+pub const COPY_BLOCK_BYTES: usize = 128 * 1024;
+
+/// The input is read in blocks of this size; only a longer record makes the buffer grow.
+pub const READ_BLOCK_BYTES: usize = 256 * 1024;
+
+/// Blank lines at the end of a file are ignored, up to this many; one held longer is rejected like any other.
+pub const TRAILING_BLANK_LINES_MAX: usize = 1024;
+
+/// Arrays and objects within one another, in a JSON record or a jsonb value.
+pub const JSON_DEPTH_MAX: usize = 128;
+
+/// The limits of one conversion, so that tests can go to their edges with small files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) record_bytes_max: usize,
+    pub(crate) fields_max: usize,
+    pub(crate) reject_raw_bytes_max: usize,
+    pub(crate) decompressed_bytes_max: u64,
+    pub(crate) decompression_ratio_max: u64,
+    pub(crate) decompression_ratio_free_bytes: u64,
+    pub(crate) copy_block_bytes: usize,
+    pub(crate) read_block_bytes: usize,
+    pub(crate) trailing_blank_lines_max: usize,
+}
+
+impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        record_bytes_max: RECORD_BYTES_MAX,
+        fields_max: FIELDS_MAX,
+        reject_raw_bytes_max: REJECT_RAW_BYTES_MAX,
+        decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
+        decompression_ratio_max: DECOMPRESSION_RATIO_MAX,
+        decompression_ratio_free_bytes: DECOMPRESSION_RATIO_FREE_BYTES,
+        copy_block_bytes: COPY_BLOCK_BYTES,
+        read_block_bytes: READ_BLOCK_BYTES,
+        trailing_blank_lines_max: TRAILING_BLANK_LINES_MAX,
+    };
+}

@@ -1,0 +1,134 @@
+use crate::limits::JSON_DEPTH_MAX;
+
+/// One record that did not fit, told so that a person finds it in the file and sees what to correct.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Physical line of the record's first byte, from 1, the header included and line feeds inside quotes counted.
+    pub line: u64,
+    /// Of the record's first byte, in the decompressed file.
+    pub byte_offset: u64,
+    /// The table's column, where one is to blame.
+    pub column: Option<String>,
+    pub reason: String,
+    /// The record without its line end, cut at [`crate::limits::REJECT_RAW_BYTES_MAX`].
+    pub raw: Vec<u8>,
+}
+
+/// Why a value or a record does not fit. Never holds values of the row, for reasons reach logs and notices.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Reason {
+    #[error("null in a not null column")]
+    Null,
+    #[error("invalid UTF-8")]
+    InvalidUtf8,
+    #[error("a NUL byte, which PostgreSQL cannot keep in text")]
+    Nul,
+
+    #[error("not an integer")]
+    NotAnInteger,
+    #[error("not a number")]
+    NotANumber,
+    #[error("NaN and infinity are not accepted")]
+    NotFinite,
+    #[error("out of range for {0}")]
+    OutOfRange(&'static str),
+    #[error("would be rounded: more than {scale} digits after the decimal point")]
+    WouldRound { scale: u16 },
+    #[error("more digits before the decimal point than numeric({precision},{scale}) has")]
+    TooManyDigits { precision: u16, scale: u16 },
+
+    #[error("not a boolean (true, false, t, f, 1, 0)")]
+    NotABoolean,
+    #[error("not a date (YYYY-MM-DD)")]
+    NotADate,
+    #[error("no such date")]
+    NoSuchDate,
+    #[error("not a time (HH:MM[:SS[.ffffff]])")]
+    NotATime,
+    #[error("no such time of day")]
+    NoSuchTime,
+    #[error("a leap second, which PostgreSQL cannot keep")]
+    LeapSecond,
+    #[error("would be rounded: finer than a microsecond")]
+    FinerThanMicroseconds,
+    #[error("not a timestamp (YYYY-MM-DDTHH:MM[:SS[.ffffff]])")]
+    NotATimestamp,
+    #[error("has an offset, and the column is a timestamp without time zone")]
+    UnexpectedOffset,
+    #[error("has no offset (Z, +HH, +HH:MM, +HHMM), which a timestamptz needs")]
+    MissingOffset,
+    #[error("no such offset")]
+    NoSuchOffset,
+    #[error("does not match the format {format:?}")]
+    FormatMismatch { format: String },
+
+    #[error("longer than {chars_max} characters")]
+    TooLong { chars_max: u32 },
+    #[error("not a UUID")]
+    NotAUuid,
+
+    #[error("invalid JSON at byte {at}: {what}")]
+    InvalidJson { at: usize, what: &'static str },
+    #[error("JSON nested deeper than {JSON_DEPTH_MAX}")]
+    JsonTooDeep,
+    #[error("a JSON string with \\u0000, which PostgreSQL cannot keep")]
+    JsonNul,
+    #[error("a JSON string with half a surrogate pair, which is no character")]
+    JsonLoneSurrogate,
+    #[error("a JSON {found}, where a {expected} is needed")]
+    JsonType { expected: &'static str, found: &'static str },
+    #[error("not a JSON object")]
+    NotAnObject,
+    #[error("key {key:?} is not a column of the dataset")]
+    UnknownKey { key: String },
+    #[error("key {key:?} comes twice")]
+    DuplicateKey { key: String },
+
+    #[error("blank line")]
+    BlankLine,
+    #[error("a quote inside a field that does not begin with one")]
+    QuoteInside,
+    #[error("text after the closing quote")]
+    TextAfterQuote,
+    #[error("a carriage return without a line feed, in a field without quotes")]
+    LoneCarriageReturn,
+    #[error("{found} fields, where the header has {expected}")]
+    FieldCount { found: usize, expected: usize },
+}
+
+/// A reason, and the place in the table of the column to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowFault {
+    pub(crate) column: Option<usize>,
+    pub(crate) reason: Reason,
+}
+
+impl RowFault {
+    pub(crate) fn of_row(reason: Reason) -> Self {
+        Self { column: None, reason }
+    }
+
+    pub(crate) fn of_column(column: usize, reason: Reason) -> Self {
+        Self { column: Some(column), reason }
+    }
+}
+
+/// A record as it stands in the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) line: u64,
+    pub(crate) byte_offset: u64,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl Record<'_> {
+    pub(crate) fn reject(&self, column: Option<&str>, reason: &Reason, raw_bytes_max: usize) -> Reject {
+        Reject {
+            line: self.line,
+            byte_offset: self.byte_offset,
+            column: column.map(str::to_owned),
+            reason: reason.to_string(),
+            raw: self.bytes[..self.bytes.len().min(raw_bytes_max)].to_vec(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use std::io::{Error, ErrorKind, Read, Write};
+
+use contracts::{Compression, Format};
+use flate2::write::GzEncoder;
+
+use super::Setup;
+use crate::FileError;
+
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 1).unwrap()
+}
+
+fn setup(compression: Compression) -> Setup {
+    Setup { compression, ..Setup::new(Format::Csv, &["a integer", "b text"]) }
+}
+
+type Codec = (Compression, fn(&[u8]) -> Vec<u8>);
+
+const CODECS: [Codec; 2] = [(Compression::Gzip, gzip), (Compression::Zstd, zstd)];
+
+#[test]
+fn compressed_files_in_one_part_or_several() {
+    for (compression, pack) in CODECS {
+        setup(compression).check(pack(b"a,b\n1,x\n"), &["1|x"], &[]);
+        setup(compression).check(
+            [pack(b"a,b\n1,"), pack(b"x\n2"), pack(b""), pack(b",y\n")].concat(),
+            &["1|x", "2|y"],
+            &[],
+        );
+    }
+}
+
+#[test]
+fn compressed_nothing_is_empty() {
+    for (compression, pack) in CODECS {
+        assert!(matches!(setup(compression).load(&pack(b"")), Err(FileError::Empty)));
+        assert!(matches!(setup(compression).load(b""), Err(FileError::Empty)));
+    }
+}
+
+fn noise(rows: usize) -> Vec<u8> {
+    let mut file = b"a,b\n".to_vec();
+    let mut state = 1_u64;
+    for row in 0..rows {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        writeln!(file, "{row},{state:x}").unwrap();
+    }
+    file
+}
+
+#[test]
+fn a_truncated_file_is_malformed_wherever_it_is_cut() {
+    let file = noise(2_000);
+    for (compression, pack) in CODECS {
+        let packed = pack(&file);
+        assert_eq!(setup(compression).load(&packed).unwrap().counts.rows_loaded, 2_000);
+        for cut in [1, 5, 17, packed.len() / 2, packed.len() - 9, packed.len() - 1] {
+            let error = setup(compression).load(&packed[..cut]).unwrap_err().to_string();
+            assert!(
+                error.contains("the compressed stream ends in the middle, after "),
+                "{compression:?} {cut}: {error}"
+            );
+            assert!(error.ends_with(" decompressed bytes"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_is_malformed() {
+    for (compression, pack) in CODECS {
+        let good = pack(b"a,b\n1,x\n");
+        let check = |file: &[u8]| {
+            let error = setup(compression).load(file).unwrap_err();
+            assert!(matches!(error, FileError::Malformed { .. }), "{compression:?}: {error}");
+            assert!(error.to_string().contains("the compressed stream "), "{error}");
+        };
+        check(b"a,b\n1,x\n");
+        check(&[&good, &b"no second part"[..]].concat());
+    }
+    let mut wrong_checksum = gzip(b"a,b\n1,x\n");
+    let end = wrong_checksum.len();
+    wrong_checksum[end - 6] ^= 1;
+    let error = setup(Compression::Gzip).load(&wrong_checksum).unwrap_err();
+    assert!(
+        error.to_string().contains("is damaged (corrupt gzip stream does not have a matching checksum)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_failing_input_is_no_damaged_file() {
+    struct Failing;
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            Err(Error::new(ErrorKind::UnexpectedEof, "cut off"))
+        }
+    }
+    let none: Codec = (Compression::None, <[u8]>::to_vec);
+    for (compression, pack) in [none].into_iter().chain(CODECS) {
+        let packed = pack(&noise(2_000));
+        let input = packed[..packed.len() / 2].chain(Failing);
+        let error = setup(compression).load_from(input).unwrap_err();
+        let FileError::Read(source) = error else { panic!("{error}") };
+        assert_eq!(source.to_string(), "cut off");
+    }
+}

@@ -1,0 +1,104 @@
+//! An optional minus and digits, nothing else. Leading zeros are accepted.
+
+use crate::reject::Reason;
+
+pub(super) fn smallint(text: &[u8]) -> Result<i16, Reason> {
+    i16::try_from(parse(text, "smallint")?).map_err(|_| Reason::OutOfRange("smallint"))
+}
+
+pub(super) fn integer(text: &[u8]) -> Result<i32, Reason> {
+    i32::try_from(parse(text, "integer")?).map_err(|_| Reason::OutOfRange("integer"))
+}
+
+pub(super) fn bigint(text: &[u8]) -> Result<i64, Reason> {
+    parse(text, "bigint")
+}
+
+#[inline]
+fn parse(text: &[u8], kind: &'static str) -> Result<i64, Reason> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    // So many digits never overflow.
+    if digits.is_empty() || digits.len() > 18 {
+        return parse_long(negative, digits, kind);
+    }
+    let mut value = 0_i64;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(Reason::NotAnInteger);
+        }
+        value = value * 10 + i64::from(digit);
+    }
+    Ok(if negative { -value } else { value })
+}
+
+#[cold]
+fn parse_long(negative: bool, digits: &[u8], kind: &'static str) -> Result<i64, Reason> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Reason::NotAnInteger);
+    }
+    // Downwards, for there is one negative number more.
+    let downwards = digits.iter().try_fold(0_i64, |value, byte| {
+        value.checked_mul(10).and_then(|value| value.checked_sub(i64::from(byte - b'0')))
+    });
+    let value = if negative { downwards } else { downwards.and_then(i64::checked_neg) };
+    value.ok_or(Reason::OutOfRange(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::needless_pass_by_value, reason = "a table of cases reads better")]
+    fn check(text: &str, expected: Result<i64, Reason>) {
+        assert_eq!(bigint(text.as_bytes()), expected, "{text:?}");
+    }
+
+    #[test]
+    fn integers() {
+        check("0", Ok(0));
+        check("-0", Ok(0));
+        check("42", Ok(42));
+        check("-42", Ok(-42));
+        check("007", Ok(7));
+        check("000000000000000000000000000001", Ok(1));
+        check("9223372036854775807", Ok(i64::MAX));
+        check("-9223372036854775808", Ok(i64::MIN));
+        check("9223372036854775808", Err(Reason::OutOfRange("bigint")));
+        check("-9223372036854775809", Err(Reason::OutOfRange("bigint")));
+        check("99999999999999999999999999", Err(Reason::OutOfRange("bigint")));
+        for text in [
+            "",
+            "-",
+            "+1",
+            " 1",
+            "1 ",
+            "1.0",
+            "1e3",
+            "1_000",
+            "1,000",
+            "0x1f",
+            "--1",
+            "1-",
+            "NaN",
+            "١",
+            "99999999999999999999x",
+        ] {
+            check(text, Err(Reason::NotAnInteger));
+        }
+    }
+
+    #[test]
+    fn smaller_ones_end_at_their_range() {
+        assert_eq!(smallint(b"32767"), Ok(32767));
+        assert_eq!(smallint(b"-32768"), Ok(-32768));
+        assert_eq!(smallint(b"32768"), Err(Reason::OutOfRange("smallint")));
+        assert_eq!(smallint(b"9223372036854775808"), Err(Reason::OutOfRange("smallint")));
+        assert_eq!(integer(b"2147483647"), Ok(i32::MAX));
+        assert_eq!(integer(b"-2147483648"), Ok(i32::MIN));
+        assert_eq!(integer(b"-2147483649"), Err(Reason::OutOfRange("integer")));
+    }
+}

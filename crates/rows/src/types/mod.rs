@@ -1,0 +1,128 @@
+//! One encoder a column type: text in, one field of a binary COPY tuple out, or the reason why not.
+
+mod float;
+mod formatted;
+mod integer;
+mod jsonb;
+mod numeric;
+mod scalar;
+mod temporal;
+
+use pipeline::{Column, ColumnType};
+
+use crate::copy;
+use crate::reject::Reason;
+use formatted::{Formatted, Target};
+use numeric::Bounds;
+
+/// A column's type, ready for the hot loop.
+#[derive(Debug)]
+pub(crate) enum Encoder {
+    SmallInt,
+    Integer,
+    BigInt,
+    Numeric(Bounds),
+    Real,
+    Double,
+    Boolean,
+    Date,
+    Time,
+    Timestamp,
+    TimestampTz,
+    Formatted(Box<Formatted>),
+    Text,
+    Varchar(u32),
+    Uuid,
+    Jsonb,
+}
+
+/// What of JSON a column takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JsonFamily {
+    Boolean,
+    Number,
+    String,
+    Any,
+}
+
+impl JsonFamily {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Any => "value",
+        }
+    }
+}
+
+impl Encoder {
+    pub(crate) fn new(column: &Column) -> Self {
+        let formatted = |target, iso| match &column.format {
+            Some(format) => Self::Formatted(Box::new(Formatted::new(target, format))),
+            None => iso,
+        };
+        match &column.kind {
+            ColumnType::SmallInt => Self::SmallInt,
+            ColumnType::Integer => Self::Integer,
+            ColumnType::BigInt => Self::BigInt,
+            ColumnType::Numeric { precision_scale } => Self::Numeric(Bounds::new(*precision_scale)),
+            ColumnType::Real => Self::Real,
+            ColumnType::Double => Self::Double,
+            ColumnType::Boolean => Self::Boolean,
+            ColumnType::Date => formatted(Target::Date, Self::Date),
+            ColumnType::Time => formatted(Target::Time, Self::Time),
+            ColumnType::Timestamp => formatted(Target::Timestamp, Self::Timestamp),
+            ColumnType::TimestampTz => formatted(Target::TimestampTz, Self::TimestampTz),
+            ColumnType::Text => Self::Text,
+            ColumnType::Varchar(chars_max) => Self::Varchar(*chars_max),
+            ColumnType::Uuid => Self::Uuid,
+            ColumnType::Jsonb => Self::Jsonb,
+        }
+    }
+
+    /// Appends one field. After an error there may be half a field: the caller drops the row.
+    ///
+    /// `text` is valid UTF-8 without NUL; only the types that keep text build on it.
+    #[inline]
+    pub(crate) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+        match self {
+            Self::SmallInt => copy::int2(out, integer::smallint(text)?),
+            Self::Integer => copy::int4(out, integer::integer(text)?),
+            Self::BigInt => copy::int8(out, integer::bigint(text)?),
+            Self::Numeric(bounds) => numeric::encode(text, *bounds, out)?,
+            Self::Real => copy::float4(out, float::real(text)?),
+            Self::Double => copy::float8(out, float::double(text)?),
+            Self::Boolean => copy::bytes(out, &[u8::from(scalar::boolean(text)?)]),
+            Self::Date => copy::int4(out, temporal::date(text)?),
+            Self::Time => copy::int8(out, temporal::time(text)?),
+            Self::Timestamp => copy::int8(out, temporal::timestamp(text)?),
+            Self::TimestampTz => copy::int8(out, temporal::timestamptz(text)?),
+            Self::Formatted(formatted) => formatted.encode(text, out)?,
+            Self::Text => copy::bytes(out, text),
+            Self::Varchar(chars_max) => copy::bytes(out, scalar::varchar(text, *chars_max)?),
+            Self::Uuid => copy::bytes(out, &scalar::uuid(text)?),
+            Self::Jsonb => jsonb::encode(text, out)?,
+        }
+        Ok(())
+    }
+
+    /// Numbers and times may also come as JSON strings, and are then read like a CSV field.
+    pub(crate) fn json_family(&self) -> JsonFamily {
+        match self {
+            Self::Boolean => JsonFamily::Boolean,
+            Self::SmallInt | Self::Integer | Self::BigInt | Self::Numeric(_) | Self::Real | Self::Double => {
+                JsonFamily::Number
+            }
+            Self::Date
+            | Self::Time
+            | Self::Timestamp
+            | Self::TimestampTz
+            | Self::Formatted(_)
+            | Self::Text
+            | Self::Varchar(_)
+            | Self::Uuid => JsonFamily::String,
+            Self::Jsonb => JsonFamily::Any,
+        }
+    }
+}

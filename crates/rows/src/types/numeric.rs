@@ -1,0 +1,332 @@
+//! Decimal text to PostgreSQL's binary numeric, exactly: no float in between, and no rounding.
+//!
+//! The binary form is a count of digits to the base 10000, the weight of the first, a sign, the number of decimal
+//! digits shown after the point, and the digits; see `numeric_send` in PostgreSQL's `numeric.c`.
+
+use crate::copy;
+use crate::reject::Reason;
+
+const SIGN_NEGATIVE: u16 = 0x4000;
+/// Decimal digits in one digit to the base 10000.
+const GROUP: i64 = 4;
+/// <https://www.postgresql.org/docs/current/datatype-numeric.html>
+const INTEGER_DIGITS_MAX: i64 = 131_072;
+const FRACTION_DIGITS_MAX: u16 = 16_383;
+
+/// What a column's declaration lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds(Option<(u16, u16)>);
+
+impl Bounds {
+    pub(super) fn new(precision_scale: Option<(u16, u16)>) -> Self {
+        Self(precision_scale)
+    }
+
+    /// The digits to show after the point, if a number of this size fits.
+    #[inline]
+    fn scale(self, number: &Decimal<'_>, size: Size) -> Result<u16, Reason> {
+        let (scale, integer_digits_max) = match self.0 {
+            Some((precision, scale)) => (scale, i64::from(precision) - i64::from(scale)),
+            None => (FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX),
+        };
+        if size.fraction_digits > i64::from(scale) {
+            return Err(Reason::WouldRound { scale });
+        }
+        if size.significant && size.integer_digits > integer_digits_max {
+            return Err(match self.0 {
+                Some((precision, scale)) => Reason::TooManyDigits { precision, scale },
+                None => Reason::OutOfRange("numeric"),
+            });
+        }
+        let shown = if self.0.is_some() { i64::from(scale) } else { number.written_fraction_digits() };
+        Ok(u16::try_from(shown.max(0)).map_or(scale, |shown| shown.min(scale)))
+    }
+}
+
+/// Decimal text taken apart: `[-]integer.fraction e exponent`.
+pub(super) struct Decimal<'a> {
+    negative: bool,
+    integer: &'a [u8],
+    fraction: &'a [u8],
+    exponent: i64,
+}
+
+/// Where a number's first and last significant digits stand, seen from the decimal point.
+#[derive(Clone, Copy)]
+struct Size {
+    significant: bool,
+    /// Zero or less for a number that begins after the point.
+    integer_digits: i64,
+    /// Zero or less for a number that ends before the point.
+    fraction_digits: i64,
+}
+
+impl<'a> Decimal<'a> {
+    #[inline]
+    pub(super) fn parse(text: &'a [u8]) -> Result<Self, Reason> {
+        let (negative, text) = match text {
+            [b'-', text @ ..] => (true, text),
+            text => (false, text),
+        };
+        let (integer, rest) = digits(text);
+        let (fraction, rest) = match rest {
+            [b'.', rest @ ..] => digits(rest),
+            rest => (&rest[..0], rest),
+        };
+        if integer.is_empty() && fraction.is_empty() {
+            return Err(not_a_number(text));
+        }
+        let exponent = match rest {
+            [] => 0,
+            [b'e' | b'E', exponent @ ..] => parse_exponent(exponent)?,
+            _ => return Err(Reason::NotANumber),
+        };
+        Ok(Self { negative, integer, fraction, exponent })
+    }
+
+    pub(super) fn is_zero(&self) -> bool {
+        self.integer.iter().chain(self.fraction).all(|digit| *digit == b'0')
+    }
+
+    /// Whether PostgreSQL's `numeric`, which it keeps a JSON number in, has room for every digit that is written.
+    pub(super) fn fits_json(&self) -> bool {
+        self.written_fraction_digits() <= i64::from(FRACTION_DIGITS_MAX)
+            && (self.integer.len() as i64 + self.exponent <= INTEGER_DIGITS_MAX || self.is_short_zero())
+    }
+
+    /// PostgreSQL takes a zero with any exponent that is not absurd.
+    fn is_short_zero(&self) -> bool {
+        self.is_zero() && self.exponent <= i64::from(i32::MAX / 4)
+    }
+
+    /// As `1.50` has two and `1.5e1` none.
+    fn written_fraction_digits(&self) -> i64 {
+        self.fraction.len() as i64 - self.exponent
+    }
+
+    /// Cuts the zeros off both ends, which PostgreSQL's form does not keep.
+    #[inline]
+    fn trim(&mut self) -> Size {
+        self.integer = without_leading_zeros(self.integer);
+        let point = if self.integer.is_empty() {
+            let fraction = without_leading_zeros(self.fraction);
+            let zeros = self.fraction.len() - fraction.len();
+            self.fraction = fraction;
+            -(zeros as i64)
+        } else {
+            self.integer.len() as i64
+        };
+        self.fraction = without_trailing_zeros(self.fraction);
+        if self.fraction.is_empty() {
+            self.integer = without_trailing_zeros(self.integer);
+        }
+        let digits = (self.integer.len() + self.fraction.len()) as i64;
+        let integer_digits = point + self.exponent;
+        Size { significant: digits > 0, integer_digits, fraction_digits: digits.min(1) * (digits - integer_digits) }
+    }
+}
+
+#[inline]
+pub(super) fn encode(text: &[u8], bounds: Bounds, out: &mut Vec<u8>) -> Result<(), Reason> {
+    let mut number = Decimal::parse(text)?;
+    // Before trimming: `1.50` shows two digits.
+    let written = Decimal { ..number };
+    let size = number.trim();
+    let scale = bounds.scale(&written, size)?;
+    if size.significant {
+        encode_digits(&number, size.integer_digits, scale, out);
+    } else {
+        encode_header(0, 0, 0, scale, out);
+    }
+    Ok(())
+}
+
+#[inline]
+fn encode_digits(number: &Decimal<'_>, integer_digits: i64, scale: u16, out: &mut Vec<u8>) {
+    let weight = (integer_digits - 1).div_euclid(GROUP);
+    let in_first_group = (integer_digits - 1).rem_euclid(GROUP) + 1;
+    let digits = (number.integer.len() + number.fraction.len()) as i64;
+    let groups = 1 + (digits - in_first_group + GROUP - 1).max(0) / GROUP;
+    encode_header(groups, weight, if number.negative { SIGN_NEGATIVE } else { 0 }, scale, out);
+
+    let mut group = 0_u16;
+    let mut room = in_first_group;
+    for digit in number.integer.iter().chain(number.fraction) {
+        group = group * 10 + u16::from(digit - b'0');
+        room -= 1;
+        if room == 0 {
+            out.extend_from_slice(&group.to_be_bytes());
+            group = 0;
+            room = GROUP;
+        }
+    }
+    // A last group that is zero has been trimmed away, so this tells whether one is still open.
+    if group != 0 {
+        for _ in 0..room {
+            group *= 10;
+        }
+        out.extend_from_slice(&group.to_be_bytes());
+    }
+}
+
+/// The limits on digits keep all of these within 16 bits.
+#[inline]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "see above")]
+fn encode_header(groups: i64, weight: i64, sign: u16, scale: u16, out: &mut Vec<u8>) {
+    let mut header = [0; 12];
+    header[..4].copy_from_slice(&copy::length(8 + 2 * groups as usize));
+    header[4..6].copy_from_slice(&(groups as u16).to_be_bytes());
+    header[6..8].copy_from_slice(&(weight as i16).to_be_bytes());
+    header[8..10].copy_from_slice(&sign.to_be_bytes());
+    header[10..].copy_from_slice(&scale.to_be_bytes());
+    out.extend_from_slice(&header);
+}
+
+fn parse_exponent(text: &[u8]) -> Result<i64, Reason> {
+    /// Far past every limit, and far from an overflow.
+    const ENDLESS: i64 = 1 << 40;
+    let (negative, text) = match text {
+        [b'-', text @ ..] => (true, text),
+        [b'+', text @ ..] | text => (false, text),
+    };
+    let (digits, rest) = digits(text);
+    if digits.is_empty() || !rest.is_empty() {
+        return Err(Reason::NotANumber);
+    }
+    let exponent = digits.iter().fold(0, |value, digit| ENDLESS.min(value * 10 + i64::from(digit - b'0')));
+    Ok(if negative { -exponent } else { exponent })
+}
+
+#[inline]
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[inline]
+fn without_leading_zeros(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().position(|digit| *digit != b'0').unwrap_or(digits.len());
+    &digits[zeros..]
+}
+
+#[inline]
+fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
+    let end = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+    &digits[..end]
+}
+
+#[cold]
+fn not_a_number(unsigned: &[u8]) -> Reason {
+    let not_finite = ["nan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name.as_bytes()));
+    if not_finite { Reason::NotFinite } else { Reason::NotANumber }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::decode;
+
+    fn check(kind: Option<(u16, u16)>, text: &str, expected: Result<&str, Reason>) {
+        let mut out = Vec::new();
+        let decoded = encode(text.as_bytes(), Bounds::new(kind), &mut out).map(|()| decode::numeric(&out[4..]));
+        assert_eq!(decoded, expected.map(str::to_owned), "{text:?}");
+        if decoded.is_ok() {
+            assert_eq!(copy::length(out.len() - 4), out[..4], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn unconstrained_numbers_keep_every_digit_that_is_written() {
+        let check = |text, expected| check(None, text, expected);
+        check("0", Ok("0"));
+        check("-0", Ok("0"));
+        check("0.00", Ok("0.00"));
+        check("1", Ok("1"));
+        check("-1.50", Ok("-1.50"));
+        check("0001.5", Ok("1.5"));
+        check(".5", Ok("0.5"));
+        check("5.", Ok("5"));
+        check("10000", Ok("10000"));
+        check("100000000", Ok("100000000"));
+        check("12345678.87654321", Ok("12345678.87654321"));
+        check("0.00001", Ok("0.00001"));
+        check("0.0001", Ok("0.0001"));
+        check("0.000123", Ok("0.000123"));
+        check("9999.9999", Ok("9999.9999"));
+        check("99999.00000000000000000000001", Ok("99999.00000000000000000000001"));
+        check("123456789012345678901234567890", Ok("123456789012345678901234567890"));
+        check("1e3", Ok("1000"));
+        check("1E+3", Ok("1000"));
+        check("1.5E-2", Ok("0.015"));
+        check("1.50e1", Ok("15.0"));
+        check("12e-1", Ok("1.2"));
+        check("0e5", Ok("0"));
+        check("0e-2", Ok("0.00"));
+    }
+
+    #[test]
+    fn what_is_no_number() {
+        for text in [
+            "", "-", ".", "-.", "+1", " 1", "1 ", "1..2", "1.2.3", "1e", "1e+", "1e1.5", "1_000", "1,5", "0x1", "--1",
+            "$1",
+        ] {
+            check(None, text, Err(Reason::NotANumber));
+        }
+        for text in ["NaN", "nan", "inf", "-Infinity", "INFINITY"] {
+            check(None, text, Err(Reason::NotFinite));
+        }
+    }
+
+    #[test]
+    fn a_declared_scale_is_never_reached_by_rounding() {
+        let money = Some((10, 2));
+        check(money, "12.34", Ok("12.34"));
+        check(money, "12.3", Ok("12.30"));
+        check(money, "12", Ok("12.00"));
+        check(money, "12.3400000", Ok("12.34"));
+        check(money, "1.2e1", Ok("12.00"));
+        check(money, "12.345", Err(Reason::WouldRound { scale: 2 }));
+        check(money, "1e-3", Err(Reason::WouldRound { scale: 2 }));
+        check(money, "0e-9", Ok("0.00"));
+        check(money, "99999999.99", Ok("99999999.99"));
+        check(money, "100000000", Err(Reason::TooManyDigits { precision: 10, scale: 2 }));
+        check(money, "000000000000099999999.99", Ok("99999999.99"));
+        check(money, "0e999999999999999999999", Ok("0.00"));
+        check(money, "1e999999999999999999999", Err(Reason::TooManyDigits { precision: 10, scale: 2 }));
+        check(Some((3, 0)), "999", Ok("999"));
+        check(Some((3, 0)), "1000", Err(Reason::TooManyDigits { precision: 3, scale: 0 }));
+        // PostgreSQL allows a scale above the precision: only numbers below 0.01 fit.
+        check(Some((2, 4)), "0.0099", Ok("0.0099"));
+        check(Some((2, 4)), "0.01", Err(Reason::TooManyDigits { precision: 2, scale: 4 }));
+    }
+
+    #[test]
+    fn the_limits_of_postgresql() {
+        let longest = format!("9{}", "0".repeat(131_071));
+        check(None, &longest, Ok(&longest));
+        check(None, &format!("{longest}0"), Err(Reason::OutOfRange("numeric")));
+        check(None, "1e131071", Ok(&format!("1{}", "0".repeat(131_071))));
+        check(None, "1e131072", Err(Reason::OutOfRange("numeric")));
+        let finest = format!("0.{}1", "0".repeat(16_382));
+        check(None, &finest, Ok(&finest));
+        check(None, &format!("0.{}1", "0".repeat(16_383)), Err(Reason::WouldRound { scale: 16_383 }));
+        check(None, "1e-16384", Err(Reason::WouldRound { scale: 16_383 }));
+        check(None, &format!("1.{}", "0".repeat(20_000)), Ok(&format!("1.{}", "0".repeat(16_383))));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn plain_decimals_come_back_as_they_were(negative: bool, integer in "0|[1-9][0-9]{0,30}", fraction in "[0-9]{0,30}") {
+            let mut text = integer;
+            if !fraction.is_empty() {
+                text = format!("{text}.{fraction}");
+            }
+            if negative && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
+                text.insert(0, '-');
+            }
+            check(None, &text, Ok(&text));
+        }
+    }
+}

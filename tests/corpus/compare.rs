@@ -1,0 +1,104 @@
+use rows::Reject;
+
+use crate::Differences;
+use crate::case::{Case, Expected, ExpectedReject, ExpectedRows};
+use crate::outcome::{Outcome, reject_in_short};
+
+/// How much of a value, or of a row, a difference shows.
+const SHOWN_CHARS_MAX: usize = 200;
+
+pub(crate) fn with_expected(expected: &Expected, outcome: &Outcome) -> Differences {
+    match (expected, outcome) {
+        (Expected::Failure(expected), Outcome::Failure { name, message }) => {
+            if expected.failure == *name && message.contains(&expected.message) {
+                return Differences::new();
+            }
+            vec![format!("  expected {}: …{}…\n  came     {name}: {message}", expected.failure, expected.message)]
+        }
+        (Expected::Failure(expected), rows @ Outcome::Rows { .. }) => {
+            vec![format!("  expected {}: …{}…\n  came     {}", expected.failure, expected.message, rows.in_short())]
+        }
+        (Expected::Rows(expected), failure @ Outcome::Failure { .. }) => {
+            let (loaded, rejected) = (expected.loaded.len(), expected.rejected.len());
+            vec![format!("  expected {loaded} loaded, {rejected} rejected\n  came     {}", failure.in_short())]
+        }
+        (Expected::Rows(expected), Outcome::Rows { loaded, rejected, counts }) => {
+            let mut differences = Differences::new();
+            let counted = (counts.rows_read, counts.rows_loaded, counts.rows_rejected);
+            let seen = (loaded.len() + rejected.len(), loaded.len(), rejected.len());
+            let seen = (seen.0 as u64, seen.1 as u64, seen.2 as u64);
+            if counted != seen {
+                differences.push(format!("  counted (read, loaded, rejected) {counted:?}, which are {seen:?}"));
+            }
+            differences.extend(of_loaded(expected, loaded));
+            differences.extend(of_rejected(expected, rejected));
+            differences
+        }
+    }
+}
+
+fn of_loaded(expected: &ExpectedRows, loaded: &[crate::case::TextRow]) -> Differences {
+    pairs(&expected.loaded, loaded)
+        .filter(|(_, expected, came)| expected != came)
+        .map(|(index, expected, came)| {
+            let (expected, came) = (shown(&expected), shown(&came));
+            format!("  row {}: expected {expected}\n  row {}: came     {came}", index + 1, index + 1)
+        })
+        .collect()
+}
+
+fn of_rejected(expected: &ExpectedRows, rejected: &[Reject]) -> Differences {
+    let agree = |expected: Option<&ExpectedReject>, came: Option<&Reject>| match (expected, came) {
+        (Some(expected), Some(came)) => {
+            expected.line == came.line && expected.column == came.column && came.reason.contains(&expected.reason)
+        }
+        _ => false,
+    };
+    pairs(&expected.rejected, rejected)
+        .filter(|(_, expected, came)| !agree(*expected, *came))
+        .map(|(_, expected, came)| {
+            let expected = expected.map_or("nothing".to_owned(), |expected| {
+                let column = expected.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
+                format!("line {}{column}: …{}…", expected.line, expected.reason)
+            });
+            format!(
+                "  reject: expected {expected}\n  reject: came     {}",
+                came.map_or("nothing".to_owned(), reject_in_short)
+            )
+        })
+        .collect()
+}
+
+/// Both lists side by side, to the end of the longer one.
+fn pairs<'a, A, B>(left: &'a [A], right: &'a [B]) -> impl Iterator<Item = (usize, Option<&'a A>, Option<&'a B>)> {
+    (0..left.len().max(right.len())).map(|index| (index, left.get(index), right.get(index)))
+}
+
+/// Rejects must stand in the file where they say: line, byte offset and raw record.
+pub(crate) fn with_the_file(case: &Case, rejected: &[Reject]) -> Differences {
+    if case.compression != contracts::Compression::None {
+        return Differences::new();
+    }
+    let stands = |reject: &Reject| {
+        let (before, from) = case.input.split_at_checked(usize::try_from(reject.byte_offset).ok()?)?;
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+        (reject.line == line && from.starts_with(&reject.raw)).then_some(())
+    };
+    rejected
+        .iter()
+        .filter(|reject| stands(reject).is_none())
+        .map(|reject| {
+            let raw = String::from_utf8_lossy(&reject.raw);
+            let (place, raw) = (reject.byte_offset, shown(&raw));
+            format!("  reject: {} does not stand at byte {place}: {raw}", reject_in_short(reject))
+        })
+        .collect()
+}
+
+fn shown(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text,
+    }
+}

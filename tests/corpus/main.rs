@@ -1,0 +1,67 @@
+//! Malformed and odd files, each with what must become of it: loaded exactly as declared, or rejected with its line,
+//! column and reason, or refused as a whole. Never silently different.
+//!
+//! A case is a folder of `cases/`: `input.*`, `pipeline.toml` with one dataset, and `expect.json`, which holds either
+//! the rows as PostgreSQL shows them and the rejects, or the failure; reasons and messages are parts of the real ones.
+//! `CORPUS_TABLE=1 cargo test --test corpus` prints what became of every case.
+
+mod case;
+mod compare;
+mod independent;
+mod outcome;
+
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use case::Case;
+use outcome::{Outcome, Target};
+
+/// All differences between what a case expects and what came; none when it holds.
+type Differences = Vec<String>;
+
+#[tokio::test]
+async fn every_file_is_loaded_exactly_as_declared_or_rejected_with_its_reason() {
+    let database = test_support::database().await;
+    let target = Target::prepare(database.connect().await).await.expect("prepare the database");
+    let folders = case_folders().expect("list the cases");
+    assert!(!folders.is_empty(), "no cases");
+
+    let mut failed = Vec::new();
+    for folder in &folders {
+        let differences = run(folder, &target).await.unwrap_or_else(|error| vec![format!("{error}")]);
+        if !differences.is_empty() {
+            failed.push(format!("{}\n{}", name_of(folder), differences.join("\n")));
+        }
+    }
+    database.drop().await;
+    assert!(failed.is_empty(), "{} of {} cases differ:\n\n{}\n", failed.len(), folders.len(), failed.join("\n\n"));
+}
+
+async fn run(folder: &Path, target: &Target) -> Result<Differences, Box<dyn Error>> {
+    let case = Case::read(name_of(folder), folder)?;
+    let outcome = target.load(&case).await?;
+    if std::env::var_os("CORPUS_TABLE").is_some() {
+        // Unlike `println!`, this reaches the terminal from a test that passes.
+        writeln!(std::io::stdout(), "{:<44} {}", case.name, outcome.in_short())?;
+    }
+    let mut differences = compare::with_expected(&case.expected, &outcome);
+    if let Outcome::Rows { loaded, rejected, .. } = &outcome {
+        differences.extend(compare::with_the_file(&case, rejected));
+        if case.expected.is_independent() {
+            differences.extend(independent::compare(&case, loaded, rejected, &target.client).await?);
+        }
+    }
+    Ok(differences)
+}
+
+fn case_folders() -> std::io::Result<Vec<PathBuf>> {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/cases");
+    let mut folders = std::fs::read_dir(cases)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    folders.sort();
+    Ok(folders)
+}
+
+fn name_of(folder: &Path) -> &str {
+    folder.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}

@@ -1,0 +1,154 @@
+use std::error::Error;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use pipeline::Dataset;
+use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
+use tokio_postgres::Client;
+
+use crate::case::{Case, TextRow};
+
+/// What became of a case's file.
+pub(crate) enum Outcome {
+    Rows { loaded: Vec<TextRow>, rejected: Vec<Reject>, counts: Counts },
+    Failure { name: &'static str, message: String },
+}
+
+/// A database with a table for each case.
+pub(crate) struct Target {
+    pub(crate) client: Client,
+}
+
+#[derive(Default)]
+struct Collected {
+    tuples: Vec<Bytes>,
+    rejected: Vec<Reject>,
+}
+
+impl Sink for Collected {
+    fn copy(&mut self, binary_copy_tuples: Bytes) -> Result<(), SinkClosed> {
+        self.tuples.push(binary_copy_tuples);
+        Ok(())
+    }
+
+    fn reject(&mut self, reject: Reject) -> Result<(), SinkClosed> {
+        self.rejected.push(reject);
+        Ok(())
+    }
+}
+
+impl Target {
+    pub(crate) async fn prepare(client: Client) -> Result<Self, tokio_postgres::Error> {
+        // Texts of dates and instants depend on these.
+        client.batch_execute("create schema corpus; set timezone = 'UTC'; set datestyle = 'ISO'").await?;
+        Ok(Self { client })
+    }
+
+    pub(crate) async fn load(&self, case: &Case) -> Result<Outcome, Box<dyn Error>> {
+        let (collected, converted) = convert(case)?;
+        let counts = match converted {
+            Ok(counts) => counts,
+            Err(error) => return Ok(Outcome::Failure { name: variant_of(&error), message: error.to_string() }),
+        };
+        self.create_table(&case.dataset).await?;
+        self.copy(&case.dataset, collected.tuples).await.map_err(explain)?;
+        let loaded = self.read_back(&case.dataset).await?;
+        Ok(Outcome::Rows { loaded, rejected: collected.rejected, counts })
+    }
+
+    async fn create_table(&self, dataset: &Dataset) -> Result<(), tokio_postgres::Error> {
+        let columns = list(dataset, |column| {
+            let not_null = if column.not_null { " not null" } else { "" };
+            format!("{} {}{not_null}", column.name.quoted(), column.kind.sql())
+        });
+        self.client.batch_execute(&format!("create table {} ({columns})", dataset.table.quoted())).await
+    }
+
+    async fn copy(&self, dataset: &Dataset, tuples: Vec<Bytes>) -> Result<(), tokio_postgres::Error> {
+        let columns = list(dataset, |column| column.name.quoted());
+        let statement = format!("copy {} ({columns}) from stdin (format binary)", dataset.table.quoted());
+        let mut stream = pin!(self.client.copy_in(&statement).await?);
+        stream.send(Bytes::from_static(&COPY_HEADER)).await?;
+        for block in tuples {
+            stream.send(block).await?;
+        }
+        stream.send(Bytes::from_static(&COPY_TRAILER)).await?;
+        stream.finish().await.map(|_rows| ())
+    }
+
+    async fn read_back(&self, dataset: &Dataset) -> Result<Vec<TextRow>, tokio_postgres::Error> {
+        let columns = list(dataset, |column| format!("{}::text", column.name.quoted()));
+        // In a table that was only ever copied into, rows lie in the order in which they came.
+        let statement = format!("select {columns} from {} order by ctid", dataset.table.quoted());
+        let rows = self.client.query(&statement, &[]).await?;
+        Ok(rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect())
+    }
+}
+
+type Converted = (Collected, Result<Counts, FileError>);
+
+fn convert(case: &Case) -> Result<Converted, &'static str> {
+    let spec = RowSpec {
+        columns: &case.dataset.columns,
+        null_values: &case.dataset.null_values,
+        format: case.format,
+        compression: case.compression,
+        lineage: None,
+    };
+    let mut collected = Collected::default();
+    // One panic must not hide what becomes of the other cases.
+    let converting = AssertUnwindSafe(|| rows::convert(&spec, case.input.as_slice(), &mut collected));
+    let converted = std::panic::catch_unwind(converting).map_err(|_| "the conversion panicked")?;
+    Ok((collected, converted))
+}
+
+fn list(dataset: &Dataset, item: impl Fn(&pipeline::Column) -> String) -> String {
+    dataset.columns.iter().map(item).collect::<Vec<_>>().join(", ")
+}
+
+fn explain(error: tokio_postgres::Error) -> Box<dyn Error> {
+    match error.as_db_error() {
+        Some(refusal) => format!("PostgreSQL refuses the tuples: {refusal} ({:?})", refusal.where_()).into(),
+        None => error.into(),
+    }
+}
+
+fn variant_of(error: &FileError) -> &'static str {
+    match error {
+        FileError::Empty => "Empty",
+        FileError::HeaderMismatch { .. } => "HeaderMismatch",
+        FileError::Malformed { .. } => "Malformed",
+        FileError::RecordTooLarge { .. } => "RecordTooLarge",
+        FileError::DecompressionLimit { .. } => "DecompressionLimit",
+        FileError::Read(_) => "Read",
+        FileError::Closed(_) => "Closed",
+    }
+}
+
+impl Outcome {
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::Failure { name, message } => format!("{name}: {}", cut(message)),
+            Self::Rows { loaded, rejected, .. } => {
+                let first = rejected.first().map(|reject| format!("; {}", cut(&reject_in_short(reject))));
+                format!("{} loaded, {} rejected{}", loaded.len(), rejected.len(), first.unwrap_or_default())
+            }
+        }
+    }
+}
+
+pub(crate) fn reject_in_short(reject: &Reject) -> String {
+    let column = reject.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
+    format!("line {}{column}: {}", reject.line, reject.reason)
+}
+
+fn cut(text: &str) -> String {
+    const CHARS_MAX: usize = 120;
+    let mut short: String = text.chars().take(CHARS_MAX).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
