@@ -1,0 +1,16 @@
+//! What no compiler sees: that the state machine, the template and the crates speak of the same things. Pure, so it
+//! runs in a second and needs no emulator.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail the test that calls them"
+)]
+
+mod failures;
+mod imports;
+mod machine;
+mod mentions;
+mod payloads;
+mod samples;
+mod template;

@@ -1,0 +1,104 @@
+//! One value of every payload, with every field set, and every variant.
+
+use contracts::{
+    CheckedFile, Compression, FileKind, Format, LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample,
+    Resolution, SurvivalReport,
+};
+
+pub(crate) fn object(key: &str) -> ObjectRef {
+    ObjectRef {
+        version_id: Some("v1".to_owned()),
+        etag: Some("d41d8cd98f00b204e9800998ecf8427e".to_owned()),
+        size_bytes: Some(42),
+        sequencer: Some("0055AED6DCD90281E5".to_owned()),
+        event_time: Some("2024-05-01T06:07:08Z".parse().unwrap()),
+        event_id: Some("17793124-05d4-b198-2fde-7ededc63b103".to_owned()),
+        ..ObjectRef::new("landing", key)
+    }
+}
+
+pub(crate) fn file_kinds() -> Vec<FileKind> {
+    // A variant that is new here is new to ChooseByKind, too.
+    let known = |kind: &FileKind| match kind {
+        FileKind::Data { .. } | FileKind::Trigger {} | FileKind::Ignored { .. } => {}
+    };
+    let kinds = vec![
+        FileKind::Data { format: Format::Csv, compression: Compression::Gzip },
+        FileKind::Trigger {},
+        FileKind::Ignored { reason: "a folder marker".to_owned() },
+    ];
+    kinds.iter().for_each(known);
+    kinds
+}
+
+pub(crate) fn checked_files() -> Vec<CheckedFile> {
+    let named = |file| CheckedFile { object: Some(object("raw_data/a b+é%.csv.gz")), file };
+    file_kinds().into_iter().map(named).collect()
+}
+
+pub(crate) fn load_request() -> LoadRequest {
+    LoadRequest {
+        execution: Some("arn:aws:states:us-east-1:000000000000:execution:process-file:resolver".to_owned()),
+        pipeline: "retail".to_owned(),
+        dataset: "orders".to_owned(),
+        object: object("raw_data/a b+é%.csv.gz"),
+        format: Format::Csv,
+        compression: Compression::Gzip,
+        logical_at: "2024-05-01T00:00:00Z".parse().unwrap(),
+        scheduled_at: Some("2024-05-01T00:00:00Z".parse().unwrap()),
+        actual_at: Some("2024-05-01T00:01:00Z".parse().unwrap()),
+        definition: "timezone = \"UTC\"\n".to_owned(),
+        definition_hash: "00".repeat(32),
+        notify_success: true,
+    }
+}
+
+pub(crate) fn resolutions() -> Vec<Resolution> {
+    let known = |resolution: &Resolution| match resolution {
+        Resolution::Load { .. } | Resolution::Wait { .. } | Resolution::Ignored { .. } => {}
+    };
+    let (pipeline, dataset) = ("retail".to_owned(), "orders".to_owned());
+    let resolutions = vec![
+        Resolution::Load { load: load_request() },
+        Resolution::Wait {
+            pipeline: pipeline.clone(),
+            dataset: dataset.clone(),
+            source: object("data.json"),
+            pause_s: 5,
+            waited_s: 15,
+        },
+        Resolution::Ignored { pipeline, dataset, reason: "starts on a trigger".to_owned() },
+    ];
+    resolutions.iter().for_each(known);
+    resolutions
+}
+
+pub(crate) fn outcomes() -> [LoadOutcome; 4] {
+    let known = |outcome: &LoadOutcome| match outcome {
+        LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded | LoadOutcome::Superseded | LoadOutcome::Ignored => {}
+    };
+    let outcomes = [LoadOutcome::Loaded, LoadOutcome::AlreadyLoaded, LoadOutcome::Superseded, LoadOutcome::Ignored];
+    outcomes.iter().for_each(known);
+    outcomes
+}
+
+pub(crate) fn load_report() -> LoadReport {
+    let reject = RejectSample { line: 7, column: Some("order_date".to_owned()), reason: "not a date".to_owned() };
+    LoadReport {
+        outcome: LoadOutcome::Loaded,
+        load_id: 7,
+        pipeline: "retail".to_owned(),
+        dataset: "orders".to_owned(),
+        table: "staging.orders".to_owned(),
+        bytes: 42,
+        rows_read: 10_003,
+        rows_loaded: 10_000,
+        rows_rejected: 3,
+        duration_ms: 812,
+        first_rejects: vec![reject],
+    }
+}
+
+pub(crate) fn survival_report() -> SurvivalReport {
+    SurvivalReport { roll: 0.75, failure_rate: 0.5, seed: 42, attempt: 1 }
+}

@@ -1,0 +1,151 @@
+//! What the template promises about rights, buckets and limits. Read as text, line by line: YAML with CloudFormation's
+//! own tags needs no parser for this.
+
+use std::collections::BTreeSet;
+
+use crate::machine::{Machine, read};
+
+const TEMPLATE: &str = "infra/template.yaml";
+
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// The lines below the first line that reads `header`, as deep as they are indented.
+fn block<'a>(text: &'a str, header: &str) -> Vec<&'a str> {
+    let mut lines = text.lines().skip_while(|line| line.trim() != header);
+    let depth = indentation(lines.next().unwrap_or_else(|| panic!("{TEMPLATE} has no {header}")));
+    lines.take_while(|line| line.trim().is_empty() || indentation(line) > depth).collect()
+}
+
+/// One statement of a policy, and the comment above it.
+struct Statement<'a> {
+    lines: Vec<&'a str>,
+    comment: bool,
+}
+
+impl Statement<'_> {
+    fn allows(&self) -> bool {
+        self.lines.iter().any(|line| line.trim() == "Effect: Allow")
+    }
+
+    fn says(&self, words: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(words))
+    }
+
+    /// `service:Action`, in a list or alone.
+    fn actions(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(|line| {
+            let word = line.trim().trim_start_matches("- ").trim_start_matches("Action: ");
+            let (service, action) = word.split_once(':')?;
+            let is_action = service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                && action.chars().all(|c| c.is_ascii_alphabetic() || c == '*');
+            (is_action && !action.is_empty()).then_some(word)
+        })
+    }
+}
+
+fn statements(text: &str) -> Vec<Statement<'_>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (effect, line) in
+        lines.iter().enumerate().filter(|(_, line)| line.trim().trim_start_matches("- ").starts_with("Effect:"))
+    {
+        let depth = indentation(line) - if line.trim().starts_with("- ") { 0 } else { 2 };
+        let starts = |line: &str| indentation(line) == depth && line.trim_start().starts_with("- ");
+        let first = (0..=effect).rev().find(|at| starts(lines[*at])).unwrap();
+        let rest = lines[first + 1..].iter().take_while(|line| indentation(line) > depth && !line.trim().is_empty());
+        // A statement that an `!If` holds has its comment above the `!If`.
+        let comment = (first.saturating_sub(3)..first).rev().map(|at| lines[at].trim());
+        let comment = comment
+            .take_while(|line| line.starts_with('#') || line.starts_with("- "))
+            .any(|line| line.starts_with('#'));
+        found.push(Statement { lines: std::iter::once(lines[first]).chain(rest.copied()).collect(), comment });
+    }
+    found
+}
+
+#[test]
+fn the_template_fills_exactly_what_the_machine_leaves_open() {
+    let template = read(TEMPLATE);
+    let lines = block(&template, "DefinitionSubstitutions:").into_iter().map(str::trim);
+    let given = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':'));
+    let given: BTreeSet<String> = given.map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(given, Machine::read().substitutions());
+}
+
+#[test]
+fn no_right_is_given_by_wildcard() {
+    let template = read(TEMPLATE);
+    let statements = statements(&template);
+    assert!(statements.len() > 20, "only {} statements were found", statements.len());
+    for statement in statements.iter().filter(|statement| statement.allows()) {
+        let head = statement.lines[0].trim();
+        let of_the_key_itself = statement.says("Sid: AccountAdministers");
+        for action in statement.actions().filter(|_| !of_the_key_itself) {
+            assert!(!action.contains('*'), "{head} allows {action}");
+        }
+        assert!(
+            !statement.lines.iter().any(|line| [r#"- "*""#, r#"Action: "*""#].contains(&line.trim())),
+            "{head} allows all"
+        );
+        assert!(statement.actions().next().is_some() || statement.says("sts:AssumeRole"), "{head} allows nothing");
+        assert!(!statement.says("Resource: \"*\"") || statement.comment, "{head}: Resource \"*\" without a reason");
+    }
+}
+
+/// What comes out of the stack must not come in again.
+#[test]
+fn nobody_may_write_to_the_landing_bucket() {
+    let template = read(TEMPLATE);
+    for statement in
+        statements(&template).iter().filter(|statement| statement.allows() && statement.says("LandingBucket"))
+    {
+        for action in statement.actions().filter(|action| action.starts_with("s3:")) {
+            assert!(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"].contains(&action), "{action} is allowed");
+        }
+    }
+}
+
+#[test]
+fn buckets_with_data_outlive_the_stack_and_are_private() {
+    let template = read(TEMPLATE);
+    for bucket in ["LandingBucket:", "DefinitionsBucket:", "CuratedBucket:"] {
+        let properties = block(&template, bucket).join("\n");
+        for promise in [
+            "DeletionPolicy: RetainExceptOnCreate",
+            "UpdateReplacePolicy: Retain",
+            "SSEAlgorithm:",
+            "RestrictPublicBuckets: true",
+            "ObjectOwnership: BucketOwnerEnforced",
+            "Status: Enabled",
+        ] {
+            assert!(properties.contains(promise), "{bucket} {promise}");
+        }
+        assert!(
+            block(&template, &bucket.replace(':', "Policy:")).join("\n").contains("aws:SecureTransport"),
+            "{bucket}"
+        );
+    }
+}
+
+/// A task that gives up first would leave a function at work, and its answer would be lost.
+#[test]
+fn the_machine_outwaits_every_function() {
+    let (template, machine) = (read(TEMPLATE), Machine::read());
+    let number = |lines: Vec<&str>, field: &str| -> Option<u64> {
+        lines.iter().find_map(|line| line.trim().strip_prefix(field)?.trim().parse().ok())
+    };
+    for (state, function) in [
+        ("CheckFileExtension", "CheckFileExtension:"),
+        ("ResolveTrigger", "TriggerResolver:"),
+        ("InjectFailure", "RandomFailureGenerator:"),
+        ("LoadFile", "Loader:"),
+    ] {
+        let timeout_s = number(block(&template, function), "Timeout:")
+            .or_else(|| number(block(&template, "LoaderTimeout:"), "MaxValue:"))
+            .unwrap();
+        let waited_s = machine.states[state]["TimeoutSeconds"].as_u64().unwrap();
+        assert!(waited_s > timeout_s, "{state} waits {waited_s} s for a function of {timeout_s} s");
+    }
+}
