@@ -14,6 +14,7 @@ pub struct Definition {
     pub pipeline: String,
     /// Times in file names, and logical days, are in it.
     pub timezone: Tz,
+    /// Whether a load is announced; a failure always is.
     pub notify_success: bool,
     /// In the order of the file.
     pub datasets: Vec<Dataset>,

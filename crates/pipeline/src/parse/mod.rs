@@ -67,9 +67,9 @@ fn timezone(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Tz {
 }
 
 fn notify_success(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> bool {
-    let Some(notify) = root.get("notify").and_then(|entry| entry.section(problems)) else { return false };
+    let Some(notify) = root.get("notify").and_then(|entry| entry.section(problems)) else { return true };
     notify.refuse_unknown(&["success"], &[], problems);
-    notify.get("success").and_then(|entry| entry.boolean(problems)).unwrap_or(false)
+    notify.get("success").and_then(|entry| entry.boolean(problems)).unwrap_or(true)
 }
 
 fn datasets(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Dataset> {

@@ -114,7 +114,7 @@ fn everything_that_is_built_arrives() {
 #[test]
 fn defaults() {
     let definition = Definition::parse("retail", FILE, ORDERS).unwrap();
-    assert_eq!((definition.timezone.name(), definition.notify_success), ("UTC", false));
+    assert_eq!((definition.timezone.name(), definition.notify_success), ("UTC", true));
     let orders = definition.dataset("orders").unwrap();
     assert_eq!((orders.write, orders.on_new_version), (WriteMode::Append, OnNewVersion::Replace));
     assert_eq!(orders.null_values, [""]);
