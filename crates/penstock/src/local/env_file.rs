@@ -1,0 +1,180 @@
+//! `.local/env`: what a shell, a script or another command needs to use the stack.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// The addresses of a stack, under the names that users meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackEnv {
+    /// `None` in AWS itself.
+    pub endpoint_url: Option<String>,
+    pub region: String,
+    /// `None`: the SDK finds its own, as everywhere in AWS.
+    pub credentials: Option<(String, String)>,
+    pub database_url: Option<String>,
+    pub landing_bucket: String,
+    pub definitions_bucket: Option<String>,
+    pub curated_bucket: Option<String>,
+    pub state_machine_arn: String,
+    pub topic_arn: Option<String>,
+    pub notifications_queue_url: Option<String>,
+    pub dead_letter_queue_url: Option<String>,
+}
+
+impl StackEnv {
+    /// Reads the stack's file when its folder is named, else the environment when that names a stack, else the file
+    /// of the project's own folder.
+    pub fn find(named: Option<&Path>, default: &Path) -> Result<Self> {
+        if named.is_none() && std::env::var_os("LANDING_BUCKET").is_some() {
+            return Self::from_lookup("the environment", |name| std::env::var(name).ok());
+        }
+        let state = named.unwrap_or(default);
+        Self::read(&state.join("env")).map_err(|_| Error::NoStack(state.to_owned()))
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
+        let variables = parse(&text);
+        Self::from_lookup(&path.display().to_string(), |name| variables.get(name).cloned())
+    }
+
+    fn from_lookup(file: &str, lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let optional = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let required = |name: &'static str| optional(name).ok_or(Error::NotSet { file: file.to_owned(), name });
+        let state_machine_arn = required("STATE_MACHINE_ARN")?;
+        Ok(Self {
+            endpoint_url: optional("AWS_ENDPOINT_URL"),
+            region: region_of(&state_machine_arn)
+                .ok_or_else(|| Error::NotSet { file: file.to_owned(), name: "STATE_MACHINE_ARN" })?,
+            credentials: optional("AWS_ENDPOINT_URL")
+                .and_then(|_| Some((optional("AWS_ACCESS_KEY_ID")?, optional("AWS_SECRET_ACCESS_KEY")?))),
+            database_url: optional("DATABASE_URL"),
+            landing_bucket: required("LANDING_BUCKET")?,
+            definitions_bucket: optional("DEFINITIONS_BUCKET"),
+            curated_bucket: optional("CURATED_BUCKET"),
+            state_machine_arn,
+            topic_arn: optional("TOPIC_ARN"),
+            notifications_queue_url: optional("NOTIFICATIONS_QUEUE_URL"),
+            dead_letter_queue_url: optional("DEAD_LETTER_QUEUE_URL"),
+        })
+    }
+
+    /// Writes `env` into the state folder, whole or not at all, for the user's eyes only: a password is in it.
+    pub fn write(&self, state: &Path) -> Result<PathBuf> {
+        let path = state.join("env");
+        replace(&path, self.render().as_bytes())?;
+        Ok(path)
+    }
+
+    fn render(&self) -> String {
+        let (access_key, secret_key) = self.credentials.clone().unzip();
+        let variables = [
+            ("AWS_ENDPOINT_URL", self.endpoint_url.clone()),
+            ("AWS_REGION", Some(self.region.clone())),
+            ("AWS_ACCESS_KEY_ID", access_key),
+            ("AWS_SECRET_ACCESS_KEY", secret_key),
+            ("DATABASE_URL", self.database_url.clone()),
+            ("LANDING_BUCKET", Some(self.landing_bucket.clone())),
+            ("DEFINITIONS_BUCKET", self.definitions_bucket.clone()),
+            ("CURATED_BUCKET", self.curated_bucket.clone()),
+            ("STATE_MACHINE_ARN", Some(self.state_machine_arn.clone())),
+            ("TOPIC_ARN", self.topic_arn.clone()),
+            ("NOTIFICATIONS_QUEUE_URL", self.notifications_queue_url.clone()),
+            ("DEAD_LETTER_QUEUE_URL", self.dead_letter_queue_url.clone()),
+        ];
+        let line = |(name, value): (&str, Option<String>)| Some(format!("export {name}={}\n", quote(&value?)));
+        variables.into_iter().filter_map(line).collect()
+    }
+}
+
+/// `arn:aws:states:REGION:…`: the one region in which the stack can be.
+fn region_of(arn: &str) -> Option<String> {
+    arn.split(':').nth(3).map(str::to_owned)
+}
+
+/// Replaces a file in one step, so that no reader ever sees half of it. Only its owner may read it.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    let fresh = path.with_extension("new");
+    let written = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&fresh)
+        .and_then(|mut file| file.write_all(content))
+        .and_then(|()| fs::rename(&fresh, path));
+    written.map_err(Error::file("write", path))
+}
+
+/// A single-quoted shell word, whatever the text.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Only what [`StackEnv::render`] writes: `export NAME='value'`, one a line.
+fn parse(text: &str) -> BTreeMap<String, String> {
+    let variable = |line: &str| {
+        let (name, quoted) = line.strip_prefix("export ")?.split_once('=')?;
+        let value = quoted.strip_prefix('\'')?.strip_suffix('\'')?.replace(r"'\''", "'");
+        Some((name.to_owned(), value))
+    };
+    text.lines().filter_map(variable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    use super::*;
+
+    fn stack(database_url: &str) -> StackEnv {
+        StackEnv {
+            endpoint_url: Some("http://127.0.0.1:4566".to_owned()),
+            region: "us-east-1".to_owned(),
+            credentials: Some(("test".to_owned(), "test".to_owned())),
+            database_url: Some(database_url.to_owned()),
+            landing_bucket: "landing".to_owned(),
+            definitions_bucket: Some("definitions".to_owned()),
+            curated_bucket: None,
+            state_machine_arn: "arn:aws:states:us-east-1:0:stateMachine:p".to_owned(),
+            topic_arn: None,
+            notifications_queue_url: None,
+            dead_letter_queue_url: None,
+        }
+    }
+
+    #[test]
+    fn a_shell_and_we_read_back_what_was_written() {
+        fn check(value: &str) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = stack(value).write(folder.path()).unwrap();
+            assert_eq!(StackEnv::read(&path).unwrap(), stack(value));
+            let script = format!(". '{}'; printf %s \"$DATABASE_URL\"", path.display());
+            let output = Command::new("sh").arg("-c").arg(script).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), value);
+        }
+        check("postgres://postgres:secret@127.0.0.1:5432/penstock");
+        check("it's");
+        check("'");
+        check("$HOME `date` \"x\" \\ & ; # é");
+    }
+
+    #[test]
+    fn only_the_user_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = stack("postgres://x").write(folder.path()).unwrap();
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let missing = StackEnv::from_lookup(".local/env", |_| None).unwrap_err();
+        assert_eq!(missing.to_string(), ".local/env: STATE_MACHINE_ARN is not set");
+    }
+}

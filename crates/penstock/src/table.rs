@@ -1,0 +1,99 @@
+//! Results on stdout: aligned columns for people, JSON for scripts.
+
+use serde::Serialize;
+
+use crate::executions::Execution;
+use crate::{Error, Result};
+
+pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value);
+    println!("{}", text.map_err(|error| Error::Unexpected(format!("cannot write JSON: {error}")))?);
+    Ok(())
+}
+
+/// Each file, the states it passed, and how it ended.
+pub(crate) fn executions(executions: &[Execution]) {
+    let rows = executions.iter().map(|execution| {
+        let rows = |count: fn(&contracts::LoadReport) -> u64| {
+            execution.report.as_ref().map(|report| count(report).to_string()).unwrap_or_default()
+        };
+        let seconds = |ms: i128| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
+        vec![
+            execution.key.clone(),
+            execution.outcome.clone().unwrap_or_else(|| "running".to_owned()),
+            rows(|report| report.rows_loaded),
+            rows(|report| report.rows_rejected),
+            execution.duration_ms.map(seconds).unwrap_or_default(),
+            way(&execution.states),
+        ]
+    });
+    print(&["file", "outcome", "rows", "rejected", "time", "states"], &rows.collect::<Vec<_>>());
+}
+
+/// The states that do something: choices only show where the way led. A state entered again and again stands once.
+fn way(states: &[String]) -> String {
+    let mut way: Vec<(&str, usize)> = Vec::new();
+    for state in states.iter().map(String::as_str).filter(|state| !state.starts_with("Choose")) {
+        match way.iter_mut().find(|(name, _)| *name == state) {
+            Some((_, times)) => *times += 1,
+            None => way.push((state, 1)),
+        }
+    }
+    let name = |(name, times): (&str, usize)| if times > 1 { format!("{name}×{times}") } else { name.to_owned() };
+    way.into_iter().map(name).collect::<Vec<_>>().join(" → ")
+}
+
+/// Columns of numbers are aligned to the right.
+pub(crate) fn print(header: &[&str], rows: &[Vec<String>]) {
+    for line in lines(header, rows) {
+        println!("{line}");
+    }
+}
+
+fn lines(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let cell_width = |cell: &str| cell.chars().count();
+    let column = |index: usize| rows.iter().map(move |row| row[index].as_str());
+    let widths: Vec<usize> = header
+        .iter()
+        .enumerate()
+        .map(|(i, name)| column(i).chain([*name]).map(cell_width).max().unwrap_or(0))
+        .collect();
+    let numbers: Vec<bool> = (0..header.len())
+        .map(|i| {
+            column(i).all(|cell| cell.starts_with(|c: char| c.is_ascii_digit()) || cell.is_empty()) && !rows.is_empty()
+        })
+        .collect();
+    let line = |cells: Vec<&str>| {
+        let padded = cells.iter().zip(&widths).zip(&numbers).map(|((cell, &width), &number)| {
+            let pad = " ".repeat(width.saturating_sub(cell_width(cell)));
+            if number { format!("{pad}{cell}") } else { format!("{cell}{pad}") }
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let rule: Vec<String> = widths.iter().map(|&width| "─".repeat(width)).collect();
+    let head = [line(header.to_vec()), rule.join("  ")];
+    head.into_iter().chain(rows.iter().map(|row| line(row.iter().map(String::as_str).collect()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = vec![vec!["é".to_owned(), "10".to_owned()], vec!["long".to_owned(), "7".to_owned()]];
+        assert_eq!(lines(&["file", "rows"], &rows), ["file  rows", "────  ────", "é       10", "long     7"]);
+        assert_eq!(lines(&["file"], &[]), ["file", "────"]);
+    }
+
+    #[test]
+    fn the_way_names_each_state_once() {
+        fn check(states: &[&str], expected: &str) {
+            let states: Vec<String> = states.iter().map(|&state| state.to_owned()).collect();
+            assert_eq!(way(&states), expected);
+        }
+        check(&["CheckFileExtension", "ChooseByKind", "Ignored"], "CheckFileExtension → Ignored");
+        check(&["A", "Wait", "A", "Wait", "A", "B"], "A×3 → Wait×2 → B");
+        check(&[], "");
+    }
+}
