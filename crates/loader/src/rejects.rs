@@ -1,0 +1,158 @@
+//! `penstock.reject`: every record that did not fit, written in batches.
+
+use contracts::RejectSample;
+use pipeline::RejectLimits;
+use rows::{Counts, Reject};
+use tokio_postgres::Client;
+
+use crate::error::LoadError;
+use crate::ledger::signed;
+use crate::limits::{REJECT_BATCH_BYTES, REJECTS_SHOWN_MAX};
+
+/// What a reject takes in memory beside its texts, about.
+const REJECT_OVERHEAD_BYTES: usize = 128;
+
+#[derive(Debug)]
+pub(crate) struct Rejects {
+    limits: RejectLimits,
+    batch: Batch,
+    rejected: u64,
+    first: Vec<RejectSample>,
+}
+
+/// One array a column, as `unnest` takes them.
+#[derive(Debug, Default)]
+struct Batch {
+    lines: Vec<i64>,
+    byte_offsets: Vec<i64>,
+    columns: Vec<Option<String>>,
+    reasons: Vec<String>,
+    raws: Vec<String>,
+    bytes: usize,
+}
+
+/// More rows were refused than the dataset allows.
+#[derive(Debug)]
+pub(crate) struct TooMany {
+    pub(crate) reason: String,
+    pub(crate) first: Vec<RejectSample>,
+}
+
+impl Rejects {
+    pub(crate) fn new(limits: RejectLimits) -> Self {
+        Self { limits, batch: Batch::default(), rejected: 0, first: Vec::new() }
+    }
+
+    /// Takes a reject in, unless it is the one too many: the rest of the file need not be read then.
+    pub(crate) fn push(&mut self, reject: Reject) -> Result<(), TooMany> {
+        self.rejected += 1;
+        if self.first.len() < REJECTS_SHOWN_MAX {
+            let Reject { line, column, reason, .. } = &reject;
+            self.first.push(RejectSample { line: *line, column: column.clone(), reason: reason.clone() });
+        }
+        self.batch.push(reject);
+        match self.limits.max_rows {
+            Some(max_rows) if self.rejected > max_rows => {
+                Err(self.too_many(format!("more than {max_rows} rows rejected (rejects.max_rows)")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn batch_is_full(&self) -> bool {
+        self.batch.bytes >= REJECT_BATCH_BYTES
+    }
+
+    pub(crate) async fn write(&mut self, client: &Client, load_id: i64) -> Result<(), LoadError> {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.lines.is_empty() {
+            return Ok(());
+        }
+        client
+            .execute(
+                r#"insert into penstock.reject (load_id, line, byte_offset, "column", reason, raw)
+                   select $1, r.* from unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[]) as r"#,
+                &[&load_id, &batch.lines, &batch.byte_offsets, &batch.columns, &batch.reasons, &batch.raws],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// What can be judged only when all rows have been counted.
+    pub(crate) fn judge(&self, counts: &Counts) -> Result<(), TooMany> {
+        let Some(max_ratio) = self.limits.max_ratio else { return Ok(()) };
+        let Counts { rows_read, rows_rejected, .. } = *counts;
+        // Exact up to 2^53 rows.
+        #[allow(clippy::cast_precision_loss)]
+        let is_over = rows_rejected as f64 > max_ratio * rows_read as f64;
+        if is_over {
+            let reason =
+                format!("{rows_rejected} of {rows_read} rows rejected, more than rejects.max_ratio = {max_ratio}");
+            return Err(self.too_many(reason));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn into_first(self) -> Vec<RejectSample> {
+        self.first
+    }
+
+    fn too_many(&self, reason: String) -> TooMany {
+        TooMany { reason, first: self.first.clone() }
+    }
+}
+
+impl Batch {
+    fn push(&mut self, Reject { line, byte_offset, column, reason, raw }: Reject) {
+        let raw = as_text(&raw);
+        self.bytes += raw.len() + reason.len() + REJECT_OVERHEAD_BYTES;
+        self.lines.push(signed(line));
+        self.byte_offsets.push(signed(byte_offset));
+        self.columns.push(column);
+        self.reasons.push(reason);
+        self.raws.push(raw);
+    }
+}
+
+/// A record as `text` can hold it: NUL and what is no UTF-8 become `\xNN`.
+fn as_text(raw: &[u8]) -> String {
+    let mut text = String::with_capacity(raw.len());
+    for chunk in raw.utf8_chunks() {
+        for (index, part) in chunk.valid().split('\0').enumerate() {
+            text.push_str(if index == 0 { "" } else { "\\x00" });
+            text.push_str(part);
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_become_text() {
+        let check = |raw: &[u8], expected: &str| assert_eq!(as_text(raw), expected);
+        check(b"", "");
+        check("1,café,\u{202e}".as_bytes(), "1,café,\u{202e}");
+        check(b"a\0b", "a\\x00b");
+        check(b"\0\0", "\\x00\\x00");
+        check(b"caf\xE9,2", "caf\\xE9,2");
+        check(b"\xFF\xFEx\xC3", "\\xFF\\xFEx\\xC3");
+    }
+
+    #[test]
+    fn limits_are_the_last_that_passes() {
+        let reject = || Reject { line: 2, byte_offset: 9, column: None, reason: "r".to_owned(), raw: Vec::new() };
+        let mut rejects = Rejects::new(RejectLimits { max_rows: Some(1), max_ratio: Some(0.25) });
+        assert!(rejects.push(reject()).is_ok());
+        let counts = |rows_read, rows_rejected| Counts { rows_read, rows_rejected, ..Counts::default() };
+        assert!(rejects.judge(&counts(4, 1)).is_ok());
+        assert!(rejects.judge(&counts(0, 0)).is_ok());
+        assert!(rejects.judge(&counts(3, 1)).is_err());
+        assert!(rejects.push(reject()).is_err());
+    }
+}

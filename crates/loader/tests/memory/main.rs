@@ -1,0 +1,49 @@
+//! Memory does not grow with the file. A process of its own, so that nothing else is measured.
+
+// A test that cannot go on has failed. What the other tests use of the stage is not all needed here.
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
+#[path = "../promises/bucket.rs"]
+mod bucket;
+#[path = "../promises/stage.rs"]
+mod stage;
+
+use contracts::Format;
+use stage::{DEFINITION, KEY, Stage, in_a_minute, request};
+
+const FILE_MIB: usize = 64;
+const GROWTH_MIB_MAX: usize = 24;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_whatever_the_file() {
+    let stage = Stage::new().await;
+    let good = r#"{"order_id": 1, "customer": "somebody whose name takes some room", "amount": "1.50"}"#;
+    let bad = good.replace("1.50", "1.505");
+    let rows = format!("{good}\n{good}\n{good}\n{bad}\n").repeat(8);
+    // The first load pays for what is made once: the TLS stack, buffers, thread stacks.
+    load(&stage, &rows, 1).await;
+
+    let before_mib = peak_mib();
+    let times = FILE_MIB * 1024 * 1024 / rows.len();
+    let rows_loaded = load(&stage, &rows, times).await;
+    let growth_mib = peak_mib() - before_mib;
+
+    assert_eq!(rows_loaded, times as u64 * 24);
+    assert!(growth_mib <= GROWTH_MIB_MAX, "{growth_mib} MiB more for a file of {FILE_MIB} MiB");
+}
+
+async fn load(stage: &Stage, rows: &str, times: usize) -> u64 {
+    let mut request = request(DEFINITION, &stage.bucket.put_repeated(KEY, rows, times));
+    request.format = Format::Jsonl;
+    // Another content, as its length tells; the bucket's etag does not.
+    request.object.sequencer = Some(format!("{times:x}"));
+    let report = stage.loader.load(&request, in_a_minute()).await.unwrap();
+    assert_eq!(report.rows_loaded, 3 * report.rows_rejected);
+    report.rows_loaded
+}
+
+fn peak_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+}

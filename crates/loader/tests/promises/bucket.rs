@@ -1,0 +1,193 @@
+//! A bucket that answers `GetObject` over HTTP, and misbehaves as it is told: what no emulator does on request. Beside
+//! it, one secret.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use contracts::ObjectRef;
+
+pub(crate) const NAME: &str = "landing";
+
+pub(crate) struct Bucket {
+    pub(crate) endpoint: String,
+    objects: Arc<Mutex<Objects>>,
+    secret: Arc<Mutex<String>>,
+}
+
+/// By key and version; the last one of a key has no version as well.
+type Objects = HashMap<(String, Option<String>), Object>;
+
+#[derive(Clone)]
+struct Object {
+    etag: String,
+    version_id: Option<String>,
+    body: Arc<[u8]>,
+    /// How many times the body is sent in a row: a large object that takes no memory.
+    times: usize,
+    fault: Fault,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// Half of the body, then the connection ends.
+    Truncated,
+    /// Half of the body, then silence.
+    Stalled,
+    /// A body whose checksum is another's.
+    Corrupt,
+    /// A body that takes its time: about a second for each tenth of it.
+    Slow,
+    /// No body: this status and S3's code for it.
+    Refused(u16, &'static str),
+}
+
+impl Bucket {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let objects = Arc::new(Mutex::new(Objects::new()));
+        let secret = Arc::default();
+        let shared = (Arc::clone(&objects), Arc::clone(&secret));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (objects, secret) = shared.clone();
+                // A client that has heard enough hangs up.
+                thread::spawn(move || answer(&stream, &objects, &secret).ok());
+            }
+        });
+        Self { endpoint, objects, secret }
+    }
+
+    pub(crate) fn put(&self, key: &str, version_id: Option<&str>, body: impl Into<Vec<u8>>) -> ObjectRef {
+        self.put_with(Fault::None, key, version_id, body)
+    }
+
+    pub(crate) fn put_with(
+        &self,
+        fault: Fault,
+        key: &str,
+        version_id: Option<&str>,
+        body: impl Into<Vec<u8>>,
+    ) -> ObjectRef {
+        let body: Arc<[u8]> = body.into().into();
+        let mut hasher = DefaultHasher::new();
+        body.hash(&mut hasher);
+        let etag = format!("{:032x}", hasher.finish());
+        let version_id = version_id.map(str::to_owned);
+        let mut named = ObjectRef::new(NAME, key);
+        named.etag = Some(etag.clone());
+        named.version_id.clone_from(&version_id);
+        named.size_bytes = Some(body.len() as u64);
+        let object = Object { etag, version_id: version_id.clone(), body, times: 1, fault };
+        let mut objects = self.objects.lock().unwrap();
+        objects.insert((key.to_owned(), None), object.clone());
+        objects.insert((key.to_owned(), version_id), object);
+        named
+    }
+
+    /// An object of many times the same rows.
+    #[allow(dead_code, reason = "the memory test includes this file, and alone has such large objects")]
+    pub(crate) fn put_repeated(&self, key: &str, body: &str, times: usize) -> ObjectRef {
+        let mut named = self.put(key, None, body);
+        for object in
+            self.objects.lock().unwrap().values_mut().filter(|object| Some(&object.etag) == named.etag.as_ref())
+        {
+            object.times = times;
+        }
+        named.size_bytes = Some((body.len() * times) as u64);
+        named
+    }
+
+    /// What Secrets Manager, at the same endpoint, answers from now on.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        secret.clone_into(&mut self.secret.lock().unwrap());
+    }
+
+    pub(crate) fn delete(&self, key: &str) {
+        self.objects.lock().unwrap().retain(|(of, _), _| of != key);
+    }
+}
+
+struct Request {
+    /// Secrets Manager is posted to; S3 is asked with GET.
+    is_post: bool,
+    key: String,
+    version_id: Option<String>,
+    if_match: Option<String>,
+}
+
+fn read_request(stream: &TcpStream) -> io::Result<Request> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
+    let target = first.split(' ').nth(1).unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key).to_owned();
+    let version_id = query.split('&').find_map(|pair| pair.strip_prefix("versionId=")).map(str::to_owned);
+    let mut if_match = None;
+    for line in lines {
+        let line = line?;
+        match line.split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("if-match") => if_match = Some(value.replace('"', "")),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    Ok(Request { is_post: first.starts_with("POST "), key, version_id, if_match })
+}
+
+fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<String>) -> io::Result<()> {
+    let Request { is_post, key, version_id, if_match } = read_request(stream)?;
+    if is_post {
+        let body = format!("{{\"SecretString\": {:?}}}", secret.lock().unwrap());
+        let length = body.len();
+        return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    }
+    let is_versioned = version_id.is_some();
+    let found = objects.lock().unwrap().get(&(key, version_id)).cloned();
+    let Some(Object { etag, version_id, body, times, fault }) = found else {
+        return refuse(stream, 404, if is_versioned { "NoSuchVersion" } else { "NoSuchKey" });
+    };
+    if let Fault::Refused(status, code) = fault {
+        return refuse(stream, status, code);
+    }
+    if if_match.is_some_and(|wanted| wanted != etag) {
+        return refuse(stream, 412, "PreconditionFailed");
+    }
+    let version = version_id.map_or(String::new(), |id| format!("x-amz-version-id: {id}\r\n"));
+    let checksum = if fault == Fault::Corrupt { "x-amz-checksum-crc32: AAAAAA==\r\n" } else { "" };
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nETag: \"{etag}\"\r\n{version}{checksum}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len() * times
+    )?;
+    match fault {
+        Fault::None | Fault::Corrupt | Fault::Refused(..) => (0..times).try_for_each(|_| stream.write_all(&body)),
+        Fault::Truncated => stream.write_all(&body[..body.len() / 2]),
+        Fault::Stalled => {
+            stream.write_all(&body[..body.len() / 2])?;
+            thread::sleep(Duration::from_secs(60));
+            Ok(())
+        }
+        Fault::Slow => body.chunks(body.len() / 10 + 1).try_for_each(|tenth| {
+            stream.write_all(tenth)?;
+            stream.flush()?;
+            thread::sleep(Duration::from_secs(1));
+            Ok(())
+        }),
+    }
+}
+
+fn refuse(mut stream: &TcpStream, status: u16, code: &str) -> io::Result<()> {
+    let body = format!("<Error><Code>{code}</Code><Message>told to say {code}</Message></Error>");
+    write!(
+        stream,
+        "HTTP/1.1 {status} Refused\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}

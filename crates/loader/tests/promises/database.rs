@@ -1,0 +1,147 @@
+use std::time::{Duration, Instant};
+
+use contracts::{FailureName, LoadOutcome};
+use futures_util::future::join_all;
+use lambda_shell::Deadline;
+use loader::{Config, DatabaseAddress, Loader};
+
+use crate::bucket::Fault;
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sdk};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_loaders_migrate_at_once() {
+    let stage = Stage::new().await;
+    let requests: Vec<_> = (1..=30)
+        .map(|day| {
+            let key = format!("raw/2024-03-{day:02}/orders.csv");
+            request(DEFINITION, &stage.bucket.put(&key, Some("v1"), orders(&["ann"])))
+        })
+        .collect();
+    let loaders: Vec<_> = requests.iter().map(|_| stage.another_loader()).collect();
+    let loads = loaders.iter().zip(&requests).map(|(loader, request)| loader.load(request, in_a_minute()));
+    assert!(join_all(loads).await.into_iter().all(|answer| answer.is_ok()));
+    assert_eq!(stage.text("select string_agg(version::text, ',') from penstock.migration").await.unwrap(), "1");
+    let without_comment = "pg_attribute a join pg_class c on c.oid = a.attrelid
+                           where c.relnamespace = 'penstock'::regnamespace and c.relkind = 'r' and a.attnum > 0
+                             and col_description(c.oid, a.attnum) is null";
+    assert_eq!(stage.count(without_comment).await, 0);
+}
+
+#[tokio::test]
+async fn a_broken_session_is_replaced_at_the_next_load() {
+    let stage = Stage::new().await;
+    stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann"]))).await.unwrap();
+    let ended = "select count(pg_terminate_backend(pid))::text from pg_stat_activity
+                 where datname = current_database() and pid <> pg_backend_pid()";
+    assert_eq!(stage.text(ended).await.unwrap(), "1", "one session is kept between two loads");
+    stage.load(&stage.bucket.put(KEY, Some("v2"), orders(&["bob"]))).await.unwrap();
+    assert_eq!(stage.customers().await, "bob");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_in_the_middle_leaves_nothing_and_the_retry_is_exact() {
+    let stage = Stage::new().await;
+    let object = stage.bucket.put_with(Fault::Slow, KEY, Some("v1"), orders(&["ann"; 1000]));
+    let end_it = async {
+        let ended = "select count(pg_terminate_backend(pid))::text from pg_stat_activity
+                     where datname = current_database() and query like 'copy %'";
+        while stage.text(ended).await.unwrap() == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let (error, ()) = tokio::join!(stage.load(&object), end_it);
+    check_failure(&error.unwrap_err(), FailureName::DatabaseUnavailable, "");
+    stage.nothing_is_left().await;
+
+    let whole = stage.bucket.put(KEY, Some("v1"), orders(&["ann"; 1000]));
+    assert_eq!(stage.load(&whole).await.unwrap().rows_loaded, 1000);
+    assert_eq!(stage.count("staging.orders").await, 1000);
+}
+
+#[tokio::test]
+async fn a_rotated_password_is_read_again() {
+    let stage = Stage::new().await;
+    let role = format!("rotated_{}", std::process::id());
+    let with_password = async |password: &str| {
+        let statement = format!("alter role {role} password '{password}'");
+        stage.client.batch_execute(&statement).await.unwrap();
+        let (_, place) = stage.database.url.rsplit_once('@').unwrap();
+        stage.bucket.keep_secret(&format!("postgres://{role}:{password}@{place}"));
+    };
+    stage.client.batch_execute(&format!("create role {role} login superuser")).await.unwrap();
+    with_password("old").await;
+    let config = Config::new(DatabaseAddress::Secret("arn:secret".to_owned()));
+    let loader = Loader::new(config, &sdk(&stage.bucket));
+    let first = request(DEFINITION, &stage.bucket.put(KEY, Some("v1"), orders(&["ann"])));
+    loader.load(&first, in_a_minute()).await.unwrap();
+
+    with_password("new").await;
+    let end = format!("select pg_terminate_backend(pid) from pg_stat_activity where usename = '{role}'");
+    stage.client.batch_execute(&end).await.unwrap();
+    let second = request(DEFINITION, &stage.bucket.put(KEY, Some("v2"), orders(&["bob"])));
+    let report = loader.load(&second, in_a_minute()).await;
+    stage.client.batch_execute(&format!("reassign owned by {role} to current_user; drop role {role}")).await.ok();
+    assert_eq!(report.unwrap().outcome, LoadOutcome::Loaded);
+}
+
+#[tokio::test]
+async fn a_frozen_rival_fails_fast() {
+    let stage = Stage::new().await;
+    let slow = stage.bucket.put_with(Fault::Slow, KEY, Some("v1"), orders(&["ann"; 1000]));
+    let request = request(DEFINITION, &slow);
+    let rival = stage.another_loader();
+    let in_a_moment = async {
+        while stage.count("pg_stat_activity where datname = current_database() and query like 'copy %'").await == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let started = Instant::now();
+        let error = rival.load(&request, in_a_minute()).await.unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(8));
+        error
+    };
+    let (first, error) = tokio::join!(stage.loader.load(&request, in_a_minute()), in_a_moment);
+    check_failure(&error, FailureName::LoadInProgress, "another load of this key is under way");
+    assert_eq!(first.unwrap().outcome, LoadOutcome::Loaded);
+    assert_eq!(stage.count("staging.orders").await, 1000);
+}
+
+#[tokio::test]
+async fn a_load_gives_up_before_its_time_is_over() {
+    let stage = Stage::new().await;
+    let object = stage.bucket.put_with(Fault::Slow, KEY, Some("v1"), orders(&["ann"; 1000]));
+    let started = Instant::now();
+    let deadline = Deadline::after(Duration::from_secs(5));
+    let error = stage.loader.load(&request(DEFINITION, &object), deadline).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_millis(4500));
+    check_failure(&error, FailureName::DeadlineExceeded, "stopped before the time was over, after ");
+    // The session was closed in the middle of its COPY; a moment passes until PostgreSQL notices.
+    while stage.count("pg_stat_activity where datname = current_database()").await > 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stage.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
+    let stage = Stage::new().await;
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+    let check = async |url: &str, name: FailureName, says: &str| {
+        let loader = Loader::new(Config::new(DatabaseAddress::Url(url.to_owned())), &sdk(&stage.bucket));
+        let error = loader.load(&request(DEFINITION, &object), in_a_minute()).await.unwrap_err();
+        check_failure(&error, name, says);
+        assert!(!format!("{error} {error:?} {loader:?}").contains("hunter2"), "{error:?}");
+    };
+    check("postgres://u:hunter2@127.0.0.1:1/d", FailureName::DatabaseUnavailable, "127.0.0.1:1: ").await;
+    check("postgres://u:hunter2@[/d", FailureName::InvalidConfiguration, "DATABASE_URL: ").await;
+    check(
+        "postgres://u:hunter2@db.invalid/d?sslmode=disable",
+        FailureName::InvalidConfiguration,
+        "db.invalid:5432: sslmode=disable is for loopback only",
+    )
+    .await;
+    let missing = stage.database.url.rsplit_once('/').unwrap().0.to_owned() + "/no_such_database";
+    check(&missing, FailureName::DatabaseRefused, "no_such_database").await;
+    // Whether it has no TLS at all, as the embedded one, or a certificate that nobody signed.
+    let with_tls = format!("{}?sslmode=require", stage.database.url);
+    check(&with_tls, FailureName::InvalidConfiguration, "127.0.0.1:").await;
+}

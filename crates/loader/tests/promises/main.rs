@@ -1,0 +1,13 @@
+//! What the loader promises, each promise a test with a database of its own.
+
+// A test that cannot go on has failed.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bucket;
+mod database;
+mod duplicates;
+mod rejected;
+mod stage;
+mod storage;
+mod tables;
+mod versions;

@@ -1,0 +1,78 @@
+use contracts::{FailureName, RejectSample};
+
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};
+
+#[tokio::test]
+async fn rejected_rows_are_kept_with_line_column_and_reason() {
+    let stage = Stage::new().await;
+    let mut file = orders(&["ann"]).into_bytes();
+    file.extend_from_slice(b"two,bob,1.00\n3,\"e\nve\",1.005\n4,caf\xE9,1.00\n5,zoe\n6,fay,6.00\n");
+    let object = stage.bucket.put(KEY, Some("v1"), file);
+    let report = stage.load(&object).await.unwrap();
+    assert_eq!((report.rows_read, report.rows_loaded, report.rows_rejected), (6, 2, 4));
+    assert_eq!(stage.customers().await, "ann,fay");
+
+    let sample = |line: u64, column: Option<&str>, reason: &str| RejectSample {
+        line,
+        column: column.map(str::to_owned),
+        reason: reason.to_owned(),
+    };
+    let places: Vec<_> = report.first_rejects.iter().map(|reject| (reject.line, reject.column.as_deref())).collect();
+    assert_eq!(places, [(3, Some("order_id")), (4, Some("amount")), (6, Some("customer")), (7, None)]);
+    assert_eq!(report.first_rejects[0], sample(3, Some("order_id"), "not an integer"));
+
+    let kept = stage
+        .client
+        .query(r#"select load_id, line, byte_offset, "column", reason, raw from penstock.reject order by line"#, &[])
+        .await
+        .unwrap();
+    let raws: Vec<&str> = kept.iter().map(|row| row.get("raw")).collect();
+    assert_eq!(raws, ["two,bob,1.00", "3,\"e\nve\",1.005", "4,caf\\xE9,1.00", "5,zoe"]);
+    assert!(kept.iter().all(|row| row.get::<_, i64>("load_id") == report.load_id));
+    assert_eq!(kept[0].get::<_, i64>("byte_offset"), 36);
+}
+
+#[tokio::test]
+async fn too_many_rejects_loads_nothing() {
+    let stage = Stage::new().await;
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob", "eve"]) + "x,bad,1\n4,bad,x\n");
+
+    let by_rows = format!("{DEFINITION}\nrejects.max_rows = 1\n");
+    let error = stage.fail(&by_rows, &object).await;
+    check_failure(&error, FailureName::TooManyRejects, "more than 1 rows rejected (rejects.max_rows)");
+    check_failure(
+        &error,
+        FailureName::TooManyRejects,
+        "the first: line 5, column order_id: not an integer; line 6, column amount: ",
+    );
+
+    let by_ratio = format!("{DEFINITION}\nrejects.max_ratio = 0.39\n");
+    let error = stage.fail(&by_ratio, &object).await;
+    check_failure(&error, FailureName::TooManyRejects, "2 of 5 rows rejected, more than rejects.max_ratio = 0.39");
+
+    let just = format!("{DEFINITION}\nrejects.max_ratio = 0.4\nrejects.max_rows = 2\n");
+    assert_eq!(stage.load_as(&just, &object).await.unwrap().rows_rejected, 2);
+}
+
+#[tokio::test]
+async fn rejects_beyond_a_batch_stay_in_the_same_transaction() {
+    const ROWS: usize = 40_000;
+    let stage = Stage::new().await;
+    let mut file = orders(&[]);
+    for number in 0..ROWS {
+        let bad = if number % 2 == 0 { "" } else { "x" };
+        file.push_str(&format!("{number}{bad},{number:064},1.00\n"));
+    }
+    let object = stage.bucket.put(KEY, Some("v1"), file.clone());
+    let report = stage.load(&object).await.unwrap();
+    assert_eq!(report.rows_rejected, 20_000);
+    assert_eq!(report.first_rejects.len(), loader::limits::REJECTS_SHOWN_MAX);
+    assert_eq!(stage.count("penstock.reject").await, 20_000);
+    assert_eq!(stage.count("(select distinct customer from staging.orders) as kept").await, 20_000);
+
+    // The same file with an end that fails it: what was written before goes too.
+    let stage = Stage::new().await;
+    let broken = stage.bucket.put(KEY, Some("v1"), file + "1,\"never closed\n");
+    let error = stage.fail(DEFINITION, &broken).await;
+    check_failure(&error, FailureName::MalformedFile, "line 40002");
+}

@@ -1,0 +1,139 @@
+//! A database, a bucket and loaders between them.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use contracts::{Compression, Failure, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
+use lambda_shell::Deadline;
+use loader::{Config, DatabaseAddress, LoadError, Loader};
+use pipeline::Definition;
+use test_support::TestDatabase;
+use tokio_postgres::Client;
+
+use crate::bucket::Bucket;
+
+pub(crate) const KEY: &str = "raw/2024-03-01/orders.csv";
+pub(crate) const DEFINITION: &str = r#"
+[datasets.orders]
+source = "raw/{date:%Y-%m-%d}/orders.csv"
+table = "staging.orders"
+columns.order_id = "integer not null"
+columns.customer = "text"
+columns.amount = "numeric(10,2)"
+"#;
+
+pub(crate) struct Stage {
+    pub(crate) bucket: Bucket,
+    pub(crate) database: TestDatabase,
+    pub(crate) client: Client,
+    pub(crate) loader: Loader,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let bucket = Bucket::start();
+        let database = test_support::database().await;
+        let client = database.connect().await;
+        let loader = loader(&bucket, &database.url);
+        Self { bucket, database, client, loader }
+    }
+
+    /// One more loader, as another Lambda would have it.
+    pub(crate) fn another_loader(&self) -> Loader {
+        loader(&self.bucket, &self.database.url)
+    }
+
+    pub(crate) async fn load(&self, object: &ObjectRef) -> Result<LoadReport, LoadError> {
+        self.load_as(DEFINITION, object).await
+    }
+
+    pub(crate) async fn load_as(&self, definition: &str, object: &ObjectRef) -> Result<LoadReport, LoadError> {
+        self.loader.load(&request(definition, object), in_a_minute()).await
+    }
+
+    /// Loads what cannot be loaded, and sees to it that nothing of it stays.
+    pub(crate) async fn fail(&self, definition: &str, object: &ObjectRef) -> LoadError {
+        let error = self.load_as(definition, object).await.expect_err("a load that fails");
+        self.nothing_is_left().await;
+        error
+    }
+
+    pub(crate) async fn nothing_is_left(&self) {
+        assert_eq!(self.count("penstock.load").await, 0);
+        assert_eq!(self.count("penstock.reject").await, 0);
+        if self.text("select to_regclass('staging.orders')::text").await.is_some() {
+            assert_eq!(self.count("staging.orders").await, 0);
+        }
+    }
+
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        self.client.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap().get(0)
+    }
+
+    /// A single value, as text.
+    pub(crate) async fn text(&self, query: &str) -> Option<String> {
+        self.client.query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    /// The customers in the table, in order, separated by commas.
+    pub(crate) async fn customers(&self) -> String {
+        let query = "select coalesce(string_agg(customer, ',' order by customer), '') from staging.orders";
+        self.text(query).await.unwrap()
+    }
+}
+
+fn loader(bucket: &Bucket, url: &str) -> Loader {
+    let config = Config { database: DatabaseAddress::Url(url.to_owned()), stall_timeout: Duration::from_secs(2) };
+    Loader::new(config, &sdk(bucket))
+}
+
+pub(crate) fn sdk(bucket: &Bucket) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(&bucket.endpoint)
+        .build()
+}
+
+pub(crate) fn request(definition: &str, object: &ObjectRef) -> LoadRequest {
+    let parsed = Definition::parse("shop", "pipelines/shop/pipeline.toml", definition).expect("a valid definition");
+    LoadRequest {
+        execution: None,
+        pipeline: "shop".to_owned(),
+        dataset: "orders".to_owned(),
+        object: object.clone(),
+        format: Format::Csv,
+        compression: Compression::None,
+        logical_at: "2024-03-01T00:00:00Z".parse().unwrap(),
+        scheduled_at: None,
+        actual_at: None,
+        definition: definition.to_owned(),
+        definition_hash: parsed.hash,
+        notify_success: false,
+    }
+}
+
+pub(crate) fn in_a_minute() -> Deadline {
+    Deadline::after(Duration::from_secs(60))
+}
+
+pub(crate) fn sequenced(object: ObjectRef, sequencer: &str) -> ObjectRef {
+    ObjectRef { sequencer: Some(sequencer.to_owned()), ..object }
+}
+
+/// A file of one order for each customer.
+pub(crate) fn orders(customers: &[&str]) -> String {
+    let mut file = "order_id,customer,amount\n".to_owned();
+    for (customer, number) in customers.iter().zip(1..) {
+        file.push_str(&format!("{number},{customer},{number}.50\n"));
+    }
+    file
+}
+
+pub(crate) fn check_failure(error: &LoadError, name: FailureName, says: &str) {
+    assert_eq!(error.name(), name, "{error}");
+    assert!(error.to_string().contains(says), "{error}\ndoes not say\n{says}");
+}

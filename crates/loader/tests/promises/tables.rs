@@ -1,0 +1,136 @@
+use contracts::{FailureName, LoadOutcome};
+use futures_util::future::join_all;
+
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request};
+
+const KEEP_ALL: &str = "on_new_version = \"append\"\n";
+
+async fn with_table(columns: &str) -> Stage {
+    let stage = Stage::new().await;
+    let statement = format!("create schema staging; create table staging.orders ({columns})");
+    stage.client.batch_execute(&statement).await.unwrap();
+    stage
+}
+
+#[tokio::test]
+async fn a_missing_table_is_created_as_declared() {
+    let stage = Stage::new().await;
+    stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann"]))).await.unwrap();
+    let columns = "select string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod),
+                                               case when attnotnull then 'not null' end), ', ' order by attnum)
+                   from pg_attribute where attrelid = 'staging.orders'::regclass and attnum > 0";
+    assert_eq!(
+        stage.text(columns).await.unwrap(),
+        "order_id integer not null, customer text, amount numeric(10,2), _load_id bigint not null"
+    );
+    let row = "select concat_ws('|', order_id, customer, amount, _load_id) from staging.orders";
+    assert_eq!(stage.text(row).await.unwrap(), "1|ann|1.50|1");
+    let ledger = "select concat_ws('|', pipeline, dataset, bucket, key, version_id, table_name, bytes, outcome,
+                                   started_at <= committed_at) from penstock.load";
+    assert_eq!(stage.text(ledger).await.unwrap(), format!("shop|orders|landing|{KEY}|v1|staging.orders|36|Loaded|t"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_loads_of_one_table_do_not_meet() {
+    let stage = Stage::new().await;
+    let requests: Vec<_> = (1..=20)
+        .map(|day| {
+            let key = format!("raw/2024-03-{day:02}/orders.csv");
+            request(DEFINITION, &stage.bucket.put(&key, Some("v1"), orders(&["ann"])))
+        })
+        .collect();
+    let loaders: Vec<_> = requests.iter().map(|_| stage.another_loader()).collect();
+    let loads = loaders.iter().zip(&requests).map(|(loader, request)| loader.load(request, in_a_minute()));
+    for answer in join_all(loads).await {
+        assert_eq!(answer.unwrap().outcome, LoadOutcome::Loaded);
+    }
+    assert_eq!(stage.count("staging.orders").await, 20);
+}
+
+#[tokio::test]
+async fn a_table_without_lineage_is_loaded_too() {
+    let stage =
+        with_table("amount numeric(10,2), order_id integer, customer varchar, note text, at date default now()").await;
+    let append = format!("{DEFINITION}{KEEP_ALL}");
+    let report = stage.load_as(&append, &stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
+    assert_eq!(report.rows_loaded, 2);
+    assert_eq!(stage.customers().await, "ann,bob");
+    assert_eq!(stage.count("staging.orders where at = current_date and note is null").await, 2);
+}
+
+#[tokio::test]
+async fn a_table_of_another_shape_is_refused_by_name() {
+    let check = async |columns: &str, says: &str| {
+        let stage = with_table(columns).await;
+        let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+        let error = stage.fail(DEFINITION, &object).await;
+        check_failure(&error, FailureName::TableMismatch, says);
+    };
+    check(
+        "order_id bigint, customer varchar(9), _load_id bigint",
+        "staging.orders: column order_id is bigint, declared as integer; \
+         column customer is character varying(9), declared as text; \
+         column amount is missing, declared as numeric(10,2)",
+    )
+    .await;
+    check(
+        "order_id integer, customer text, amount numeric(10,2)",
+        "staging.orders: on_new_version = \"replace\" needs the column _load_id bigint",
+    )
+    .await;
+    check(
+        "order_id integer, customer text, amount numeric(10,2), _load_id integer",
+        "staging.orders: column _load_id is integer, and must be bigint",
+    )
+    .await;
+    check(
+        "order_id integer, customer text not null, amount numeric(10,2), _load_id bigint, region text not null",
+        "column customer is not null, and not declared so; column region is not null, has no default, and is not declared",
+    )
+    .await;
+    check(
+        "order_id integer, customer text generated always as ('x') stored, amount numeric(10,2), _load_id bigint",
+        "column customer is generated",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_view_is_refused_by_name() {
+    let stage = Stage::new().await;
+    stage.client.batch_execute("create schema staging; create view staging.orders as select 1 as x").await.unwrap();
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+    check_failure(
+        &stage.load(&object).await.unwrap_err(),
+        FailureName::TableMismatch,
+        "staging.orders: is not a table",
+    );
+}
+
+#[tokio::test]
+async fn a_constraint_refuses_the_file_and_quotes_no_row() {
+    let columns = "order_id integer primary key, customer text, amount numeric(10,2), _load_id bigint";
+    let stage = with_table(columns).await;
+    let definition = DEFINITION;
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]) + "1,secret,2.00\n");
+    let error = stage.fail(definition, &object).await;
+    check_failure(&error, FailureName::DatabaseRefused, "constraint orders_pkey of table orders");
+    assert!(!error.to_string().contains("(1)"), "{error}");
+}
+
+#[tokio::test]
+async fn rows_that_a_trigger_drops_are_missed() {
+    let stage = with_table("order_id integer, customer text, amount numeric(10,2), _load_id bigint").await;
+    stage
+        .client
+        .batch_execute(
+            "create function drop_it() returns trigger language plpgsql as 'begin return null; end';
+             create trigger drop_some before insert on staging.orders
+             for each row when (new.customer = 'bob') execute function drop_it()",
+        )
+        .await
+        .unwrap();
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]));
+    let error = stage.fail(DEFINITION, &object).await;
+    check_failure(&error, FailureName::DatabaseRefused, "took 1 of 2 rows");
+}

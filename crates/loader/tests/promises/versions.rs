@@ -1,0 +1,108 @@
+use contracts::LoadOutcome::{AlreadyLoaded, Ignored, Loaded, Superseded};
+use contracts::{LoadOutcome, ObjectRef};
+
+use crate::stage::{DEFINITION, KEY, Stage, orders, sequenced};
+
+/// Three versions of one key, in the order of their writing.
+fn versions(stage: &Stage, customers: [&str; 3]) -> [ObjectRef; 3] {
+    let mut number = 0;
+    customers.map(|customer| {
+        number += 1;
+        // Of different lengths, as S3's are.
+        let sequencer = ["9F", "A0", "0100"][number - 1];
+        sequenced(stage.bucket.put(KEY, Some(&format!("v{number}")), orders(&[customer])), sequencer)
+    })
+}
+
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+async fn check(definition: &str, customers: [&str; 3], order: [usize; 3], outcomes: [LoadOutcome; 3], left: &str) {
+    let stage = Stage::new().await;
+    let versions = versions(&stage, customers);
+    let mut found = Vec::new();
+    for index in order {
+        found.push(stage.load_as(definition, &versions[index]).await.unwrap().outcome);
+    }
+    assert_eq!(found, outcomes, "{customers:?} in the order {order:?}");
+    assert_eq!(stage.customers().await, left, "{customers:?} in the order {order:?}");
+    // Once more: every version has its row, and keeps its outcome.
+    for index in order {
+        let again = stage.load_as(definition, &versions[index]).await.unwrap().outcome;
+        let first = found[order.iter().position(|at| *at == index).unwrap()];
+        assert_eq!(again, if first == Loaded { AlreadyLoaded } else { first });
+    }
+    assert_eq!(stage.customers().await, left);
+    assert_eq!(stage.count("penstock.load").await, 3);
+    assert_eq!(stage.count("penstock.load where committed_at is null").await, 0);
+}
+
+#[tokio::test]
+async fn an_older_version_never_overwrites_a_newer_one() {
+    let outcomes = [
+        [Loaded, Loaded, Loaded],
+        [Loaded, Loaded, Superseded],
+        [Loaded, Superseded, Loaded],
+        [Loaded, Loaded, Superseded],
+        [Loaded, Superseded, Superseded],
+        [Loaded, Superseded, Superseded],
+    ];
+    for (order, outcomes) in ORDERS.into_iter().zip(outcomes) {
+        check(DEFINITION, ["ann", "bob", "eve"], order, outcomes, "eve").await;
+    }
+}
+
+#[tokio::test]
+async fn content_that_comes_back_is_loaded_again() {
+    let outcomes = [
+        [Loaded, Loaded, Loaded],
+        // The last version's content is there already; what lies between is still older than it.
+        [Loaded, AlreadyLoaded, Superseded],
+        [Loaded, Superseded, Loaded],
+        [Loaded, Loaded, AlreadyLoaded],
+        [Loaded, AlreadyLoaded, Superseded],
+        [Loaded, Superseded, AlreadyLoaded],
+    ];
+    for (order, outcomes) in ORDERS.into_iter().zip(outcomes) {
+        check(DEFINITION, ["ann", "bob", "ann"], order, outcomes, "ann").await;
+    }
+}
+
+#[tokio::test]
+async fn a_dataset_may_keep_every_version_or_the_first() {
+    let append = format!("{DEFINITION}\non_new_version = \"append\"\n");
+    for order in ORDERS {
+        check(&append, ["ann", "bob", "eve"], order, [Loaded, Loaded, Loaded], "ann,bob,eve").await;
+    }
+    let ignore = format!("{DEFINITION}\non_new_version = \"ignore\"\n");
+    check(&ignore, ["ann", "bob", "eve"], [0, 1, 2], [Loaded, Ignored, Ignored], "ann").await;
+    check(&ignore, ["ann", "bob", "ann"], [0, 1, 2], [Loaded, Ignored, AlreadyLoaded], "ann").await;
+}
+
+#[tokio::test]
+async fn a_new_version_takes_the_place_of_its_own_keys_rows_alone() {
+    let stage = Stage::new().await;
+    let other = stage.bucket.put("raw/2024-03-02/orders.csv", Some("o1"), orders(&["zoe"]));
+    stage.load(&other).await.unwrap();
+    let first = stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
+    let second = stage.load(&stage.bucket.put(KEY, Some("v2"), orders(&["ann", "eve"]))).await.unwrap();
+
+    assert_eq!(stage.customers().await, "ann,eve,zoe");
+    assert!(second.load_id > first.load_id);
+    assert_eq!(stage.count(&format!("staging.orders where _load_id = {}", second.load_id)).await, 2);
+}
+
+#[tokio::test]
+async fn a_unique_key_survives_the_replacement_of_its_rows() {
+    let stage = Stage::new().await;
+    stage
+        .client
+        .batch_execute(
+            "create schema staging; create table staging.orders
+             (order_id integer primary key, customer text, amount numeric(10,2), _load_id bigint not null)",
+        )
+        .await
+        .unwrap();
+    stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
+    stage.load(&stage.bucket.put(KEY, Some("v2"), orders(&["eve", "bob"]))).await.unwrap();
+    assert_eq!(stage.customers().await, "bob,eve");
+}

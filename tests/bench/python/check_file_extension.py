@@ -1,0 +1,9 @@
+"""The file extension check as the book's reader would deploy it: the last extension of the key, standard library."""
+
+import os
+
+
+def handler(event, _context):
+    detail = event["detail"]
+    bucket, key = detail["bucket"]["name"], detail["object"]["key"]
+    return {"bucket": bucket, "key": key, "file_extension": os.path.splitext(key)[1]}

@@ -1,0 +1,83 @@
+use test_support::Stack;
+
+use crate::{count, with_stack};
+
+/// Fails by this name, with exactly one notice that names the failure, the key and what to do.
+async fn check(stack: &Stack, key: &str, body: &str, failure: &str, message: &str) {
+    let execution = stack.drop_file(key, body).await;
+    assert!(!execution.succeeded, "{key}: {execution:?}");
+    assert_eq!(execution.error.as_deref(), Some(failure), "{key}: {execution:?}");
+    let cause = execution.cause.clone().unwrap_or_default();
+    assert!(cause.contains(message), "{key}: the cause is {cause}");
+    let notices = stack.notices(&execution, 1).await;
+    assert_eq!(notices.len(), 1, "{key}: {notices:?}");
+    let notice = &notices[0];
+    assert!(notice.subject.starts_with("Failed ") && notice.subject.contains(failure), "{key}: {notice:?}");
+    assert_eq!(notice.body["failure"]["name"], failure, "{key}: {notice:?}");
+    assert_eq!(notice.body["object"]["key"], key, "{key}: {notice:?}");
+    assert!(notice.body["what_to_do"].as_str().is_some_and(|text| !text.is_empty()), "{key}: {notice:?}");
+}
+
+#[test]
+fn what_cannot_be_loaded_fails_by_name_with_one_notice() {
+    with_stack(async |stack| {
+        check(stack, "people/scan.pdf", "%PDF", "UnsupportedFormat", "scan.pdf").await;
+        check(stack, "people/empty.csv", "", "EmptyFile", "empty.csv").await;
+        check(stack, "people/missing-column.csv", "id,name\n1,Ann\n", "HeaderMismatch", "joined").await;
+        check(stack, "nobody/knows.csv", "id\n1\n", "NoDataset", "nobody/knows.csv").await;
+        check(stack, "people/quote.csv", "id,name,joined\n1,\"Ann,\n", "MalformedFile", "line 2").await;
+        check(stack, "people/not-an-array.json", "{\"id\": 1}", "MalformedFile", "array").await;
+    });
+}
+
+#[test]
+fn a_folder_marker_and_a_marker_file_are_ignored_without_a_notice() {
+    with_stack(async |stack| {
+        for key in ["people/folder/", "people/_SUCCESS"] {
+            let execution = stack.drop_file(key, "").await;
+            assert_eq!(execution.outcome(), "Ignored", "{key}: {execution:?}");
+            assert!(execution.output["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{execution:?}");
+            assert_eq!(stack.notices(&execution, 0).await.len(), 0, "{key}");
+        }
+    });
+}
+
+#[test]
+fn refused_rows_are_kept_with_line_column_and_reason() {
+    with_stack(async |stack| {
+        let body = "id,name,joined\n1,Ann,2024-02-30\n2,Bob,2024-02-28\nx,Eve,\n,Nobody,\n";
+        let execution = stack.drop_file("people/refused.csv", body).await;
+        assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
+        let report = execution.report();
+        assert_eq!(
+            (&report["rows_read"], &report["rows_loaded"], &report["rows_rejected"]),
+            (&4.into(), &1.into(), &3.into())
+        );
+        let query = "select line, \"column\", reason, raw from penstock.reject where load_id = $1 order by line";
+        let load = report["load_id"].as_i64().unwrap();
+        let rejects = stack.database().await.query(query, &[&load]).await.unwrap();
+        let rejects: Vec<(i64, String, String)> =
+            rejects.iter().map(|row| (row.get(0), row.get(1), row.get(3))).collect();
+        assert_eq!(
+            rejects,
+            [
+                (2, "joined".to_owned(), "1,Ann,2024-02-30".to_owned()),
+                (4, "id".to_owned(), "x,Eve,".to_owned()),
+                (5, "id".to_owned(), ",Nobody,".to_owned()),
+            ]
+        );
+        assert!(stack.notices(&execution, 1).await[0].subject.contains("3 rejected"));
+    });
+}
+
+#[test]
+fn too_many_rejects_load_nothing() {
+    with_stack(async |stack| {
+        check(stack, "strict/bad.csv", "id,name\n1,a\nx,b\ny,c\n", "TooManyRejects", "line 3").await;
+        let database = stack.database().await;
+        assert_eq!(count(&database, "select count(*) from penstock.load where key = 'strict/bad.csv'").await, 0);
+        let fine = stack.drop_file("strict/fine.csv", "id,name\n1,a\n2,b\n3,c\nx,d\n").await;
+        assert_eq!(fine.outcome(), "Loaded", "{fine:?}");
+        assert_eq!(count(&database, "select count(*) from people.strict").await, 3);
+    });
+}

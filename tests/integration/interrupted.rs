@@ -1,0 +1,79 @@
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::{count, folder, with_stack};
+
+const ROWS: &str = "select count(*) from real.interrupted join penstock.load on load_id = _load_id where key = 'interrupted/killed.csv'";
+
+/// SIGKILL in the middle of COPY: nothing is visible, and the machine's own retry loads all of it.
+#[test]
+fn a_killed_loader_leaves_no_rows_and_the_retry_loads_all() {
+    with_stack(async |stack| {
+        let body =
+            std::fs::read(folder("../.local/test-data/flights.csv")).expect("flights.csv: `make test` fetches it");
+        let database = stack.database().await;
+        let key = "interrupted/killed.csv";
+        stack.put(key, body).await;
+        let killed = kill_the_loader_in_its_copy(&database).await;
+        assert!(killed, "the loader was done before it could be killed");
+        wait_until_the_session_is_gone(&database).await;
+        if database.query_opt("select 1 from pg_tables where schemaname = 'real'", &[]).await.unwrap().is_some() {
+            assert_eq!(count(&database, ROWS).await, 0);
+        }
+        let execution = stack.next_execution(key, &[]).await;
+        assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
+        assert_eq!(count(&database, ROWS).await, 336_776);
+        assert_eq!(stack.notices(&execution, 0).await.len(), 0, "this pipeline announces no success");
+    });
+}
+
+async fn kill_the_loader_in_its_copy(database: &tokio_postgres::Client) -> bool {
+    let copying = "select a.client_port from pg_stat_progress_copy c join pg_stat_activity a using (pid)
+                   where c.relid = to_regclass('real.interrupted') and c.tuples_processed > 20000";
+    for _ in 0..6000 {
+        if let Some(row) = database.query_opt(copying, &[]).await.unwrap() {
+            let port: i32 = row.get(0);
+            return owner_of_local_port(port).is_some_and(kill);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    false
+}
+
+fn kill(process: u32) -> bool {
+    Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap().success()
+}
+
+async fn wait_until_the_session_is_gone(database: &tokio_postgres::Client) {
+    let query = "select count(*) from pg_stat_progress_copy where relid = to_regclass('real.interrupted')";
+    for _ in 0..200 {
+        if count(database, query).await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("PostgreSQL still copies for a dead client");
+}
+
+/// The process of this machine that holds the client's end of a connection, by `/proc`.
+fn owner_of_local_port(port: i32) -> Option<u32> {
+    let inode = socket_inode(port)?;
+    let socket = format!("socket:[{inode}]");
+    std::fs::read_dir("/proc").ok()?.flatten().find_map(|process| {
+        let id: u32 = process.file_name().to_str()?.parse().ok()?;
+        let descriptors = std::fs::read_dir(process.path().join("fd")).ok()?;
+        let holds =
+            descriptors.flatten().any(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to == Path::new(&socket)));
+        holds.then_some(id)
+    })
+}
+
+fn socket_inode(port: i32) -> Option<String> {
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    let local = format!(":{port:04X}");
+    table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (fields.get(1)?.ends_with(&local)).then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
+    })
+}

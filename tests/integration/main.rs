@@ -1,0 +1,43 @@
+//! The whole way of a file, on the emulator that `EMULATOR` names: real S3 events, real Lambda processes, real
+//! PostgreSQL. Every test is a promise; all share one stack, so each uses keys of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test without its stack has nothing to say"
+)]
+
+mod duplicates;
+mod failures;
+mod formats;
+mod interrupted;
+mod notices;
+mod real_data;
+mod sample_events;
+mod triggers;
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use test_support::Stack;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+/// Connections of the shared clients belong to a runtime; a runtime a test would take them away with it.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static STACK: OnceCell<Stack> = OnceCell::const_new();
+
+fn with_stack<F: Future>(test: impl FnOnce(&'static Stack) -> F) -> F::Output {
+    RUNTIME.block_on(async {
+        let stack = STACK.get_or_init(async || Stack::start(&folder("integration/pipelines"), 0.0).await).await;
+        test(stack).await
+    })
+}
+
+fn folder(below_tests: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(below_tests)
+}
+
+async fn count(database: &tokio_postgres::Client, query: &str) -> i64 {
+    database.query_one(query, &[]).await.unwrap().get(0)
+}

@@ -1,0 +1,48 @@
+use std::collections::BTreeMap;
+
+use crate::{folder, with_stack};
+
+/// Columns that are summed, by the csv crate here and by PostgreSQL there.
+const SUMMED: &[&str] = &["dep_time", "dep_delay", "arr_delay", "flight", "air_time", "distance", "minute"];
+
+/// 336,776 rows that nobody here wrote, against a count and sums made by an independent reader.
+#[test]
+fn the_flights_of_2013_arrive_whole() {
+    with_stack(async |stack| {
+        let path = folder("../.local/test-data/flights.csv");
+        let body = std::fs::read(&path).expect("flights.csv: `make test` fetches it");
+        let expected = independent_sums(&body);
+        let execution = stack.drop_file("flights/2013.csv", body).await;
+        assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
+        assert_eq!(execution.report()["rows_rejected"], 0);
+        let sums: Vec<String> = SUMMED.iter().map(|column| format!("sum({column})::bigint, count({column})")).collect();
+        let query = format!(
+            "select count(*), count(distinct (tailnum, time_hour, flight)), {} from real.flights",
+            sums.join(", ")
+        );
+        let row = stack.database().await.query_one(&query, &[]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 336_776);
+        for (index, column) in SUMMED.iter().enumerate() {
+            let found: (i64, i64) = (row.get(2 + 2 * index), row.get(3 + 2 * index));
+            assert_eq!(found, expected[*column], "{column}");
+        }
+    });
+}
+
+/// Sum and count of what is neither empty nor `NA`, by column.
+fn independent_sums(body: &[u8]) -> BTreeMap<String, (i64, i64)> {
+    let mut reader = csv::Reader::from_reader(body);
+    let headers = reader.headers().unwrap().clone();
+    let mut sums = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.unwrap();
+        for (column, text) in headers.iter().zip(&record) {
+            if SUMMED.contains(&column) && !text.is_empty() && text != "NA" {
+                let entry: &mut (i64, i64) = sums.entry(column.to_owned()).or_default();
+                entry.0 += text.parse::<i64>().unwrap();
+                entry.1 += 1;
+            }
+        }
+    }
+    sums
+}

@@ -1,0 +1,34 @@
+use crate::{folder, with_stack};
+
+/// `events/<what>.<state>.json`: the state, in kebab case, that follows the check of this event.
+#[test]
+fn every_sample_event_reaches_the_state_that_its_file_name_says() {
+    with_stack(async |stack| {
+        let mut checked = 0;
+        for entry in std::fs::read_dir(folder("../events")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let Some((_, state)) = name.strip_suffix(".json").and_then(|stem| stem.rsplit_once('.')) else {
+                assert!(path.is_dir(), "{name} does not say which state it reaches");
+                continue;
+            };
+            let event = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let execution = stack.ended(&stack.start_execution(&event).await).await;
+            let expected = camel_case(state);
+            assert!(execution.states.contains(&expected), "{name}: {:?}", execution.states);
+            if expected == "NotifyFailure" {
+                assert!(
+                    !execution.states.iter().any(|state| state == "ResolveTrigger"),
+                    "{name}: {:?}",
+                    execution.states
+                );
+            }
+            checked += 1;
+        }
+        assert!(checked >= 10, "only {checked} sample events");
+    });
+}
+
+fn camel_case(kebab: &str) -> String {
+    kebab.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
