@@ -69,6 +69,17 @@ impl Decompressor<'_> {
         if input.bytes == 0 {
             return Ok(0);
         }
+        if asks_for_too_large_a_window(error) {
+            let window_max = 1_u64 << ZSTD_WINDOW_LOG_MAX;
+            return Err(FileError::DecompressionLimit {
+                compressed_bytes: input.bytes,
+                decompressed_bytes: self.decompressed_bytes,
+                limit: format!(
+                    "a zstd frame asks for a window of more than {window_max} bytes, the limit; \
+                     level 19 without --long stays within it"
+                ),
+            });
+        }
         let what = match error.kind() {
             ErrorKind::UnexpectedEof => "ends in the middle".to_owned(),
             _ => format!("is damaged ({error})"),
@@ -91,6 +102,13 @@ impl Decompressor<'_> {
         };
         Err(FileError::DecompressionLimit { compressed_bytes: compressed, decompressed_bytes: grown, limit })
     }
+}
+
+/// The codec keeps of zstd's error code only its text.
+fn asks_for_too_large_a_window(error: &io::Error) -> bool {
+    /// `ZSTD_error_frameParameter_windowTooLarge`: <https://github.com/facebook/zstd/blob/v1.5.7/lib/zstd_errors.h>.
+    const WINDOW_TOO_LARGE: usize = 16;
+    error.to_string() == zstd::zstd_safe::get_error_name(WINDOW_TOO_LARGE.wrapping_neg())
 }
 
 impl<'a> Codec<'a> {

@@ -6,6 +6,7 @@
 mod copy;
 mod csv;
 mod decompress;
+mod disguise;
 mod error;
 mod json;
 pub mod limits;
@@ -77,6 +78,7 @@ fn convert_within(
     let plan = Plan::new(spec);
     let source = decompress::open(spec.compression, input, limits)?;
     let mut window = Window::open(source, limits)?;
+    disguise::check(window.unread(), spec)?;
     let mut output = Output::new(&plan, sink, limits);
     match spec.format {
         Format::Csv => csv::read(&plan, &mut window, &mut output, limits)?,

@@ -32,7 +32,7 @@ pub(crate) fn read(
     let mut unescaped = Vec::new();
     while let Some(extent) = next_record(window, &mut scanner)? {
         if extent.length == 0 {
-            output.blank_line(window.line(), window.byte_offset())?;
+            output.blank_line(window.line(), window.byte_offset(), extent.consumed)?;
         } else {
             let is_text = window.is_text(extent.length);
             let bytes = &window.unread()[..extent.length];

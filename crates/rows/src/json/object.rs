@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::lexer::{Kind, Lexer, Value};
 use super::unescape;
-use crate::error::shorten;
+use crate::error::quoted;
 use crate::plan::Plan;
 use crate::reject::{Reason, RowFault};
 use crate::types::JsonFamily;
@@ -120,5 +120,5 @@ fn key_text<'t>(record: &'t [u8], key: Value, scratch: &'t mut Vec<u8>) -> Resul
 }
 
 fn readable(key: &[u8]) -> String {
-    shorten(&String::from_utf8_lossy(key))
+    quoted(&String::from_utf8_lossy(key))
 }
