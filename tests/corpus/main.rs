@@ -34,7 +34,6 @@ async fn every_file_is_loaded_exactly_as_declared_or_rejected_with_its_reason() 
             failed.push(format!("{}\n{}", name_of(folder), differences.join("\n")));
         }
     }
-    database.drop().await;
     assert!(failed.is_empty(), "{} of {} cases differ:\n\n{}\n", failed.len(), folders.len(), failed.join("\n\n"));
 }
 

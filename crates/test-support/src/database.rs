@@ -31,11 +31,21 @@ impl TestDatabase {
     pub async fn connect(&self) -> Client {
         connect(&self.url).await
     }
+}
 
-    /// Drops the database, and with it every session that is still in it.
-    pub async fn drop(self) {
-        let statement = format!("drop database if exists {} with (force)", self.name);
-        connect(&self.server).await.batch_execute(&statement).await.expect("drop database");
+impl Drop for TestDatabase {
+    /// Drops the database, and with it every session that is still in it. An embedded server goes as a whole.
+    fn drop(&mut self) {
+        if Postgres::is_embedded(&self.server) {
+            return;
+        }
+        let (server, statement) = (self.server.clone(), format!("drop database if exists {} with (force)", self.name));
+        // A thread of its own, for this one may be driving the test's runtime.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("make a runtime");
+            runtime.block_on(async { connect(&server).await.batch_execute(&statement).await })
+        });
+        let _ = dropped.join();
     }
 }
 

@@ -76,6 +76,8 @@ impl StackEnv {
         let variables = [
             ("AWS_ENDPOINT_URL", self.endpoint_url.clone()),
             ("AWS_REGION", Some(self.region.clone())),
+            // The only name that version 1 of the AWS CLI knows.
+            ("AWS_DEFAULT_REGION", Some(self.region.clone())),
             ("AWS_ACCESS_KEY_ID", access_key),
             ("AWS_SECRET_ACCESS_KEY", secret_key),
             ("DATABASE_URL", self.database_url.clone()),
