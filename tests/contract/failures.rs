@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use contracts::{Class, FailureName};
 use serde_json::Value;
 
-use crate::machine::{FUNCTION_STATES, Machine, list, project};
+use crate::machine::{FUNCTION_STATES, Machine, list};
 
 /// Which transient failures the function behind a state can raise.
 const TRANSIENT: [(&str, &[FailureName]); 4] = [
@@ -117,21 +117,4 @@ fn retries_last_as_long_as_the_trouble_may() {
     // A thousand files, twenty at a time.
     check("Lambda.TooManyRequestsException", 30.0);
     check("StorageUnavailable", 3.0);
-}
-
-#[test]
-fn the_readme_says_of_every_failure_what_happened_and_what_to_do() {
-    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
-    let rows: Vec<&str> =
-        readme.lines().filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 3).collect();
-    assert_eq!(rows.len(), FailureName::ALL.len());
-    for name in FailureName::ALL {
-        let class = match name.class() {
-            Class::Transient => "transient",
-            Class::Permanent => "permanent",
-        };
-        let start = format!("| `{name}` | {class} | ");
-        let end = format!(" | {} |", name.what_to_do());
-        assert!(rows.iter().any(|row| row.starts_with(&start) && row.ends_with(&end)), "{start}…{end}");
-    }
 }

@@ -12,5 +12,6 @@ mod imports;
 mod machine;
 mod mentions;
 mod payloads;
+mod readme;
 mod samples;
 mod template;

@@ -1,5 +1,7 @@
 //! Results on stdout: aligned columns for people, JSON for scripts.
 
+use std::io::{ErrorKind, Write};
+
 use serde::Serialize;
 
 use crate::executions::Execution;
@@ -7,8 +9,15 @@ use crate::{Error, Result};
 
 pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value);
-    println!("{}", text.map_err(|error| Error::Unexpected(format!("cannot write JSON: {error}")))?);
+    say(&text.map_err(|error| Error::Unexpected(format!("cannot write JSON: {error}")))?);
     Ok(())
+}
+
+/// One line on stdout. A reader that has seen enough, such as `head`, ends the program and is no error.
+fn say(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+        std::process::exit(0);
+    }
 }
 
 /// Each file, the states it passed, and how it ended.
@@ -46,7 +55,7 @@ fn way(states: &[String]) -> String {
 /// Columns of numbers are aligned to the right.
 pub(crate) fn print(header: &[&str], rows: &[Vec<String>]) {
     for line in lines(header, rows) {
-        println!("{line}");
+        say(&line);
     }
 }
 
