@@ -43,7 +43,7 @@ down: ## stop exactly what `make up` started
 	@if [ -x $(PENSTOCK) ]; then $(PENSTOCK) down; else echo 'nothing was built here, so nothing is up'; fi
 
 test: .venv/.stamp binaries $(FLIGHTS) ## unit, contract and integration tests, on ministack and embedded PostgreSQL
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 test-localstack: .venv/.stamp binaries $(FLIGHTS) ## the same integration tests on LocalStack
 	tests/localstack/start --prepare

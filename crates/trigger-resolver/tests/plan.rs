@@ -38,6 +38,9 @@ trigger = "triggers/levels/{status}-{day:%Y-%m-%d}.json"
 source  = "s3://measurements/levels/{day:%Y-%m-%d}.csv.zst"
 table   = "staging.levels"
 columns.level_m = "numeric(6,2)"
+
+[notify]
+success = false
 "#;
 
 const TRIGGER_KEY: &str = "triggers/pump_flow/Succeeded_2026-01-05_06:00:00_2026-01-05_06:00:07.trig";
