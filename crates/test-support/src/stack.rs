@@ -14,7 +14,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::scratch_folder;
 
 /// How long an execution may take on a busy machine before a test gives it up.
-const EXECUTION_TIMEOUT: Duration = Duration::from_secs(120);
+const EXECUTION_TIMEOUT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(100);
 
 /// The whole of Penstock on this machine: emulator, PostgreSQL, functions, machine and template, as `penstock up`
