@@ -1,6 +1,6 @@
 //! Which key a file is uploaded as, when nobody says.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use pipeline::{Catalog, Start};
 
 use crate::{Error, Result};
@@ -29,22 +29,47 @@ pub(crate) fn derive(catalog: &Catalog, file_name: &str, today: NaiveDate) -> Re
     }
 }
 
-/// The template with `{date:…}` and `{scheduled:…}` as of `today`; `None` when it asks for anything else.
+/// The template as of midnight of `today`; `None` when it asks for more than the time.
 fn fill(template: &str, today: NaiveDate) -> Option<String> {
+    let key = fill_in(template, today.and_time(NaiveTime::MIN));
+    (!key.contains(['{', '*'])).then_some(key)
+}
+
+/// The template with `{date:…}` and `{scheduled:…}` as of `at`, in the pipeline's zone; the rest stays as it is.
+pub(crate) fn fill_in(template: &str, at: NaiveDateTime) -> String {
     let mut key = String::new();
     let mut rest = template;
-    while let Some((literal, after)) = rest.split_once('{') {
-        let (placeholder, after) = after.split_once('}')?;
-        let (name, format) = placeholder.split_once(':')?;
-        if !matches!(name, "date" | "scheduled") {
-            return None;
-        }
+    for placeholder in placeholders(template) {
+        let (literal, after) = rest.split_once(placeholder.written).unwrap_or((rest, ""));
         key.push_str(literal);
-        key.push_str(&today.and_hms_opt(0, 0, 0)?.format(format).to_string());
+        match placeholder.format {
+            Some(format) if matches!(placeholder.name, "date" | "scheduled") => {
+                key.push_str(&at.format(format).to_string());
+            }
+            _ => key.push_str(placeholder.written),
+        }
         rest = after;
     }
     key.push_str(rest);
-    (!key.contains('*')).then_some(key)
+    key
+}
+
+/// `{name}` or `{name:FORMAT}` of a template.
+#[derive(Debug)]
+pub(crate) struct Placeholder<'a> {
+    pub(crate) written: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) format: Option<&'a str>,
+}
+
+/// In the order of the template, which has no brace but theirs.
+pub(crate) fn placeholders(template: &str) -> impl Iterator<Item = Placeholder<'_>> {
+    template.split_inclusive('}').filter_map(|part| {
+        let written = &part[part.find('{')?..];
+        let inside = written.trim_start_matches('{').trim_end_matches('}');
+        let (name, format) = inside.split_once(':').map_or((inside, None), |(name, format)| (name, Some(format)));
+        Some(Placeholder { written, name, format })
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line of Penstock, and what it is made of: tests start the same local cloud that `penstock up` does.
 
+mod check;
 mod cli;
 mod cloud;
 mod cloudformation;
@@ -7,6 +8,7 @@ mod demo;
 mod drop_file;
 mod error;
 mod executions;
+mod explain;
 mod interrupt;
 mod keys;
 pub mod local;

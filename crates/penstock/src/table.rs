@@ -14,7 +14,7 @@ pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<()> {
 }
 
 /// One line on stdout. A reader that has seen enough, such as `head`, ends the program and is no error.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     if writeln!(std::io::stdout(), "{line}").is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
         std::process::exit(0);
     }

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::primitives::ByteStream;
-use pipeline::{Catalog, Definition};
+use pipeline::Catalog;
 
+use super::checked::Checked;
 use crate::cloud::Cloud;
 use crate::{Error, Result};
 
 const PREFIX: &str = "pipelines/";
-const FILE: &str = "pipeline.toml";
 
 /// Every pipeline of a folder, checked.
 #[derive(Debug)]
@@ -24,36 +24,13 @@ pub struct Pipelines {
 impl Pipelines {
     /// Reads and checks every pipeline in `folder`; one message holds all that is to correct.
     pub fn read(folder: &Path) -> Result<Self> {
-        let mut definitions = Vec::new();
-        let mut errors = Vec::new();
+        let catalog = Checked::read_folder(folder)?.into_catalog()?;
         let mut files = BTreeMap::new();
-        for pipeline in folders(folder)? {
-            let name = file_name(&pipeline);
-            let file = pipeline.join(FILE);
-            if !file.is_file() {
-                errors.push(format!(
-                    "{}: every folder here is a pipeline, and this one has no {FILE}",
-                    pipeline.display()
-                ));
-                continue;
-            }
-            let text = fs::read_to_string(&file).map_err(Error::file("read", &file))?;
-            match Definition::parse(&name, &file.display().to_string(), &text) {
-                Ok(definition) => definitions.push(definition),
-                Err(wrong) => errors.push(wrong.to_string()),
-            }
-            collect(&pipeline, &format!("{PREFIX}{name}/"), &mut files)?;
+        for definition in catalog.definitions() {
+            let name = &definition.pipeline;
+            collect(&folder.join(name), &format!("{PREFIX}{name}/"), &mut files)?;
         }
-        if definitions.is_empty() && errors.is_empty() {
-            errors.push(format!("{}: no pipeline in it", folder.display()));
-        }
-        // Clashes between pipelines are looked for only once each is right by itself.
-        let catalog = if errors.is_empty() {
-            Catalog::new(definitions).map_err(|clashes| clashes.to_string())
-        } else {
-            Err(errors.join("\n"))
-        };
-        catalog.map(|catalog| Self { catalog, files }).map_err(Error::Definitions)
+        Ok(Self { catalog, files })
     }
 
     pub(crate) fn names(&self) -> Vec<&str> {
@@ -86,12 +63,8 @@ impl Pipelines {
     }
 }
 
-fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
-    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
-}
-
 /// In a stable order, without hidden files.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let read = fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let mut paths: Vec<PathBuf> = read.map_err(Error::file("read", folder))?.into_iter().map(|e| e.path()).collect();
     paths.retain(|path| !file_name(path).starts_with('.'));
@@ -111,7 +84,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>) -
     Ok(())
 }
 
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 

@@ -1,5 +1,6 @@
 //! The cloud on a laptop: PostgreSQL, an emulator, and the same stack that AWS gets.
 
+mod checked;
 mod definitions;
 mod deploy;
 mod emulator;
@@ -12,6 +13,7 @@ mod stack;
 mod state;
 mod unprivileged;
 
+pub(crate) use checked::{Checked, Problem};
 pub(crate) use emulator::emulator_variables;
 
 pub use definitions::Pipelines;

@@ -1,150 +1,21 @@
+mod args;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-use clap::{Args, Parser, Subcommand};
 
 use crate::cloud::Cloud;
 use crate::drop_file::{DropOptions, drop_files};
 use crate::executions::Executions;
+use crate::explain::Question;
 use crate::local::{self, EmulatorKind, Lifetime, POSTGRES, Stack, StackEnv, UpOptions};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::remote::{self, DeployOptions};
-use crate::{Error, Result, demo, interrupt, table};
+use crate::{Error, Result, check, demo, explain, interrupt, table};
 
-/// A file dropped in S3 becomes rows in PostgreSQL: here on this machine, with no cloud, no Docker and no token.
-#[derive(Debug, Parser)]
-#[command(name = "penstock", version, max_term_width = 120)]
-pub struct Cli {
-    /// Folder of the stack: data, logs, addresses, and what runs. Several stacks can live side by side
-    /// [default: .local in the project]
-    #[arg(long, global = true, value_name = "DIR")]
-    state: Option<PathBuf>,
+use args::{Command, Explain, Runs, Stacked, Up};
 
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Start emulator and PostgreSQL, deploy the stack, upload the pipelines, and write `.local/env`
-    ///
-    /// What runs already is kept, and what was built or changed since is deployed: run it again at any time.
-    /// The environment variable EMULATOR chooses `ministack` (default) or `localstack`; DATABASE_URL names a
-    /// PostgreSQL of your own, which is then neither started nor stopped.
-    Up(Up),
-    /// Stop exactly what `up` started
-    ///
-    /// Also after a crash, or when `up` was interrupted. The database's files stay.
-    Down,
-    /// Show the whole way: a stack of its own, both example pipelines, real files, and what became of each
-    ///
-    /// Ends with a failure when one file ends otherwise than it should, and stops all that it started. Its own stack
-    /// is in `.local/demo`.
-    Demo(Demo),
-    /// Upload files to the landing bucket and follow each to its end
-    ///
-    /// Ends with a failure when one of them fails.
-    Drop(Drop),
-    /// List the latest executions: file, states, outcome, rows
-    Runs(Runs),
-    /// Deploy to the AWS account that the environment points to, and upload the pipelines
-    ///
-    /// The functions are those of `make build`. The first time it needs the ARN of the secret with the database's
-    /// URL; later what is not named keeps its value.
-    Deploy(Deploy),
-    /// Delete the stack from AWS, and say what is kept
-    Destroy(Destroy),
-}
-
-#[derive(Debug, Args)]
-struct Stacked {
-    /// Folder with one folder a pipeline [default: pipelines in the project]
-    #[arg(long, env = "PIPELINES", value_name = "DIR")]
-    pipelines: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct Up {
-    #[command(flatten)]
-    stacked: Stacked,
-    /// Name of the CloudFormation stack
-    #[arg(long, env = "STACK", default_value = "penstock")]
-    stack: String,
-    /// Stay, and stop everything on Ctrl-C, SIGTERM, or when a piped stdin ends
-    #[arg(long)]
-    foreground: bool,
-    /// Share of loads that fail on purpose, from 0 to 1
-    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
-    chaos_rate: f64,
-}
-
-#[derive(Debug, Args)]
-struct Demo {
-    /// Share of loads that fail on purpose, from 0 to 1
-    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
-    chaos_rate: f64,
-}
-
-#[derive(Debug, Args)]
-struct Drop {
-    /// Files to upload
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// Key to upload the file as [default: the key that makes it today's file of the one dataset with its name]
-    #[arg(long)]
-    key: Option<String>,
-    #[command(flatten)]
-    stacked: Stacked,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-struct Runs {
-    /// Only those that failed
-    #[arg(long)]
-    failed: bool,
-    /// How many, from the newest
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: usize,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-struct Deploy {
-    #[command(flatten)]
-    stacked: Stacked,
-    /// Name of the CloudFormation stack
-    #[arg(long, env = "STACK", default_value = "penstock")]
-    stack: String,
-    /// What the functions were built for: x86_64 or arm64
-    #[arg(long, env = "ARCH", default_value = "x86_64", value_parser = ["x86_64", "arm64"])]
-    arch: String,
-    /// Secret whose value is the database's URL
-    #[arg(long, env = "DATABASE_SECRET_ARN", value_name = "ARN")]
-    database_secret_arn: Option<String>,
-    /// Any other parameter of infra/template.yaml, as Name=Value
-    #[arg(long = "parameter", value_name = "NAME=VALUE")]
-    parameters: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-struct Destroy {
-    /// Name of the CloudFormation stack
-    #[arg(long, env = "STACK", default_value = "penstock")]
-    stack: String,
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
-        _ => Err("a rate is a number from 0 to 1".to_owned()),
-    }
-}
+pub use args::Cli;
 
 /// Does what the arguments say, and says on stderr what went wrong and what to do about it.
 pub async fn run(cli: Cli) -> ExitCode {
@@ -197,6 +68,8 @@ async fn dispatch(cli: Cli) -> Result<bool> {
             drop_files(&options, &env, Progress::new()).await
         }
         Command::Runs(it) => runs(&it, &stack_env(cli.state.as_deref())?).await,
+        Command::Check(it) => check::check(&typed(&pipelines(Stacked { pipelines: it.path })?), it.json),
+        Command::Explain(it) => explain_one(it, cli.state.as_deref()),
         Command::Deploy(it) => {
             let options = DeployOptions {
                 state: state()?,
@@ -272,6 +145,18 @@ async fn runs(options: &Runs, env: &StackEnv) -> Result<bool> {
     Ok(true)
 }
 
+fn explain_one(it: Explain, state: Option<&Path>) -> Result<bool> {
+    let question = match (it.key, it.dataset, it.at) {
+        (_, Some(dataset), Some(at)) => Question::Dataset { dataset, at },
+        (key, ..) => {
+            // Only the environment or a stack's file knows the name, and nothing needs it but a bucket that is named.
+            let landing_bucket = stack_env(state).ok().map(|env| env.landing_bucket);
+            Question::Key { key: key.unwrap_or_default(), bucket: it.bucket, landing_bucket }
+        }
+    };
+    explain::explain(&question, &typed(&pipelines(it.stacked)?), it.json)
+}
+
 /// Also outside of a checkout, where only the environment can name a stack.
 fn stack_env(named: Option<&Path>) -> Result<StackEnv> {
     let default = Project::find().map_or_else(|_| PathBuf::from(".local"), |project| project.root().join(".local"));
@@ -290,32 +175,13 @@ fn database_url() -> Option<String> {
 }
 
 /// As the user would type it.
+fn typed(path: &Path) -> PathBuf {
+    let short = relative(path);
+    if short.is_empty() { PathBuf::from(".") } else { PathBuf::from(short) }
+}
+
+/// As the user would type it.
 fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_rate_is_from_0_to_1() {
-        fn check(text: &str, fine: bool) {
-            assert_eq!(rate(text).is_ok(), fine, "{text}");
-        }
-        check("0", true);
-        check("0.5", true);
-        check("1", true);
-        check("1.1", false);
-        check("-0.1", false);
-        check("NaN", false);
-    }
 }

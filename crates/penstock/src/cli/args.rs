@@ -1,0 +1,224 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use contracts::KEY_BYTES_MAX;
+
+use crate::explain::At;
+
+/// A file dropped in S3 becomes rows in PostgreSQL: here on this machine, with no cloud, no Docker and no token.
+#[derive(Debug, Parser)]
+#[command(name = "penstock", version, max_term_width = 120)]
+pub struct Cli {
+    /// Folder of the stack: data, logs, addresses, and what runs. Several stacks can live side by side
+    /// [default: .local in the project]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start emulator and PostgreSQL, deploy the stack, upload the pipelines, and write `.local/env`
+    ///
+    /// What runs already is kept, and what was built or changed since is deployed: run it again at any time.
+    /// The environment variable EMULATOR chooses `ministack` (default) or `localstack`; DATABASE_URL names a
+    /// PostgreSQL of your own, which is then neither started nor stopped.
+    Up(Up),
+    /// Stop exactly what `up` started
+    ///
+    /// Also after a crash, or when `up` was interrupted. The database's files stay.
+    Down,
+    /// Show the whole way: a stack of its own, both example pipelines, real files, and what became of each
+    ///
+    /// Ends with a failure when one file ends otherwise than it should, and stops all that it started. Its own stack
+    /// is in `.local/demo`.
+    Demo(Demo),
+    /// Upload files to the landing bucket and follow each to its end
+    ///
+    /// Ends with a failure when one of them fails.
+    Drop(Drop),
+    /// List the latest executions: file, states, outcome, rows
+    Runs(Runs),
+    /// Check definitions, and name everything that is to correct
+    ///
+    /// By the same rules as `up` and `deploy`, and with neither stack nor network. Prints `file:line: key: reason` for
+    /// each error and ends with a failure, or one line a pipeline with its datasets.
+    Check(Check),
+    /// Say what a key would do, and why; or which keys a dataset expects
+    ///
+    /// Follows the rules of the stack on the key alone: which dataset it starts by which template, its logical time,
+    /// and how its bytes are read. Asks neither stack nor network, and ends with a failure when the file would.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
+    /// Deploy to the AWS account that the environment points to, and upload the pipelines
+    ///
+    /// The functions are those of `make build`. The first time it needs the ARN of the secret with the database's
+    /// URL; later what is not named keeps its value.
+    Deploy(Deploy),
+    /// Delete the stack from AWS, and say what is kept
+    Destroy(Destroy),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Stacked {
+    /// Folder with one folder a pipeline [default: pipelines in the project]
+    #[arg(long, env = "PIPELINES", value_name = "DIR")]
+    pub(super) pipelines: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    #[command(flatten)]
+    pub(super) stacked: Stacked,
+    /// Name of the CloudFormation stack
+    #[arg(long, env = "STACK", default_value = "penstock")]
+    pub(super) stack: String,
+    /// Stay, and stop everything on Ctrl-C, SIGTERM, or when a piped stdin ends
+    #[arg(long)]
+    pub(super) foreground: bool,
+    /// Share of loads that fail on purpose, from 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
+    pub(super) chaos_rate: f64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Share of loads that fail on purpose, from 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
+    pub(super) chaos_rate: f64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Drop {
+    /// Files to upload
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// Key to upload the file as [default: the key that makes it today's file of the one dataset with its name]
+    #[arg(long)]
+    pub(super) key: Option<String>,
+    #[command(flatten)]
+    pub(super) stacked: Stacked,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Runs {
+    /// Only those that failed
+    #[arg(long)]
+    pub(super) failed: bool,
+    /// How many, from the newest
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Folder of pipelines, or the folder or pipeline.toml of one, which is then not compared with the others
+    /// [default: pipelines in the project]
+    #[arg(env = "PIPELINES")]
+    pub(super) path: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  penstock explain raw_data/retail/2024-05-01/orders.csv
+  penstock explain s3://other-bucket/levels/north.csv
+  penstock explain --dataset water/pump_flow --at 2024-05-01T09:15";
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// Key of the file, or s3://BUCKET/KEY
+    #[arg(required_unless_present = "dataset", conflicts_with = "dataset", value_parser = key)]
+    pub(super) key: Option<String>,
+    /// Bucket of the key; KEY is then taken as it stands [default: the landing bucket]
+    #[arg(long, value_name = "BUCKET", conflicts_with = "dataset")]
+    pub(super) bucket: Option<String>,
+    /// Dataset whose keys are asked for
+    #[arg(long, value_name = "PIPELINE/DATASET", requires = "at")]
+    pub(super) dataset: Option<String>,
+    /// Time that the data is about, in the pipeline's time zone unless it names an offset: 2024-05-01,
+    /// 2024-05-01T09:15, 2024-05-01T09:15:30Z or 2024-05-01T09:15+02:00
+    #[arg(long, value_name = "TIME", requires = "dataset")]
+    pub(super) at: Option<At>,
+    #[command(flatten)]
+    pub(super) stacked: Stacked,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Deploy {
+    #[command(flatten)]
+    pub(super) stacked: Stacked,
+    /// Name of the CloudFormation stack
+    #[arg(long, env = "STACK", default_value = "penstock")]
+    pub(super) stack: String,
+    /// What the functions were built for: x86_64 or arm64
+    #[arg(long, env = "ARCH", default_value = "x86_64", value_parser = ["x86_64", "arm64"])]
+    pub(super) arch: String,
+    /// Secret whose value is the database's URL
+    #[arg(long, env = "DATABASE_SECRET_ARN", value_name = "ARN")]
+    pub(super) database_secret_arn: Option<String>,
+    /// Any other parameter of infra/template.yaml, as Name=Value
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    pub(super) parameters: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Destroy {
+    /// Name of the CloudFormation stack
+    #[arg(long, env = "STACK", default_value = "penstock")]
+    pub(super) stack: String,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=1.0).contains(&rate) => Ok(rate),
+        _ => Err("a rate is a number from 0 to 1".to_owned()),
+    }
+}
+
+fn key(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=KEY_BYTES_MAX => Ok(text.to_owned()),
+        bytes => Err(format!("a key has 1 to {KEY_BYTES_MAX} bytes, and this one {bytes}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_rate_is_from_0_to_1() {
+        fn check(text: &str, fine: bool) {
+            assert_eq!(rate(text).is_ok(), fine, "{text}");
+        }
+        check("0", true);
+        check("0.5", true);
+        check("1", true);
+        check("1.1", false);
+        check("-0.1", false);
+        check("NaN", false);
+    }
+}

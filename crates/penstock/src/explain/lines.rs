@@ -1,0 +1,125 @@
+//! Answers for people.
+
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use contracts::{Compression, Format};
+
+use super::expected::Expected;
+use super::explanation::{Claim, Data, Explanation, Outcome, Role};
+
+impl Explanation {
+    /// The outcome first, then the reasons for it.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.headline()];
+        if let Outcome::Fails { nearest: Some(nearest), .. } = &self.outcome {
+            lines.push(line("nearest", nearest.strip_prefix("nearest is ").unwrap_or(nearest)));
+        }
+        if let Some(bucket) = self.bucket.as_ref().filter(|_| self.claim.is_none() && self.is_failure()) {
+            lines.push(line("bucket", &format!("{bucket}; a template without s3:// is of the landing bucket")));
+        }
+        if let Some(claim) = &self.claim {
+            lines.extend(claim.lines());
+        }
+        if let Some(data) = &self.data {
+            lines.extend(data.lines());
+        }
+        lines
+    }
+
+    fn headline(&self) -> String {
+        match (&self.outcome, &self.claim) {
+            (Outcome::Loads, Some(claim)) => format!("loads {} into {}", claim.place(), claim.table),
+            (Outcome::Loads, None) => "loads".to_owned(),
+            (Outcome::Ignored { .. }, Some(claim)) => {
+                format!("starts nothing: {} starts on its trigger, not on its data file", claim.place())
+            }
+            (Outcome::Ignored { reason }, None) => format!("ignored: {reason}"),
+            (Outcome::Fails { failure, reason, .. }, _) => format!("fails as {failure}: {reason}"),
+        }
+    }
+}
+
+impl Claim {
+    fn place(&self) -> String {
+        format!("{}/{}", self.pipeline, self.dataset)
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let role = match self.role {
+            Role::Source => "source",
+            Role::Trigger => "trigger",
+        };
+        let mut lines = vec![line("matches", &format!("{}'s {role} {}", self.place(), self.template))];
+        if !self.names.is_empty() {
+            let names: Vec<String> = self.names.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            lines.push(line("names", &names.join(", ")));
+        }
+        lines.push(line("time", &self.time()));
+        lines.extend(self.starts_on.as_ref().map(|trigger| line("trigger", trigger)));
+        lines
+    }
+
+    fn time(&self) -> String {
+        match (self.logical_time, self.timezone.as_str(), self.role) {
+            (Some(time), "UTC", _) => utc(time),
+            (Some(time), zone, _) => format!("{}; the names are in {zone}", utc(time)),
+            (None, _, Role::Source) => "when the file is written: the key tells none".to_owned(),
+            (None, _, Role::Trigger) => "when the trigger is written: its key tells none".to_owned(),
+        }
+    }
+}
+
+impl Data {
+    fn lines(&self) -> Vec<String> {
+        let format = match self.format {
+            Format::Csv => "CSV",
+            Format::Json => "a JSON array",
+            Format::Jsonl => "JSON Lines",
+        };
+        let compression = match self.compression {
+            Compression::None => "",
+            Compression::Gzip => ", gzip",
+            Compression::Zstd => ", zstd",
+        };
+        let bytes = line("read as", &format!("{format}{compression}"));
+        match self.wait {
+            None => vec![bytes],
+            Some(wait) => vec![line("data", &self.address()), bytes, line("awaited", &length(wait))],
+        }
+    }
+
+    fn address(&self) -> String {
+        self.bucket.as_ref().map_or_else(|| self.key.clone(), |bucket| format!("s3://{bucket}/{}", self.key))
+    }
+}
+
+impl Expected {
+    pub(super) fn lines(&self) -> Vec<String> {
+        let time = match self.timezone.as_str() {
+            "UTC" => utc(self.time),
+            zone => format!("{}, {} in {zone}", utc(self.time), self.local_time.format("%Y-%m-%dT%H:%M:%S")),
+        };
+        let mut lines = vec![line("time", &time), line("source", &self.source)];
+        lines.extend(self.trigger.as_ref().map(|trigger| line("trigger", trigger)));
+        lines
+    }
+}
+
+fn line(label: &str, text: &str) -> String {
+    format!("  {label:<8} {text}")
+}
+
+fn utc(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// In the largest unit that divides it, as `wait` is written.
+fn length(wait: Duration) -> String {
+    match wait.as_secs() {
+        0 => "not at all".to_owned(),
+        seconds if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        seconds => format!("{seconds}s"),
+    }
+}

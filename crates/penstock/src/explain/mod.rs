@@ -1,0 +1,63 @@
+//! `penstock explain`: what the rules make of a key, and of which keys a dataset is made.
+
+mod expected;
+mod explanation;
+mod lines;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use pipeline::Catalog;
+
+use crate::local::Checked;
+use crate::{Result, table};
+
+pub(crate) use expected::At;
+use expected::Expected;
+use explanation::Explanation;
+
+/// What `explain` is asked.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// What a key would do. A bucket that is not named is the landing bucket.
+    Key { key: String, bucket: Option<String>, landing_bucket: Option<String> },
+    /// Which keys a dataset, named as `PIPELINE/DATASET`, has for a time.
+    Dataset { dataset: String, at: At },
+}
+
+/// Prints the answer by the definitions at `path`. False when the key's file would fail.
+pub(crate) fn explain(question: &Question, path: &Path, json: bool) -> Result<bool> {
+    let catalog = Checked::read(path)?.into_catalog()?;
+    match question {
+        Question::Key { key, bucket, landing_bucket } => {
+            let answer = explain_key(&catalog, key, bucket.as_deref(), landing_bucket.as_deref());
+            print(&answer, &answer.lines(), json)?;
+            Ok(!answer.is_failure())
+        }
+        Question::Dataset { dataset, at } => {
+            let answer = Expected::of(&catalog, dataset, *at)?;
+            print(&answer, &answer.lines(), json)?;
+            Ok(true)
+        }
+    }
+}
+
+fn print(answer: &impl serde::Serialize, lines: &[String], json: bool) -> Result<()> {
+    if json {
+        return table::print_json(answer);
+    }
+    lines.iter().for_each(|line| table::say(line));
+    Ok(())
+}
+
+/// A key without a bucket's name may bring it along, as `s3://BUCKET/KEY`.
+fn explain_key(catalog: &Catalog, key: &str, bucket: Option<&str>, landing_bucket: Option<&str>) -> Explanation {
+    let (bucket, key) = match (bucket, key.strip_prefix("s3://").and_then(|address| address.split_once('/'))) {
+        (None, Some((bucket, key))) => (Some(bucket), key),
+        _ => (bucket, key),
+    };
+    let elsewhere = bucket.filter(|bucket| landing_bucket != Some(*bucket));
+    Explanation::of(catalog, elsewhere, key)
+}
