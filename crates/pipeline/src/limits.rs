@@ -11,6 +11,10 @@ pub const DEFINITION_BYTES_MAX: usize = contracts::PAYLOAD_BYTES_MAX / 2;
 /// <https://www.postgresql.org/docs/current/limits.html>
 pub const COLUMNS_MAX: usize = 1_500;
 
+/// Of a key by which rows are upserted; PostgreSQL's index over it takes no more.
+/// <https://www.postgresql.org/docs/current/limits.html>
+pub const KEY_COLUMNS_MAX: usize = 32;
+
 /// PostgreSQL cuts longer identifiers off without an error.
 /// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
