@@ -28,6 +28,9 @@ pub const NUMERIC_PRECISION_MAX: u16 = 1_000;
 /// Characters. <https://www.postgresql.org/docs/current/datatype-character.html>
 pub const VARCHAR_LENGTH_MAX: u32 = 10_485_760;
 
+/// Pairs of places in two file names that are looked at to see whether both can be the same; past it nobody looks.
+pub const OVERLAP_PAIRS_MAX: usize = 100_000;
+
 /// How long a data file may come after its trigger.
 pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 

@@ -44,7 +44,7 @@ pub enum Encoding {
 /// How a CSV file is written. Every character is ASCII, no two of them are the same, and none is NUL, CR or LF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CsvOptions {
-    /// `None`: the key's ending says it, see [`CsvOptions::delimiter_in`].
+    /// `None`: a tab in a `.tsv` file, else a comma.
     pub delimiter: Option<u8>,
     /// `None`: nothing is quoted, and a `"` is part of its field.
     pub quote: Option<u8>,
@@ -59,39 +59,5 @@ pub struct CsvOptions {
 impl Default for CsvOptions {
     fn default() -> Self {
         Self { delimiter: None, quote: Some(b'"'), escape: None, comment: None, header: true }
-    }
-}
-
-impl CsvOptions {
-    /// The delimiter of a key's file: as declared, else a tab for `.tsv` (compressed too), else a comma.
-    pub fn delimiter_in(&self, key: &str) -> u8 {
-        self.delimiter.unwrap_or_else(|| if is_tsv(key) { b'\t' } else { b',' })
-    }
-}
-
-fn is_tsv(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    let stem = [".gz", ".zst"].iter().find_map(|ending| key.strip_suffix(ending)).unwrap_or(&key);
-    stem.ends_with(".tsv")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delimiters() {
-        let check = |declared: Option<u8>, key: &str, expected: u8| {
-            let options = CsvOptions { delimiter: declared, ..CsvOptions::default() };
-            assert_eq!(options.delimiter_in(key), expected, "{declared:?} {key}");
-        };
-        check(None, "raw/a.csv", b',');
-        check(None, "raw/a.tsv", b'\t');
-        check(None, "raw/A.TSV.GZ", b'\t');
-        check(None, "raw/a.tsv.zst", b'\t');
-        check(None, "raw.tsv/a.csv", b',');
-        check(None, "raw/tsv", b',');
-        check(None, "raw/a.tsv.csv", b',');
-        check(Some(b';'), "raw/a.tsv", b';');
     }
 }

@@ -1,6 +1,7 @@
 mod captures;
 mod check;
 mod error;
+mod overlap;
 mod progress;
 mod segment;
 mod time_format;
@@ -151,6 +152,11 @@ impl KeyTemplate {
         })
     }
 
+    /// A key that `other` matches, too; `None` when there is none, or when none is found by simple means.
+    pub(crate) fn shared_key(&self, other: &KeyTemplate) -> Option<String> {
+        overlap::shared_key(self, other)
+    }
+
     /// How far the template fits a key that it does not match, to tell a person.
     pub(crate) fn progress(&self, key: &str) -> Progress {
         progress::progress(&self.tokens, key)
@@ -190,6 +196,6 @@ fn write_time(key: &mut String, name: &str, parts: &[Part], captures: &Captures)
 fn write_part(key: &mut String, part: &Part, time: NaiveDateTime) {
     match part {
         Part::Literal(text) => key.push_str(text),
-        Part::Field(field) => key.push_str(&format!("{:0width$}", field.of(time), width = field.width())),
+        Part::Field(field) => key.push_str(&field.digits(time)),
     }
 }

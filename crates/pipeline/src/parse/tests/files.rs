@@ -200,6 +200,7 @@ fn csv_that_cannot_be_read() {
     let not_csv = |source: &str| errors(&format!("{ORDERS}csv.comment = '#'").replace("orders.csv", source));
     let refused = ":5: datasets.orders.csv: the source's ending says that its files are not CSV";
     assert_eq!(not_csv("orders.jsonl.gz"), [refused]);
+    assert_eq!(not_csv("orders.tsv"), [""; 0]);
     assert_eq!(not_csv("orders.*"), [""; 0]);
     assert_eq!(not_csv("{name}"), [""; 0]);
 }
