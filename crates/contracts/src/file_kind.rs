@@ -1,8 +1,16 @@
 use crate::{Compression, FileKind, Format};
 
 /// Endings that hold rows. Letter case does not count.
-const FORMATS: [(&str, Format); 4] =
-    [("csv", Format::Csv), ("json", Format::Json), ("jsonl", Format::Jsonl), ("ndjson", Format::Jsonl)];
+const FORMATS: [(&str, Format); 8] = [
+    ("csv", Format::Csv),
+    ("txt", Format::Csv),
+    ("tsv", Format::Tsv),
+    ("tab", Format::Tsv),
+    ("json", Format::Json),
+    ("jsonl", Format::Jsonl),
+    ("ndjson", Format::Jsonl),
+    ("parquet", Format::Parquet),
+];
 
 /// Endings that may follow one of [`FORMATS`].
 const COMPRESSIONS: [(&str, Compression); 2] = [("gz", Compression::Gzip), ("zst", Compression::Zstd)];
@@ -47,7 +55,7 @@ impl FileKind {
         };
         match split_ending(stem) {
             None => Err(UnsupportedName::CompressionAlone { file_name: file_name.to_owned(), compression: ending }),
-            Some((_, inner)) => match find(&FORMATS, &inner) {
+            Some((_, inner)) => match find(&FORMATS, &inner).filter(|format| *format != Format::Parquet) {
                 Some(format) => Ok(Self::Data { format, compression }),
                 None => unsupported(format!("{inner}.{ending}")),
             },
@@ -97,7 +105,11 @@ mod tests {
     fn data_files_by_their_endings() {
         check("orders.csv", "Csv None");
         check("raw_data/retail/2026-01-05/ORDERS.CSV", "Csv None");
+        check("a.txt", "Csv None");
+        check("a.tsv", "Tsv None");
+        check("a.TAB.gz", "Tsv Gzip");
         check("a.json", "Json None");
+        check("part-0.snappy.parquet", "Parquet None");
         check("a.JsonL", "Jsonl None");
         check("a.ndjson", "Jsonl None");
         check("a.csv.gz", "Csv Gzip");
@@ -136,6 +148,8 @@ mod tests {
     fn the_rest_is_refused_by_name() {
         check("report.pdf", "error: nothing reads `.pdf` files");
         check("report.pdf.gz", "error: nothing reads `.pdf.gz` files");
+        // Parquet compresses inside, and a reader must be able to begin at its end.
+        check("orders.parquet.gz", "error: nothing reads `.parquet.gz` files");
         check("orders.csv.tmp", "error: nothing reads `.tmp` files");
         check("orders.csv ", "error: nothing reads `.csv ` files");
         check("orders.csv.gz.gz", "error: nothing reads `.gz.gz` files");

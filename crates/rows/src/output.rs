@@ -23,14 +23,13 @@ struct BlankLine {
 
 impl<'a> Output<'a> {
     pub(crate) fn new(plan: &'a Plan<'a>, sink: &'a mut dyn Sink, limits: &'a Limits) -> Self {
-        let field_count = plan.columns.len() + usize::from(plan.lineage.is_some());
         Self {
             plan,
             sink,
             limits,
             block: Vec::new(),
             // A table has at most 1600 columns, and PostgreSQL compares this count with them.
-            field_count: i16::try_from(field_count).unwrap_or(i16::MAX).to_be_bytes(),
+            field_count: i16::try_from(plan.field_count()).unwrap_or(i16::MAX).to_be_bytes(),
             blank_lines: Vec::new(),
             counts: Counts::default(),
         }

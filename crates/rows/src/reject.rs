@@ -94,6 +94,8 @@ pub(crate) enum Reason {
     LoneCarriageReturn,
     #[error("{found} fields, where the header has {expected}")]
     FieldCount { found: usize, expected: usize },
+    #[error("{found} fields, where the dataset has {expected} columns")]
+    ColumnCount { found: usize, expected: usize },
 }
 
 /// A reason, and the place in the table of the column to blame.
