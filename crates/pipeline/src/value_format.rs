@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chrono::format::{Item, StrftimeItems};
+use chrono::format::{Fixed, Item, Numeric, Pad, StrftimeItems};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::ColumnType;
@@ -12,13 +12,41 @@ pub(crate) fn check_value_format(kind: ColumnType, format: &str) -> Result<(), S
     if !kind.has_format() {
         return Err(format!("`format` is for date, time, timestamp and timestamptz, not for {}", kind.sql()));
     }
-    if StrftimeItems::new(format).any(|item| matches!(item, Item::Error)) {
-        return Err(format!("`{format}` is not a strftime format (chrono's)"));
+    let items: Vec<_> = StrftimeItems::new(format).collect();
+    if let Some(reason) = items.iter().find_map(|item| refusal(format, item)) {
+        return Err(reason);
+    }
+    if items.windows(2).any(|pair| is_open_number(&pair[0]) && matches!(pair[1], Item::Numeric(..))) {
+        return Err(format!(
+            "`{format}` has an unpadded number right before another one: where it ends cannot be told"
+        ));
     }
     if samples().all(|sample| survives(kind, format, sample)) {
         Ok(())
     } else {
         Err(format!("`{format}` does not carry {}", needed(kind)))
+    }
+}
+
+/// A number of so many digits as it needs.
+fn is_open_number(item: &Item<'_>) -> bool {
+    let Item::Numeric(number, Pad::None | Pad::Space) = item else { return false };
+    !matches!(number, Numeric::Quarter | Numeric::NumDaysFromSun | Numeric::WeekdayFromMon)
+}
+
+fn refusal(format: &str, item: &Item<'_>) -> Option<String> {
+    match item {
+        Item::Error => Some(format!("`{format}` is not a strftime format (chrono's)")),
+        // It would read `.5` as five nanoseconds.
+        Item::Numeric(Numeric::Nanosecond, _) => Some(
+            "`%f` counts nanoseconds: the digits after a second's decimal point are `%.f`, which brings its dot along \
+             (`%.3f` or `%.6f` for exactly so many digits), as in `%H:%M:%S%.f`"
+                .to_owned(),
+        ),
+        Item::Fixed(Fixed::RFC3339) => {
+            Some("`%+` is how a timestamptz is read without a `format`: leave the `format` out".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -88,6 +116,20 @@ mod tests {
         check("date", "%Q", Err("is not a strftime format"));
         check("time", "%H:%M", Ok(()));
         check("time", "%I:%M %p", Ok(()));
+        check("time", "%H:%M:%S.%f", Err("`%f` counts nanoseconds"));
+        check("time", "%H:%M:%S.%f", Err("`%.f`, which brings its dot along (`%.3f` or `%.6f`"));
+        check("timestamp", "%Y-%m-%d %H:%M:%S.%-f", Err("`%f` counts nanoseconds"));
+        check("time", "%H:%M:%S%.f", Ok(()));
+        check("time", "%H:%M:%S%.3f", Ok(()));
+        check("time", "%H:%M:%S.%6f", Ok(()));
+        check("time", "%-H:%-M", Ok(()));
+        check("time", "%H%-M", Ok(()));
+        check("time", "%-H%M", Err("an unpadded number right before another one"));
+        check("time", "%-H%-M", Err("an unpadded number right before another one"));
+        check("date", "%e.%m.%Y", Ok(()));
+        check("date", "%G%u%V", Ok(()));
+        check("date", "%e%m%Y", Err("an unpadded number right before another one"));
+        check("date", "%-d%m%Y", Err("an unpadded number right before another one"));
         check("time", "%I:%M", Err("does not carry a time of day"));
         check("timestamp", "%d/%m/%Y %H:%M:%S", Ok(()));
         check("timestamp", "%d/%m/%Y %H:%M:%S%.f", Ok(()));
@@ -95,6 +137,8 @@ mod tests {
         check("timestamp", "%Y-%m-%d %H:%M:%S%z", Err("without an offset"));
         check("timestamptz", "%Y-%m-%d %H:%M:%S%z", Ok(()));
         check("timestamptz", "%s", Ok(()));
+        check("timestamptz", "%Y-%m-%d %H:%M:%S%#z", Err("with its offset"));
+        check("timestamptz", "%+", Err("leave the `format` out"));
         check("timestamptz", "%Y-%m-%d %H:%M:%S", Err("with its offset"));
         check("timestamptz", "%Y-%m-%d %H:%M:%S %Z", Err("with its offset"));
         check("integer", "%Y", Err("`format` is for date"));

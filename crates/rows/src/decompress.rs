@@ -48,8 +48,8 @@ pub(crate) fn open<'a>(
     })
 }
 
-const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
-const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
+pub(crate) const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
+pub(crate) const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 /// A zstd file may begin with a frame to be skipped. So may a text, so the name decides.
 /// <https://datatracker.ietf.org/doc/html/rfc8878#name-skippable-frames>
 const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
@@ -107,6 +107,17 @@ impl Decompressor<'_> {
         if input.bytes == 0 {
             return Ok(0);
         }
+        if asks_for_too_large_a_window(error) {
+            let window_max = 1_u64 << ZSTD_WINDOW_LOG_MAX;
+            return Err(FileError::DecompressionLimit {
+                compressed_bytes: input.bytes,
+                decompressed_bytes: self.decompressed_bytes,
+                limit: format!(
+                    "a zstd frame asks for a window of more than {window_max} bytes, the limit; \
+                     level 19 without --long stays within it"
+                ),
+            });
+        }
         let what = match error.kind() {
             ErrorKind::UnexpectedEof => "ends in the middle".to_owned(),
             _ => format!("is damaged ({error})"),
@@ -129,6 +140,13 @@ impl Decompressor<'_> {
         };
         Err(FileError::DecompressionLimit { compressed_bytes: compressed, decompressed_bytes: grown, limit })
     }
+}
+
+/// The codec keeps of zstd's error code only its text.
+fn asks_for_too_large_a_window(error: &io::Error) -> bool {
+    /// `ZSTD_error_frameParameter_windowTooLarge`: <https://github.com/facebook/zstd/blob/v1.5.7/lib/zstd_errors.h>.
+    const WINDOW_TOO_LARGE: usize = 16;
+    error.to_string() == zstd::zstd_safe::get_error_name(WINDOW_TOO_LARGE.wrapping_neg())
 }
 
 impl<'a> Codec<'a> {

@@ -30,7 +30,7 @@ pub(crate) fn names<T: AsRef<str>>(names: &[T]) -> String {
     let mut list = String::from("[");
     for (index, name) in names.iter().take(SHOWN_MAX).enumerate() {
         list.push_str(if index == 0 { "" } else { ", " });
-        list.push_str(&shorten(name.as_ref()));
+        list.push_str(&quoted(name.as_ref()));
     }
     if names.len() > SHOWN_MAX {
         list.push_str(&format!(", and {} more", names.len() - SHOWN_MAX));
@@ -39,12 +39,11 @@ pub(crate) fn names<T: AsRef<str>>(names: &[T]) -> String {
     list
 }
 
-/// A name from the file, which may be anything, made fit for a message.
-pub(crate) fn shorten(name: &str) -> String {
+/// A name from the file, which may be anything or nothing, made fit for a message.
+pub(crate) fn quoted(name: &str) -> String {
     const CHARS_MAX: usize = 64;
-    let mut short: String = name.chars().take(CHARS_MAX).flat_map(char::escape_debug).collect();
-    if name.chars().nth(CHARS_MAX).is_some() {
-        short.push('…');
+    match name.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{:?}…", &name[..end]),
+        None => format!("{name:?}"),
     }
-    short
 }

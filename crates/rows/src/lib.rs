@@ -7,6 +7,7 @@ mod columns;
 mod copy;
 mod csv;
 mod decompress;
+mod disguise;
 mod error;
 mod json;
 pub mod limits;
@@ -101,6 +102,7 @@ fn convert_as(
 ) -> Result<Counts, FileError> {
     let decompressor = decompress::open(spec.compression, input, limits)?;
     let mut window = Window::open(Source::new(decompressor, spec.encoding, limits), limits)?;
+    disguise::check(window.unread())?;
     let mut output = Output::new(plan, sink, limits);
     match spec.format {
         Format::Csv | Format::Tsv => csv::read(spec.format, spec.csv, plan, &mut window, &mut output, limits)?,

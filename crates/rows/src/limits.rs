@@ -19,8 +19,9 @@ pub const DECOMPRESSION_RATIO_MAX: u64 = 1000;
 /// Honest small files (a column of zeros) compress beyond any ratio, and do no harm.
 pub const DECOMPRESSION_RATIO_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The memory that a zstd frame may ask for, as a power of two: what `zstd --ultra -22` asks for.
-pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// The window, and so the memory, that a zstd frame may ask for: 8 MiB, as a power of two. Every decoder should take
+/// that much, and no encoder should ask for more: <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2>.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// Tuples leave in blocks of about this size.
 pub const COPY_BLOCK_BYTES: usize = 128 * 1024;
@@ -31,8 +32,9 @@ pub const TRANSCODE_BLOCK_BYTES: usize = 64 * 1024;
 /// The input is read in blocks of this size; only a longer record makes the buffer grow.
 pub const READ_BLOCK_BYTES: usize = 256 * 1024;
 
-/// Blank lines at the end of a file are ignored, up to this many; one held longer is rejected like any other.
-pub const TRAILING_BLANK_LINES_MAX: usize = 1024;
+/// Blank lines are held back until something follows them, for at the end of a file they mean nothing. What is held
+/// are runs of equally long ones; with more runs than this, they are rejected, wherever they stand.
+pub const BLANK_RUNS_MAX: usize = 1024;
 
 /// Arrays and objects within one another, in a JSON record or a jsonb value.
 pub const JSON_DEPTH_MAX: usize = 128;
@@ -49,7 +51,7 @@ pub(crate) struct Limits {
     pub(crate) copy_block_bytes: usize,
     pub(crate) read_block_bytes: usize,
     pub(crate) transcode_block_bytes: usize,
-    pub(crate) trailing_blank_lines_max: usize,
+    pub(crate) blank_runs_max: usize,
 }
 
 impl Limits {
@@ -63,6 +65,6 @@ impl Limits {
         copy_block_bytes: COPY_BLOCK_BYTES,
         read_block_bytes: READ_BLOCK_BYTES,
         transcode_block_bytes: TRANSCODE_BLOCK_BYTES,
-        trailing_blank_lines_max: TRAILING_BLANK_LINES_MAX,
+        blank_runs_max: BLANK_RUNS_MAX,
     };
 }

@@ -12,13 +12,24 @@ pub(crate) struct Output<'a> {
     limits: &'a Limits,
     block: Vec<u8>,
     field_count: [u8; 2],
-    blank_lines: Vec<BlankLine>,
+    blank_runs: Vec<BlankRun>,
     counts: Counts,
 }
 
-struct BlankLine {
+/// Blank lines right after one another, all of one length: any number of them takes up no more room than one.
+struct BlankRun {
     line: u64,
     byte_offset: u64,
+    /// Of each line, its end included.
+    line_bytes: u64,
+    lines: u64,
+}
+
+impl BlankRun {
+    /// A comment between two blank lines parts them.
+    fn goes_on_at(&self, line: u64, line_bytes: u64) -> bool {
+        self.line_bytes == line_bytes && self.line + self.lines == line
+    }
 }
 
 impl<'a> Output<'a> {
@@ -30,7 +41,7 @@ impl<'a> Output<'a> {
             block: Vec::new(),
             // A table has at most 1600 columns, and PostgreSQL compares this count with them.
             field_count: i16::try_from(plan.field_count()).unwrap_or(i16::MAX).to_be_bytes(),
-            blank_lines: Vec::new(),
+            blank_runs: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -42,7 +53,7 @@ impl<'a> Output<'a> {
         record: Record<'_>,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), RowFault>,
     ) -> Result<(), FileError> {
-        if !self.blank_lines.is_empty() {
+        if !self.blank_runs.is_empty() {
             self.reject_blank_lines()?;
         }
         let row_start = self.block.len();
@@ -60,11 +71,17 @@ impl<'a> Output<'a> {
     }
 
     /// A blank line. It is rejected once something follows it, for at the end of a file blank lines mean nothing.
-    pub(crate) fn blank_line(&mut self, line: u64, byte_offset: u64) -> Result<(), FileError> {
-        if self.blank_lines.len() >= self.limits.trailing_blank_lines_max {
+    /// `bytes` is its length with its end.
+    pub(crate) fn blank_line(&mut self, line: u64, byte_offset: u64, bytes: usize) -> Result<(), FileError> {
+        let line_bytes = bytes as u64;
+        if let Some(run) = self.blank_runs.last_mut().filter(|run| run.goes_on_at(line, line_bytes)) {
+            run.lines += 1;
+            return Ok(());
+        }
+        if self.blank_runs.len() >= self.limits.blank_runs_max {
             self.reject_blank_lines()?;
         }
-        self.blank_lines.push(BlankLine { line, byte_offset });
+        self.blank_runs.push(BlankRun { line, byte_offset, line_bytes, lines: 1 });
         Ok(())
     }
 
@@ -75,9 +92,12 @@ impl<'a> Output<'a> {
 
     #[cold]
     fn reject_blank_lines(&mut self) -> Result<(), FileError> {
-        for BlankLine { line, byte_offset } in std::mem::take(&mut self.blank_lines) {
-            let record = Record { line, byte_offset, bytes: &[] };
-            self.reject(record, &RowFault::of_row(Reason::BlankLine))?;
+        for run in std::mem::take(&mut self.blank_runs) {
+            for index in 0..run.lines {
+                let byte_offset = run.byte_offset + index * run.line_bytes;
+                let record = Record { line: run.line + index, byte_offset, bytes: &[] };
+                self.reject(record, &RowFault::of_row(Reason::BlankLine))?;
+            }
         }
         Ok(())
     }

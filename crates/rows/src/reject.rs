@@ -79,9 +79,10 @@ pub(crate) enum Reason {
     JsonType { expected: &'static str, found: &'static str },
     #[error("not a JSON object")]
     NotAnObject,
-    #[error("key {key:?} is not a column of the dataset")]
+    /// `key` is in quotes, as [`crate::error::quoted`] makes it.
+    #[error("key {key} is not a column of the dataset")]
     UnknownKey { key: String },
-    #[error("key {key:?} comes twice")]
+    #[error("key {key} comes twice")]
     DuplicateKey { key: String },
 
     #[error("blank line")]
@@ -92,9 +93,9 @@ pub(crate) enum Reason {
     TextAfterQuote,
     #[error("a carriage return without a line feed, in a field without quotes")]
     LoneCarriageReturn,
-    #[error("{found} fields, where the header has {expected}")]
+    #[error("{found} {}, where the header has {expected}", if *found == 1 { "field" } else { "fields" })]
     FieldCount { found: usize, expected: usize },
-    #[error("{found} fields, where the dataset has {expected} columns")]
+    #[error("{found} {}, where the dataset has {expected} columns", if *found == 1 { "field" } else { "fields" })]
     ColumnCount { found: usize, expected: usize },
 }
 

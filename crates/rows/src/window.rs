@@ -1,4 +1,5 @@
 use crate::FileError;
+use crate::disguise::MARK_BYTES_MAX;
 use crate::limits::Limits;
 use crate::transcode::Source;
 
@@ -22,7 +23,7 @@ pub(crate) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// Reads the first block and skips a byte order mark.
+    /// Reads the first block, at least [`MARK_BYTES_MAX`] of it, and skips a byte order mark.
     pub(crate) fn open(source: Source<'a>, limits: &Limits) -> Result<Self, FileError> {
         let mut window = Self {
             source,
@@ -35,7 +36,7 @@ impl<'a> Window<'a> {
             byte_offset: 0,
             record_bytes_max: limits.record_bytes_max,
         };
-        while !window.ended && window.unread().len() < BYTE_ORDER_MARK.len() {
+        while !window.ended && window.unread().len() < MARK_BYTES_MAX {
             window.fill()?;
         }
         if window.unread().starts_with(BYTE_ORDER_MARK) {

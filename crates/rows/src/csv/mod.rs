@@ -59,7 +59,7 @@ fn read_in<D: Dialect>(
     let mut scratch = Vec::new();
     while let Some(extent) = next_record(comment, window, &mut scanner)? {
         if extent.length == 0 {
-            output.blank_line(window.line(), window.byte_offset())?;
+            output.blank_line(window.line(), window.byte_offset(), extent.consumed)?;
         } else {
             let is_text = window.is_text(extent.length);
             let bytes = &window.unread()[..extent.length];

@@ -13,7 +13,7 @@ pub(crate) fn read_lines(plan: &Plan<'_>, window: &mut Window<'_>, output: &mut 
         let is_text = window.is_text(length);
         let bytes = &window.unread()[..length];
         if bytes.iter().copied().all(is_space) {
-            output.blank_line(window.line(), window.byte_offset())?;
+            output.blank_line(window.line(), window.byte_offset(), length + line_end)?;
         } else {
             let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
             output.row(record, |out| {

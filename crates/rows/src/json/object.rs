@@ -4,7 +4,7 @@ use pipeline::Extra;
 
 use super::lexer::{Kind, Lexer, Value};
 use super::unescape;
-use crate::error::shorten;
+use crate::error::quoted;
 use crate::plan::Plan;
 use crate::reject::{Reason, RowFault};
 use crate::rescued::Rescued;
@@ -163,5 +163,5 @@ fn key_text<'t>(record: &'t [u8], key: Value, scratch: &'t mut Vec<u8>) -> Resul
 }
 
 fn readable(key: &[u8]) -> String {
-    shorten(&String::from_utf8_lossy(key))
+    quoted(&String::from_utf8_lossy(key))
 }

@@ -123,6 +123,43 @@ fn a_damaged_file_is_malformed() {
 }
 
 #[test]
+fn a_file_that_is_something_else_than_its_name_says_is_told_what_it_is() {
+    let check = |format, compression, file: &[u8], reason: &str| {
+        let setup = Setup { compression, ..Setup::new(format, &["a integer", "b text"]) };
+        setup.check_error(file, &format!("line 1: {reason}"));
+    };
+    for mark in [b"\xff\xfe", b"\xfe\xff"] {
+        for format in [Format::Csv, Format::Json, Format::Jsonl] {
+            let reason = "this is UTF-16: declare encoding = \"utf-16\"";
+            check(format, Compression::None, mark, reason);
+            check(format, Compression::Gzip, &gzip(mark), reason);
+        }
+    }
+    for (compression, pack) in CODECS {
+        for compression in [compression, Compression::None] {
+            let (as_gzip, as_zstd) = (gzip(b"a,b\n1,x\n"), zstd(b"a,b\n1,x\n"));
+            check(Format::Csv, compression, &pack(&as_gzip), "decompressed, this is gzip again: compress it once");
+            check(Format::Csv, compression, &pack(&as_zstd), "decompressed, this is zstd again: compress it once");
+        }
+    }
+}
+
+#[test]
+fn a_zstd_frame_may_ask_for_a_window_of_8_mib_and_no_more() {
+    // Magic number, no checksum and no size, the window as a power of two from 10, and one last raw block.
+    let file = |window_log: u8| {
+        let table = b"a,b\n1,x\n";
+        [&[0x28, 0xb5, 0x2f, 0xfd, 0, (window_log - 10) << 3, 1 | 8 << 3, 0, 0], &table[..]].concat()
+    };
+    setup(Compression::Zstd).check(file(23), &["1|x"], &[]);
+    for window_log in [24, 27, 31, 41] {
+        let error = setup(Compression::Zstd).load(&file(window_log)).unwrap_err();
+        let FileError::DecompressionLimit { limit, .. } = error else { panic!("{window_log}: {error}") };
+        assert!(limit.contains("more than 8388608 bytes"), "{limit}");
+    }
+}
+
+#[test]
 fn a_failing_input_is_no_damaged_file() {
     struct Failing;
     impl Read for Failing {

@@ -95,7 +95,7 @@ fn short_and_long_rows() {
     texts().check(
         "a,b\n1\n1,2,3\n1,2\n,\n",
         &["1|2", "NULL|NULL"],
-        &["2@4: 1 fields, where the header has 2", "3@6: 3 fields, where the header has 2"],
+        &["2@4: 1 field, where the header has 2", "3@6: 3 fields, where the header has 2"],
     );
 }
 
@@ -108,8 +108,20 @@ fn blank_lines_are_rejected_but_at_the_end() {
         &["1|2", "3|4"],
         &["2@4: blank line", "4@9: blank line", "5@11: blank line"],
     );
+    texts().check(
+        "a,b\n\n\n\n\r\n\r\n\n1,2\n",
+        &["1|2"],
+        &[
+            "2@4: blank line",
+            "3@5: blank line",
+            "4@6: blank line",
+            "5@7: blank line",
+            "6@9: blank line",
+            "7@11: blank line",
+        ],
+    );
     csv(&["a text"]).check("a\n1\n\n2\n\"\"\n\n", &["1", "2", ""], &["3@4: blank line"]);
-    texts().check("a,b\n \n", &[], &["2@4: 1 fields, where the header has 2"]);
+    texts().check("a,b\n \n", &[], &["2@4: 1 field, where the header has 2"]);
 }
 
 #[test]
@@ -151,16 +163,19 @@ fn a_header_that_differs_fails_the_file_and_names_the_columns() {
         assert_eq!(expected, &["a", "b"]);
         assert_eq!(told, &format!("the header does not name the dataset's columns: {reason}"));
     };
-    check("a\n", "missing [b]");
-    check("a,c\n", "missing [b], unknown [c]");
-    check("a,b,c\n", "unknown [c]");
-    check("a,b,a\n", "more than once [a]");
-    check("A,b\n", "missing [a], unknown [A]");
-    check("a, b\n", "missing [b], unknown [ b]");
-    check("\n1,2\n", "missing [a, b], unknown []");
+    check("a\n", "missing [\"b\"]");
+    check("a,c\n", "missing [\"b\"], unknown [\"c\"]");
+    check("a,b,c\n", "unknown [\"c\"]");
+    check("a,b,a\n", "more than once [\"a\"]");
+    check("A,b\n", "missing [\"a\"], unknown [\"A\"]");
+    check("a, b\n", "missing [\"b\"], unknown [\" b\"]");
+    check("\n1,2\n", "missing [\"a\", \"b\"], unknown [\"\"]");
+    check("a,b,\n", "unknown [\"\"]");
+    check("a,b,\"it's \"\"c\"\"\"\n", "unknown [\"it's \\\"c\\\"\"]");
+    check(&format!("a,b,{}\n", "é".repeat(65)), &format!("unknown [\"{}\"…]", "é".repeat(64)));
     texts().check_error(
         "a,c\n",
-        "the header does not name the dataset's columns: missing [b], unknown [c]; expected [a, b], found [a, c]",
+        "the header does not name the dataset's columns: missing [\"b\"], unknown [\"c\"]; expected [\"a\", \"b\"], found [\"a\", \"c\"]",
     );
     texts().check_error(b"a,\xff\n", "line 1: in the header: invalid UTF-8");
     texts().check_error("a,b\"\n", "line 1: in the header: a quote inside a field that does not begin with one");

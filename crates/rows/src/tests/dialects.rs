@@ -21,7 +21,7 @@ fn delimiters() {
     }
     setup(CsvOptions { delimiter: Some(b';'), ..standard() }).check_error(
         "a,b\n1,2\n",
-        "the header does not name the dataset's columns: missing [a, b], unknown [a,b]; expected [a, b], found [a,b]",
+        "the header does not name the dataset's columns: missing [\"a\", \"b\"], unknown [\"a,b\"]; expected [\"a\", \"b\"], found [\"a,b\"]",
     );
 }
 
@@ -45,7 +45,7 @@ fn other_quotes() {
 fn without_quotes_every_quote_is_data() {
     let setup = setup(CsvOptions { quote: None, delimiter: Some(b'\t'), ..standard() });
     setup.check("a\tb\n\"1\tsay \"hi\"\"\n\t\"\"\n", &["\"1|say \"hi\"\"", "NULL|\"\""], &[]);
-    setup.check("a\tb\n1\n2\"\t\"\n", &["2\"|\""], &["2@4: 1 fields, where the header has 2"]);
+    setup.check("a\tb\n1\n2\"\t\"\n", &["2\"|\""], &["2@4: 1 field, where the header has 2"]);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn comment_lines_are_no_records() {
     setup.check(
         "# made by \"x\na,b\n#1,2\r\n1,#2\n\"#3\",\"4\n#5\"\n 6,#\nx\n#",
         &["1|#2", "#3|4\n#5", " 6|#"],
-        &["8@45: 1 fields, where the header has 2"],
+        &["8@45: 1 field, where the header has 2"],
     );
     setup.check("\u{feff}#\na,b\n\n#\n1,2\n\n#\n\n", &["1|2"], &["3@9: blank line"]);
     setup.check_error("# nothing else\n#", "line 2: the file ends before its header");
@@ -90,7 +90,7 @@ fn without_a_header_the_columns_come_in_their_order() {
     setup.check(
         "1,2\na,b\n3\n4,5,6\n\"\",\n",
         &["1|2", "a|b", "|NULL"],
-        &["3@8: 1 fields, where the dataset has 2 columns", "4@10: 3 fields, where the dataset has 2 columns"],
+        &["3@8: 1 field, where the dataset has 2 columns", "4@10: 3 fields, where the dataset has 2 columns"],
     );
     setup.check("\u{feff}1,2", &["1|2"], &[]);
     setup.check("\n\n", &[], &[]);

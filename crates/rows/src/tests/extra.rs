@@ -16,8 +16,8 @@ fn csv_ignored() {
     setup.check(b"a,b,x\n1,two,\xff\0\n2,\xff,y\n", &["1|two|7"], &["3@15 b: invalid UTF-8"]);
     setup.check_error(
         "a,x,a,x\n",
-        "the header does not name the dataset's columns: missing [b], more than once [a]; \
-         expected [a, b], found [a, x, a, x]",
+        "the header does not name the dataset's columns: missing [\"b\"], more than once [\"a\"]; \
+         expected [\"a\", \"b\"], found [\"a\", \"x\", \"a\", \"x\"]",
     );
 }
 
@@ -42,7 +42,7 @@ fn csv_rescued() {
     );
     setup.check_error(
         "a,b,x,x\n",
-        "the header does not name the dataset's columns: more than once [x]; expected [a, b], found [a, b, x, x]",
+        "the header does not name the dataset's columns: more than once [\"x\"]; expected [\"a\", \"b\"], found [\"a\", \"b\", \"x\", \"x\"]",
     );
     let headerless = Setup { csv: CsvOptions { header: false, ..CsvOptions::default() }, ..setup };
     headerless.check("1,two\n1,two,3\n", &["1|two|NULL|7"], &["2@6: 3 fields, where the dataset has 2 columns"]);

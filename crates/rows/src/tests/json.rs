@@ -84,6 +84,12 @@ fn unknown_and_repeated_keys_are_rejected() {
             "3@34 a: key \"a\" comes twice",
         ],
     );
+    lines(&TWO).check(
+        r#"{"it's a \"b\"\n\\":1}"#,
+        &[],
+        &[r#"1@0: key "it's a \"b\"\n\\" is not a column of the dataset"#],
+    );
+    lines(&TWO).check(r#"{"":1}"#, &[], &["1@0: key \"\" is not a column of the dataset"]);
 }
 
 #[test]

@@ -84,11 +84,21 @@ fn raw_records_in_rejects() {
 }
 
 #[test]
-fn trailing_blank_lines() {
+fn blank_lines_at_the_end() {
+    for end in ["\n", "\r\n"] {
+        text(Format::Csv).check(format!("t\nx\n{}", end.repeat(100_000)), &["x"], &[]);
+    }
     let mut setup = text(Format::Csv);
-    setup.limits.trailing_blank_lines_max = 2;
-    setup.check("t\nx\n\n\n", &["x"], &[]);
-    setup.check("t\nx\n\n\n\n", &["x"], &["3@4: blank line", "4@5: blank line"]);
+    setup.limits.blank_runs_max = 2;
+    setup.check("t\nx\n\n\n\r\n\r\n", &["x"], &[]);
+    setup.check(
+        "t\nx\n\n\n\r\n\r\n\n",
+        &["x"],
+        &["3@4: blank line", "4@5: blank line", "5@6: blank line", "6@8: blank line"],
+    );
+    let mut lines = text(Format::Jsonl);
+    lines.limits.blank_runs_max = 2;
+    lines.check("{}\n  \n\t\r\n\n   ", &["NULL"], &["2@3: blank line", "3@6: blank line", "4@9: blank line"]);
 }
 
 #[test]

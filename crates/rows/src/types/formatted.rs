@@ -1,5 +1,5 @@
-use chrono::format::{Item, Numeric, Pad, Parsed, StrftimeItems};
-use chrono::{Datelike, NaiveDate, NaiveTime, Timelike};
+use chrono::format::{Fixed, Item, Numeric, Pad, Parsed, StrftimeItems};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 use super::temporal::{EPOCH_DAYS_FROM_UNIX, MICROS_PER_DAY};
 use crate::copy;
@@ -11,12 +11,6 @@ pub(crate) struct Formatted {
     target: Target,
     format: String,
     items: Vec<Item<'static>>,
-    /// `chrono` skips white space before numbers; we do where the format has some.
-    has_space: bool,
-    /// `chrono` takes a plus before a year; we do where an offset or the format has one.
-    has_plus: bool,
-    /// `chrono` reads `24` for `%Y` as the year 24.
-    has_full_year: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,69 +23,96 @@ pub(crate) enum Target {
 
 impl Formatted {
     pub(super) fn new(target: Target, format: &str) -> Self {
-        let items: Vec<_> = StrftimeItems::new(format).map(Item::to_owned).collect();
-        let is_space =
-            |item: &Item<'_>| matches!(item, Item::Space(_) | Item::OwnedSpace(_) | Item::Numeric(_, Pad::Space));
-        let is_full_year = |item: &Item<'_>| matches!(item, Item::Numeric(Numeric::Year | Numeric::IsoYear, _));
-        Self {
-            target,
-            format: format.to_owned(),
-            has_plus: target == Target::TimestampTz || format.contains('+'),
-            has_space: items.iter().any(is_space),
-            has_full_year: items.iter().any(is_full_year),
-            items,
-        }
+        let items = StrftimeItems::new(format).map(Item::to_owned).collect();
+        Self { target, format: format.to_owned(), items }
     }
 
     pub(super) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
         let mismatch = || Reason::FormatMismatch { format: self.format.clone() };
         let text = std::str::from_utf8(text).map_err(|_| Reason::InvalidUtf8)?;
-        if (text.contains('+') && !self.has_plus) || (text.contains(char::is_whitespace) && !self.has_space) {
-            return Err(mismatch());
-        }
-        if finer_than_nanoseconds(text) {
-            return Err(Reason::FinerThanMicroseconds);
-        }
-        let mut parsed = Parsed::new();
-        chrono::format::parse(&mut parsed, text, self.items.iter()).map_err(|_| mismatch())?;
+        let parsed = self.parse(text).ok_or_else(mismatch)??;
         match self.target {
-            Target::Date => copy::int4(out, self.days(parsed.to_naive_date().map_err(|_| mismatch())?, text)?),
+            Target::Date => copy::int4(out, days(parsed.to_naive_date().map_err(|_| mismatch())?)?),
             Target::Time => copy::int8(out, micros_of_day(parsed.to_naive_time().map_err(|_| mismatch())?)?),
             Target::Timestamp => {
                 let local = parsed.to_naive_datetime_with_offset(0).map_err(|_| mismatch())?;
-                copy::int8(out, self.micros(local, text)?);
+                copy::int8(out, micros(local)?);
             }
             Target::TimestampTz => {
                 let instant = parsed.to_datetime().map_err(|_| mismatch())?;
                 let offset = i64::from(instant.offset().local_minus_utc()) * super::temporal::MICROS_PER_SECOND;
-                copy::int8(out, self.micros(instant.naive_local(), text)? - offset);
+                copy::int8(out, micros(instant.naive_local())? - offset);
             }
         }
         Ok(())
     }
 
-    fn micros(&self, local: chrono::NaiveDateTime, text: &str) -> Result<i64, Reason> {
-        Ok(i64::from(self.days(local.date(), text)?) * MICROS_PER_DAY + micros_of_day(local.time())?)
-    }
-
-    fn days(&self, date: NaiveDate, text: &str) -> Result<i32, Reason> {
-        let year = date.year();
-        if !(1..=9999).contains(&year) {
-            return Err(Reason::NoSuchDate);
+    /// Item by item, to look at what `chrono` took for each. `None` when the text does not have the format.
+    fn parse(&self, text: &str) -> Option<Result<Parsed, Reason>> {
+        let mut parsed = Parsed::new();
+        let mut rest = text;
+        for item in &self.items {
+            let after = match item {
+                Item::Space(space) => rest.strip_prefix(space)?,
+                Item::OwnedSpace(space) => rest.strip_prefix(&**space)?,
+                _ => chrono::format::parse_and_remainder(&mut parsed, rest, std::iter::once(item)).ok()?,
+            };
+            let taken = &rest[..rest.len() - after.len()];
+            if !is_written_as(item, taken) {
+                return None;
+            }
+            if *item == Item::Fixed(Fixed::Nanosecond) && finer_than_nanoseconds(taken) {
+                return Some(Err(Reason::FinerThanMicroseconds));
+            }
+            rest = after;
         }
-        if self.has_full_year && year < 1000 && !text.contains(&format!("{year:04}")) {
-            return Err(Reason::FormatMismatch { format: self.format.clone() });
-        }
-        Ok(date.to_epoch_days() - EPOCH_DAYS_FROM_UNIX)
+        rest.is_empty().then_some(Ok(parsed))
     }
 }
 
-/// `chrono` drops what comes after nine digits.
-fn finer_than_nanoseconds(text: &str) -> bool {
-    text.split(['.', ',']).skip(1).any(|fraction| {
-        let digits = fraction.bytes().take_while(u8::is_ascii_digit);
-        digits.skip(9).any(|digit| digit != b'0')
-    })
+/// `chrono` reads numbers shorter than they are written, and with white space or a sign before them: `2024111` would
+/// be a date in `%Y%m%d`, though nobody can say which.
+fn is_written_as(item: &Item<'_>, taken: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match item {
+        Item::Numeric(Numeric::Timestamp, _) => is_number(taken),
+        // Also unpadded: `24` is no year of four digits that lost its zeros.
+        Item::Numeric(number @ (Numeric::Year | Numeric::IsoYear), _) | Item::Numeric(number, Pad::Zero) => {
+            taken.len() == width(number) && is_number(taken)
+        }
+        Item::Numeric(number, Pad::Space) => taken.len() <= width(number) && is_number(taken.trim_start_matches(' ')),
+        Item::Numeric(_, Pad::None) => is_number(taken),
+        Item::Fixed(Fixed::Nanosecond3 | Fixed::Nanosecond6 | Fixed::Nanosecond9) => !taken.is_empty(),
+        Item::Fixed(_) => !taken.contains(char::is_whitespace) && !taken.contains("::"),
+        _ => true,
+    }
+}
+
+/// Digits, as `chrono` writes the number padded.
+fn width(number: &Numeric) -> usize {
+    match number {
+        Numeric::Quarter | Numeric::NumDaysFromSun | Numeric::WeekdayFromMon => 1,
+        Numeric::Ordinal => 3,
+        Numeric::Year | Numeric::IsoYear => 4,
+        Numeric::Nanosecond => 9,
+        _ => 2,
+    }
+}
+
+fn micros(local: NaiveDateTime) -> Result<i64, Reason> {
+    Ok(i64::from(days(local.date())?) * MICROS_PER_DAY + micros_of_day(local.time())?)
+}
+
+fn days(date: NaiveDate) -> Result<i32, Reason> {
+    if !(1..=9999).contains(&date.year()) {
+        return Err(Reason::NoSuchDate);
+    }
+    Ok(date.to_epoch_days() - EPOCH_DAYS_FROM_UNIX)
+}
+
+/// `chrono` drops what comes after nine digits. `fraction` begins with its dot.
+fn finer_than_nanoseconds(fraction: &str) -> bool {
+    fraction.bytes().skip(1 + 9).any(|digit| digit != b'0')
 }
 
 fn micros_of_day(time: NaiveTime) -> Result<i64, Reason> {
@@ -134,7 +155,14 @@ mod tests {
     #[test]
     fn declared_formats() {
         check(Target::Date, "%d/%m/%Y", "03/04/2024", Ok("2024-04-03"));
-        check(Target::Date, "%d/%m/%Y", "3/4/2024", Ok("2024-04-03"));
+        check(Target::Date, "%-d/%-m/%Y", "3/4/2024", Ok("2024-04-03"));
+        check(Target::Date, "%-d/%-m/%Y", "13/10/2024", Ok("2024-10-13"));
+        check(Target::Date, "%b %e %Y", "Apr  3 2024", Ok("2024-04-03"));
+        check(Target::Date, "%b %e %Y", "Apr 3 2024", Ok("2024-04-03"));
+        check(Target::Date, "%b %e %Y", "Apr 13 2024", Ok("2024-04-13"));
+        check(Target::Date, "%d %B %Y", "04 March 2024", Ok("2024-03-04"));
+        check(Target::Date, "%Y-%j", "2024-060", Ok("2024-02-29"));
+        check(Target::Date, "%G-W%V-%u", "2024-W09-4", Ok("2024-02-29"));
         check(Target::Date, "%Y%m%d", "20240403", Ok("2024-04-03"));
         check(Target::Date, "%d-%b-%Y", "03-Apr-2024", Ok("2024-04-03"));
         check(Target::Date, "%d/%m/%y", "03/04/24", Ok("2024-04-03"));
@@ -159,12 +187,40 @@ mod tests {
             "30/02/2024",
             "03/04/24",
             "+3/4/2024",
+            "3/4/2024",
             "3/ 4/2024",
+            "03/ 4/2024",
             "03/04/2024 ",
             "03/04/+2024",
         ] {
             check(Target::Date, day_first, text, mismatch(day_first));
         }
+        let refused = |target, format: &str, texts: &[&str]| {
+            for text in texts {
+                check(target, format, text, mismatch(format));
+            }
+        };
+        refused(Target::Date, "%Y%m%d", &["2024111", "202411", "2024 111", "20241 1", "024 0111"]);
+        refused(Target::Date, "%d.%m.%y", &["05.01.4", "5.01.24", "05.1.24", "05.01. 4", "05.01.2024"]);
+        refused(
+            Target::Date,
+            "%d %B %Y",
+            &["04March2024", "04  March 2024", "04\tMarch 2024", "04 March2024", "4 March 2024"],
+        );
+        refused(Target::Date, "%-d/%-m/%Y", &["3/4/24", " 3/4/2024", "3/ 4/2024", "+3/4/2024"]);
+        refused(Target::Date, "%b %e %Y", &["Apr   3 2024", "Apr3 2024", "Apr\t3 2024"]);
+        refused(Target::Date, "%Y-%j", &["2024-60"]);
+        refused(Target::Date, "%-Y-%m-%d", &["24-01-05", "+2024-01-05", "-2024-01-05"]);
+        refused(Target::Time, "%H:%M", &["10:5", "1:05", "10: 5", "10:05 "]);
+        refused(Target::Time, "%I:%M %p", &["1:30 PM", "01:30PM", "01:30  PM"]);
+        refused(Target::Time, "%H:%M:%S%.3f", &["10:15:30", "10:15:30.5", "10:15:30.5000"]);
+        let offset = "%Y-%m-%d %H:%M %z";
+        refused(
+            Target::TimestampTz,
+            offset,
+            &["2024-04-03 05:06  +0200", "2024-04-03 05:06 +02 00", "2024-04-03 05:06 +02::00"],
+        );
+        check(Target::TimestampTz, offset, "2024-04-03 05:06 +02:00", Ok("2024-04-03T05:06:00+02:00"));
         check(Target::Date, day_first, "03/04/0024", Ok("0024-04-03"));
         check(Target::Date, day_first, "03/04/12024", mismatch(day_first));
         check(Target::Date, day_first, "03/04/0000", Err(Reason::NoSuchDate));
