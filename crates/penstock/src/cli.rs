@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cloud::Cloud;
 use crate::drop_file::{DropOptions, drop_files};
 use crate::executions::Executions;
+use crate::infer::{InferOptions, Inferred, infer_dataset};
 use crate::local::{self, EmulatorKind, Lifetime, POSTGRES, Stack, StackEnv, UpOptions};
 use crate::progress::Progress;
 use crate::project::Project;
@@ -48,6 +49,10 @@ enum Command {
     Drop(Drop),
     /// List the latest executions: file, states, outcome, rows
     Runs(Runs),
+    /// Print a dataset for a file, ready to be pasted into pipeline.toml
+    ///
+    /// Every row is looked at, and each column gets the narrowest type that takes all its values.
+    Infer(Infer),
     /// Deploy to the AWS account that the environment points to, and upload the pipelines
     ///
     /// The functions are those of `make build`. The first time it needs the ARN of the secret with the database's
@@ -115,6 +120,30 @@ struct Runs {
 }
 
 #[derive(Debug, Args)]
+struct Infer {
+    /// CSV, JSON or JSON Lines, compressed or not
+    file: PathBuf,
+    /// The dataset's name [default: from the file's]
+    #[arg(long)]
+    name: Option<String>,
+    /// Table that the rows shall go to [default: staging.NAME]
+    #[arg(long, value_name = "SCHEMA.TABLE")]
+    table: Option<String>,
+    /// Template of the keys that the files will have [default: raw_data/NAME/{date:%Y-%m-%d}/FILE]
+    #[arg(long, value_name = "TEMPLATE")]
+    source: Option<String>,
+    /// What separates the fields of a CSV file [default: a comma, or a tab in .tsv files]
+    #[arg(long, value_name = "CHARACTER", value_parser = ascii)]
+    delimiter: Option<u8>,
+    /// A text that means NULL; several times for several [default: the empty text]
+    #[arg(long = "null", value_name = "TEXT")]
+    null_values: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct Deploy {
     #[command(flatten)]
     stacked: Stacked,
@@ -137,6 +166,14 @@ struct Destroy {
     /// Name of the CloudFormation stack
     #[arg(long, env = "STACK", default_value = "penstock")]
     stack: String,
+}
+
+fn ascii(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("one ASCII character is needed, or \\t for a tab".to_owned()),
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -197,6 +234,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
             drop_files(&options, &env, Progress::new()).await
         }
         Command::Runs(it) => runs(&it, &stack_env(cli.state.as_deref())?).await,
+        Command::Infer(it) => infer(it),
         Command::Deploy(it) => {
             let options = DeployOptions {
                 state: state()?,
@@ -268,6 +306,17 @@ async fn runs(options: &Runs, env: &StackEnv) -> Result<bool> {
         println!("no executions yet: `penstock drop FILE` starts one");
     } else {
         table::executions(&executions);
+    }
+    Ok(true)
+}
+
+fn infer(it: Infer) -> Result<bool> {
+    let Infer { file, name, table, source, delimiter, null_values, json } = it;
+    let dataset = infer_dataset(&file, InferOptions { name, table, source, delimiter, null_values })?;
+    if json {
+        table::print_json(&Inferred::of(&dataset))?;
+    } else {
+        print!("{}", dataset.to_toml());
     }
     Ok(true)
 }

@@ -43,6 +43,8 @@ pub enum Error {
     UnknownEmulator(String),
     #[error("{file}: no key to upload it as: {reason}")]
     NoKey { file: String, reason: String },
+    #[error("{file}: {reason}")]
+    NotInferred { file: String, reason: String },
     #[error("AWS_ENDPOINT_URL is set: this would go to {0}, and not to AWS")]
     NotAws(String),
     #[error("{} exists and is not a stack's folder", .0.display())]
@@ -90,6 +92,9 @@ impl Error {
             Self::NotSet { .. } => "run `penstock up` again, which writes it".to_owned(),
             Self::UnknownEmulator(_) => "leave EMULATOR unset for ministack".to_owned(),
             Self::NoKey { .. } => "name the key with --key".to_owned(),
+            Self::NotInferred { .. } => {
+                "correct the file, say how it is written (--delimiter, --null), or declare the columns by hand".to_owned()
+            }
             Self::NotAws(_) => {
                 "unset AWS_ENDPOINT_URL and what else `.local/env` has set, or open a new shell".to_owned()
             }

@@ -7,6 +7,7 @@ mod demo;
 mod drop_file;
 mod error;
 mod executions;
+mod infer;
 mod interrupt;
 mod keys;
 pub mod local;
