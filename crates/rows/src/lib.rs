@@ -9,6 +9,7 @@ mod csv;
 mod decompress;
 mod disguise;
 mod error;
+mod infer;
 mod json;
 pub mod limits;
 mod output;
@@ -34,6 +35,7 @@ use window::Window;
 
 pub use copy::{COPY_HEADER, COPY_TRAILER};
 pub use error::{FileError, SinkClosed};
+pub use infer::{Inference, infer};
 pub use reject::Reject;
 
 /// What a file's bytes are, and what its rows shall become.
