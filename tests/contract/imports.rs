@@ -76,7 +76,20 @@ const PURE: [(&str, &[&str]); 3] = [
     ("pipeline", &["chrono", "chrono-tz", "serde", "sha2", "thiserror", "toml"]),
     (
         "rows",
-        &["bytes", "chrono", "csv", "flate2", "memchr", "serde", "serde_json", "simdutf8", "thiserror", "uuid", "zstd"],
+        &[
+            "bytes",
+            "chrono",
+            "csv",
+            "encoding_rs",
+            "flate2",
+            "memchr",
+            "serde",
+            "serde_json",
+            "simdutf8",
+            "thiserror",
+            "uuid",
+            "zstd",
+        ],
     ),
 ];
 

@@ -22,7 +22,7 @@ pub(crate) async fn compare(
     client: &Client,
 ) -> Result<Differences, Box<dyn Error>> {
     let read = match case.format {
-        Format::Csv => read_csv(case, rejected)?,
+        Format::Csv | Format::Tsv => read_csv(case, rejected)?,
         Format::Json => texts_of(case, &serde_json::from_slice::<Vec<Object>>(&case.input)?),
         Format::Jsonl => {
             let objects = serde_json::Deserializer::from_slice(&case.input).into_iter::<Object>();
@@ -38,7 +38,9 @@ pub(crate) async fn compare(
         let texts: Vec<_> = read.iter().map(|row| row[place].as_deref()).collect();
         let theirs = match (column.kind, case.format) {
             (ColumnType::Text, _) => texts.into_iter().map(|text| text.map(str::to_owned)).collect(),
-            (_, Format::Csv) if column.format.is_none() => as_postgresql_reads(&texts, column, client).await?,
+            (_, Format::Csv | Format::Tsv) if column.format.is_none() => {
+                as_postgresql_reads(&texts, column, client).await?
+            }
             _ => continue,
         };
         for (row, (ours, theirs)) in ours.zip(&theirs).enumerate() {
@@ -53,13 +55,17 @@ pub(crate) async fn compare(
 
 /// By row and column of the dataset. The csv crate has no NULL: it sees the text that means it.
 fn read_csv(case: &Case, rejected: &[Reject]) -> Result<Vec<TextRow>, Box<dyn Error>> {
-    let mut reader = csv::Reader::from_reader(case.input.as_slice());
-    let header = reader.headers()?.clone();
-    let place_of = |column: &Column| {
-        let place = header.iter().position(|name| name == column.header);
-        place.ok_or_else(|| format!("another reader finds no column {:?}", column.header))
+    let mut reader = csv_reader(case).from_reader(case.input.as_slice());
+    let places = if case.dataset.csv.header {
+        let header = reader.headers()?.clone();
+        let place_of = |column: &Column| {
+            let place = header.iter().position(|name| name == column.header);
+            place.ok_or_else(|| format!("another reader finds no column {:?}", column.header))
+        };
+        case.dataset.columns.iter().map(place_of).collect::<Result<Vec<_>, _>>()?
+    } else {
+        (0..case.dataset.columns.len()).collect()
     };
-    let places = case.dataset.columns.iter().map(place_of).collect::<Result<Vec<_>, _>>()?;
     let rejected: HashSet<_> = rejected.iter().map(|reject| reject.line).collect();
     let not_null = |text: &&str| !case.dataset.null_values.iter().any(|null| null == text);
     let mut rows = Vec::new();
@@ -71,6 +77,21 @@ fn read_csv(case: &Case, rejected: &[Reject]) -> Result<Vec<TextRow>, Box<dyn Er
         }
     }
     Ok(rows)
+}
+
+fn csv_reader(case: &Case) -> csv::ReaderBuilder {
+    let options = &case.dataset.csv;
+    let by_ending = if case.format == Format::Tsv { b'\t' } else { b',' };
+    let mut builder = csv::ReaderBuilder::new();
+    builder
+        .delimiter(options.delimiter.unwrap_or(by_ending))
+        .quoting(options.quote.is_some())
+        .quote(options.quote.unwrap_or(b'"'))
+        .double_quote(options.escape.is_none())
+        .escape(options.escape)
+        .comment(options.comment)
+        .has_headers(options.header);
+    builder
 }
 
 fn texts_of(case: &Case, objects: &[Object]) -> Vec<TextRow> {

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use pipeline::Dataset;
+use pipeline::{Dataset, Extra, RESCUED_COLUMN};
 use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
 use tokio_postgres::Client;
 
@@ -59,15 +59,16 @@ impl Target {
     }
 
     async fn create_table(&self, dataset: &Dataset) -> Result<(), tokio_postgres::Error> {
-        let columns = list(dataset, |column| {
+        let declared = |column: &pipeline::Column| {
             let not_null = if column.not_null { " not null" } else { "" };
             format!("{} {}{not_null}", column.name.quoted(), column.kind.sql())
-        });
+        };
+        let columns = list(dataset, declared, &format!("{RESCUED_COLUMN} jsonb"));
         self.client.batch_execute(&format!("create table {} ({columns})", dataset.table.quoted())).await
     }
 
     async fn copy(&self, dataset: &Dataset, tuples: Vec<Bytes>) -> Result<(), tokio_postgres::Error> {
-        let columns = list(dataset, |column| column.name.quoted());
+        let columns = list(dataset, |column| column.name.quoted(), RESCUED_COLUMN);
         let statement = format!("copy {} ({columns}) from stdin (format binary)", dataset.table.quoted());
         let mut stream = pin!(self.client.copy_in(&statement).await?);
         stream.send(Bytes::from_static(&COPY_HEADER)).await?;
@@ -79,7 +80,8 @@ impl Target {
     }
 
     async fn read_back(&self, dataset: &Dataset) -> Result<Vec<TextRow>, tokio_postgres::Error> {
-        let columns = list(dataset, |column| format!("{}::text", column.name.quoted()));
+        let text = |column: &pipeline::Column| format!("{}::text", column.name.quoted());
+        let columns = list(dataset, text, &format!("{RESCUED_COLUMN}::text"));
         // In a table that was only ever copied into, rows lie in the order in which they came.
         let statement = format!("select {columns} from {} order by ctid", dataset.table.quoted());
         let rows = self.client.query(&statement, &[]).await?;
@@ -95,6 +97,9 @@ fn convert(case: &Case) -> Result<Converted, &'static str> {
         null_values: &case.dataset.null_values,
         format: case.format,
         compression: case.compression,
+        csv: &case.dataset.csv,
+        encoding: case.dataset.encoding,
+        extra: case.dataset.extra,
         lineage: None,
     };
     let mut collected = Collected::default();
@@ -104,8 +109,13 @@ fn convert(case: &Case) -> Result<Converted, &'static str> {
     Ok((collected, converted))
 }
 
-fn list(dataset: &Dataset, item: impl Fn(&pipeline::Column) -> String) -> String {
-    dataset.columns.iter().map(item).collect::<Vec<_>>().join(", ")
+/// The declared columns, and behind them the one for what is rescued, if something is.
+fn list(dataset: &Dataset, item: impl Fn(&pipeline::Column) -> String, rescued: &str) -> String {
+    let mut items: Vec<_> = dataset.columns.iter().map(item).collect();
+    if dataset.extra == Extra::Rescue {
+        items.push(rescued.to_owned());
+    }
+    items.join(", ")
 }
 
 fn explain(error: tokio_postgres::Error) -> Box<dyn Error> {

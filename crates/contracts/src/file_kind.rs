@@ -1,8 +1,15 @@
 use crate::{Compression, FileKind, Format};
 
 /// Endings that hold rows. Letter case does not count.
-const FORMATS: [(&str, Format); 4] =
-    [("csv", Format::Csv), ("json", Format::Json), ("jsonl", Format::Jsonl), ("ndjson", Format::Jsonl)];
+const FORMATS: [(&str, Format); 7] = [
+    ("csv", Format::Csv),
+    ("txt", Format::Csv),
+    ("tsv", Format::Tsv),
+    ("tab", Format::Tsv),
+    ("json", Format::Json),
+    ("jsonl", Format::Jsonl),
+    ("ndjson", Format::Jsonl),
+];
 
 /// Endings that may follow one of [`FORMATS`].
 const COMPRESSIONS: [(&str, Compression); 2] = [("gz", Compression::Gzip), ("zst", Compression::Zstd)];
@@ -97,6 +104,9 @@ mod tests {
     fn data_files_by_their_endings() {
         check("orders.csv", "Csv None");
         check("raw_data/retail/2026-01-05/ORDERS.CSV", "Csv None");
+        check("a.txt", "Csv None");
+        check("a.tsv", "Tsv None");
+        check("a.TAB.gz", "Tsv Gzip");
         check("a.json", "Json None");
         check("a.JsonL", "Jsonl None");
         check("a.ndjson", "Jsonl None");
@@ -136,6 +146,7 @@ mod tests {
     fn the_rest_is_refused_by_name() {
         check("report.pdf", "error: nothing reads `.pdf` files");
         check("report.pdf.gz", "error: nothing reads `.pdf.gz` files");
+        check("orders.parquet", "error: nothing reads `.parquet` files");
         check("orders.csv.tmp", "error: nothing reads `.tmp` files");
         check("orders.csv ", "error: nothing reads `.csv ` files");
         check("orders.csv.gz.gz", "error: nothing reads `.gz.gz` files");

@@ -37,7 +37,10 @@ pub enum FileKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Fields between commas, or whatever delimiter the dataset declares.
     Csv,
+    /// The same with tabs.
+    Tsv,
     /// One array of objects.
     Json,
     /// One object a line.

@@ -12,6 +12,8 @@ pub struct Config {
     pub database: DatabaseAddress,
     /// How long S3 may be silent in the middle of an object.
     pub stall_timeout: Duration,
+    /// Where rejects are exported to, for datasets that ask for it.
+    pub curated_bucket: Option<String>,
 }
 
 /// Where the way to the database is written.
@@ -48,7 +50,7 @@ impl Failure for InvalidConfig {
 
 impl Config {
     pub fn new(database: DatabaseAddress) -> Self {
-        Self { database, stall_timeout: STALL_TIMEOUT }
+        Self { database, stall_timeout: STALL_TIMEOUT, curated_bucket: None }
     }
 
     /// `DATABASE_URL` wins over `DATABASE_SECRET_ARN`.
@@ -56,6 +58,6 @@ impl Config {
         let url = optional("DATABASE_URL")?.map(DatabaseAddress::Url);
         let secret = optional("DATABASE_SECRET_ARN")?.map(DatabaseAddress::Secret);
         let database = url.or(secret).ok_or(InvalidConfig::NoDatabase)?;
-        Ok(Self::new(database))
+        Ok(Self { curated_bucket: optional("CURATED_BUCKET")?, ..Self::new(database) })
     }
 }

@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use contracts::{LoadRequest, ObjectRef, RejectSample};
+use contracts::{Compression, Format, LoadRequest, ObjectRef, RejectSample};
 use futures_util::SinkExt;
 use pipeline::Dataset;
 use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
 use tokio::sync::mpsc;
 use tokio::task;
-use tokio_postgres::{Client, CopyInSink};
+use tokio_postgres::CopyInSink;
 
+use crate::client::Client;
 use crate::error::LoadError;
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX};
 use crate::rejects::{Rejects, TooMany};
@@ -81,6 +82,12 @@ fn named(object: &ObjectRef, TooMany { reason, first }: TooMany) -> LoadError {
     LoadError::TooManyRejects { object: object.to_string(), reason, first }
 }
 
+/// How the dataset's files are read.
+pub(crate) fn row_spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<'_> {
+    let Dataset { columns, null_values, csv, encoding, extra, .. } = dataset;
+    RowSpec { columns, null_values, format, compression, csv, encoding: *encoding, extra: *extra, lineage: None }
+}
+
 /// Parses on a thread of its own. The whole object is read, even when its parser is content before its end: only then
 /// have its length and checksum been compared.
 async fn convert(
@@ -92,8 +99,7 @@ async fn convert(
 ) -> Result<Counts, FileError> {
     let (format, compression) = (request.format, request.compression);
     let thread = task::spawn_blocking(move || {
-        let Dataset { columns, null_values, .. } = &*dataset;
-        let spec = RowSpec { columns, null_values, format, compression, lineage };
+        let spec = RowSpec { lineage, ..row_spec(&dataset, format, compression) };
         let counts = rows::convert(&spec, &mut chunks, &mut blocks)?;
         io::copy(&mut chunks, &mut io::sink()).map_err(FileError::Read)?;
         Ok(counts)
@@ -103,13 +109,13 @@ async fn convert(
 }
 
 /// Reads on a blocking thread what an async task receives.
-struct ChunkReader {
+pub(crate) struct ChunkReader {
     chunks: mpsc::Receiver<Bytes>,
     chunk: Bytes,
 }
 
 impl ChunkReader {
-    fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
+    pub(crate) fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
         Self { chunks, chunk: Bytes::new() }
     }
 }

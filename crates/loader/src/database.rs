@@ -9,9 +9,10 @@ use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, NoTls, Socket};
+use tokio_postgres::{Config, NoTls, Socket};
 use tracing::{debug, warn};
 
+use crate::client::Client;
 use crate::config::DatabaseAddress;
 use crate::error::{LoadError, chain};
 use crate::limits::CONNECT_TIMEOUT;
@@ -45,18 +46,26 @@ impl Database {
         Self { address, secrets, credentials: Mutex::default(), idle: Mutex::default() }
     }
 
-    /// A session that answers, in a database whose schema `penstock` is as new as this loader.
-    pub(crate) async fn session(&self) -> Result<Session, LoadError> {
+    /// A session, in a database whose schema `penstock` is as new as this loader, and its answer to a first question.
+    ///
+    /// An idle session may have died while the function was frozen, without a word to us; then a new one is asked. So
+    /// the question must be one that can be asked twice.
+    pub(crate) async fn session<T>(
+        &self,
+        ask: impl AsyncFn(&Client) -> Result<T, LoadError>,
+    ) -> Result<(Session, T), LoadError> {
         let idle = lock(&self.idle).take();
         if let Some(session) = idle {
-            if session.answers().await {
-                return Ok(session);
+            match timeout(CONNECT_TIMEOUT, ask(&session.client)).await {
+                Ok(Err(LoadError::DatabaseUnavailable(_))) | Err(_) => {}
+                Ok(answer) => return answer.map(|answer| (session, answer)),
             }
             debug!("the idle database session is gone, opening another");
         }
         let mut session = self.connect().await?;
-        migrations::apply(&mut session.client).await?;
-        Ok(session)
+        migrations::apply(session.client.unprepared()).await?;
+        let answer = ask(&session.client).await?;
+        Ok((session, answer))
     }
 
     /// Keeps a session, whose transaction has ended, for the next invocation.
@@ -107,13 +116,6 @@ impl Database {
         })?;
         let text = secret.secret_string();
         text.map(str::to_owned).ok_or_else(|| LoadError::InvalidConfiguration(format!("secret {arn} is not text")))
-    }
-}
-
-impl Session {
-    /// A session may have died while the function was frozen, without a word to us.
-    async fn answers(&self) -> bool {
-        !self.client.is_closed() && matches!(timeout(CONNECT_TIMEOUT, self.client.simple_query("")).await, Ok(Ok(_)))
     }
 }
 
@@ -183,7 +185,7 @@ where
             warn!(sqlstate = error.code().map(SqlState::code), "the database session broke");
         }
     });
-    Ok(Session { client, connection })
+    Ok(Session { client: Client::new(client), connection })
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -33,13 +33,20 @@ pub enum LoadError {
     File { object: String, source: rows::FileError },
     #[error("{object}: {reason}; the first: {}", samples(.first))]
     TooManyRejects { object: String, reason: String, first: Vec<RejectSample> },
-    #[error("{object}: stopped before the time was over, after {bytes_read} of {bytes} bytes")]
-    DeadlineExceeded { object: String, bytes_read: u64, bytes: u64 },
+    #[error(
+        "{object}: has no rows from which columns could be inferred; declare them, or begin with a file that has rows"
+    )]
+    NothingToInfer { object: String },
+    #[error("{object}: stopped before the time was over, after {bytes_read} of {bytes} bytes in {elapsed_s} s{}",
+            estimate(*.bytes_read, *.bytes, *.elapsed_s))]
+    DeadlineExceeded { object: String, bytes_read: u64, bytes: u64, elapsed_s: u64 },
 
     #[error("{0}")]
     DatabaseUnavailable(String),
     #[error("{object}: another load of this key is under way")]
     LoadInProgress { object: String },
+    #[error("{table}: {reason}")]
+    TableBusy { table: String, reason: String },
     #[error("{0}")]
     DatabaseRefused(String),
     #[error("{table}: {}", .differences.join("; "))]
@@ -61,9 +68,11 @@ impl Failure for LoadError {
             Self::StorageStalled { .. } => FailureName::StorageStalled,
             Self::File { source, .. } => file_failure(source),
             Self::TooManyRejects { .. } => FailureName::TooManyRejects,
+            // One thing to do: to say the columns.
+            Self::NothingToInfer { .. } => FailureName::HeaderMismatch,
             Self::DeadlineExceeded { .. } => FailureName::DeadlineExceeded,
             Self::DatabaseUnavailable(_) => FailureName::DatabaseUnavailable,
-            Self::LoadInProgress { .. } => FailureName::LoadInProgress,
+            Self::LoadInProgress { .. } | Self::TableBusy { .. } => FailureName::LoadInProgress,
             Self::DatabaseRefused(_) => FailureName::DatabaseRefused,
             Self::TableMismatch { .. } => FailureName::TableMismatch,
         }
@@ -79,6 +88,14 @@ fn file_failure(error: &rows::FileError) -> FailureName {
         // Broken compression reads as an I/O error; S3's own have been named before this one is looked at.
         rows::FileError::Malformed { .. } | rows::FileError::Read(_) => FailureName::MalformedFile,
         rows::FileError::Closed(_) => FailureName::InternalError,
+    }
+}
+
+/// What the whole object would take at this pace; nothing when there is no pace to speak of.
+fn estimate(bytes_read: u64, bytes: u64, elapsed_s: u64) -> String {
+    match (elapsed_s * bytes).checked_div(bytes_read) {
+        Some(whole_s) if whole_s > elapsed_s => format!("; at this pace all of it takes {whole_s} s"),
+        _ => String::new(),
     }
 }
 
@@ -143,6 +160,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_that_a_file_needs_is_estimated() {
+        let check = |bytes_read: u64, bytes: u64, says: &str| assert_eq!(estimate(bytes_read, bytes, 880), says);
+        check(500, 1000, "; at this pace all of it takes 1760 s");
+        check(0, 1000, "");
+        check(1000, 1000, "");
+    }
 
     #[test]
     fn what_may_pass_is_tried_again() {

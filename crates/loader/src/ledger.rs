@@ -1,11 +1,15 @@
 //! `penstock.load`: which object versions have been dealt with, and how.
 
 use contracts::{LoadOutcome, LoadRequest, ObjectRef, RejectSample};
-use pipeline::{OnNewVersion, TableName};
+use futures_util::future::{join, join4};
+use pipeline::{Dataset, OnNewVersion, TableName, WriteMode};
 use rows::Counts;
+use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::types::ToSql;
 
+use crate::client::Client;
 use crate::error::LoadError;
 use crate::limits::REJECTS_SHOWN_MAX;
 
@@ -36,6 +40,10 @@ pub(crate) enum Claim {
     /// Load it; nobody else can until our transaction ends.
     Granted {
         load_id: i64,
+        /// The earlier loads of the same key whose rows may still be in the table.
+        predecessors: Vec<i64>,
+        /// Those of them whose version is newer; told only where rows are upserted.
+        newer: Vec<i64>,
     },
     Settled(Settled),
 }
@@ -84,52 +92,125 @@ pub(crate) async fn find(client: &Client, entry: Entry<'_>) -> Result<Option<Set
     }
 }
 
-/// Takes the claim on an object version, within the caller's transaction, or says why there is nothing to load.
+/// Begins a transaction with `begin`, takes the claim on an object version in it, or says why there is nothing to load.
 ///
 /// Loads of one key pass here one after the other, in whatever order their events came.
-pub(crate) async fn claim(client: &Client, entry: Entry<'_>, on_new_version: OnNewVersion) -> Result<Claim, LoadError> {
-    lock_key(client, entry).await?;
-    if let Some(settled) = find(client, entry).await? {
+pub(crate) async fn claim(
+    client: &Client,
+    begin: &str,
+    entry: Entry<'_>,
+    dataset: &Dataset,
+) -> Result<Claim, LoadError> {
+    let begin = format!("{begin}; select pg_advisory_xact_lock({})", lock_of_key(entry));
+    // One wait for all four. What is polled first is sent first, and PostgreSQL keeps that order: the others look with
+    // the lock held.
+    let (begun, found, history, predecessors) = join4(
+        client.batch_execute(&begin),
+        find(client, entry),
+        History::of(client, entry),
+        predecessors(client, entry),
+    )
+    .await;
+    begun.map_err(|error| match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::LoadInProgress { object: entry.object.to_string() },
+        _ => error.into(),
+    })?;
+    if let Some(settled) = found? {
         return Ok(Claim::Settled(settled));
     }
-    let outcome = History::of(client, entry).await?.outcome(on_new_version);
+    let mut history = history?;
+    if history.is_same_content {
+        history.is_same_content = match (&dataset.write, dataset.on_new_version) {
+            (WriteMode::Append, _) => true,
+            // The version that came last need not be the one whose rows stayed.
+            (WriteMode::Upsert { .. }, OnNewVersion::Append) => false,
+            (WriteMode::Replace | WriteMode::Upsert { .. }, _) => !others_came_after(client, entry).await?,
+        };
+    }
+    let outcome = history.outcome(dataset.on_new_version);
     let load_id = insert(client, entry, outcome).await?;
     match outcome {
-        LoadOutcome::Loaded => Ok(Claim::Granted { load_id }),
+        LoadOutcome::Loaded => {
+            let may_keep_newer = history.has_newer && matches!(dataset.write, WriteMode::Upsert { .. });
+            let newer = if may_keep_newer { newer_loads(client, entry).await? } else { Vec::new() };
+            Ok(Claim::Granted { load_id, predecessors: predecessors?, newer })
+        }
         LoadOutcome::AlreadyLoaded | LoadOutcome::Superseded | LoadOutcome::Ignored => {
-            close(client, load_id, &Counts::default()).await?;
+            client.execute(CLOSE, &[&load_id, &0_i64, &0_i64, &0_i64]).await?;
             Ok(Claim::Settled(standing_load(client, entry, outcome).await?))
         }
     }
 }
 
-/// Writes what a load came to; the last thing before COMMIT.
-pub(crate) async fn close(client: &Client, load_id: i64, counts: &Counts) -> Result<(), LoadError> {
-    client
-        .execute(
-            "update penstock.load
-             set rows_read = $2, rows_loaded = $3, rows_rejected = $4, committed_at = clock_timestamp()
-             where load_id = $1",
-            &[&load_id, &signed(counts.rows_read), &signed(counts.rows_loaded), &signed(counts.rows_rejected)],
-        )
-        .await?;
-    Ok(())
+/// Writes what a load came to, and commits.
+///
+/// # Errors
+/// As those of COMMIT: the load may have been committed all the same.
+pub(crate) async fn close_and_commit(client: &Client, load_id: i64, counts: &Counts) -> Result<(), LoadError> {
+    // Ready before it is needed, or it would be sent after COMMIT.
+    let close = client.prepare(CLOSE).await?;
+    let (read, loaded) = (signed(counts.rows_read), signed(counts.rows_loaded));
+    let parameters: [&(dyn ToSql + Sync); 4] = [&load_id, &read, &loaded, &signed(counts.rows_rejected)];
+    // When the first fails, COMMIT only rolls back.
+    let (closed, committed) = join(client.execute_prepared(&close, &parameters), client.batch_execute("commit")).await;
+    closed?;
+    Ok(committed?)
 }
 
-/// The earlier loads of the same key whose rows may still be in the table.
-pub(crate) async fn predecessors(client: &Client, entry: Entry<'_>, load_id: i64) -> Result<Vec<i64>, LoadError> {
+const CLOSE: &str = "update penstock.load
+                     set rows_read = $2, rows_loaded = $3, rows_rejected = $4, committed_at = clock_timestamp()
+                     where load_id = $1";
+
+async fn predecessors(client: &Client, entry: Entry<'_>) -> Result<Vec<i64>, LoadError> {
     let Entry { request, object, table } = entry;
     let found = client
         .query(
             &format!(
                 "select load_id from penstock.load
-                 where {OF_KEY} and load_id <> $5 and table_name = $6 and outcome = 'Loaded' and rows_loaded > 0"
+                 where {OF_KEY} and table_name = $5 and outcome = 'Loaded' and rows_loaded > 0"
             ),
-            &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &load_id, &table.to_string()],
+            &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
         )
         .await?;
     Ok(found.iter().map(|row| row.get(0)).collect())
 }
+
+/// Whether another key's rows may have taken the place of this key's, which then are not what the table has any more.
+///
+/// Loads of different keys claim in one order and write in another, so both are looked at: to load the same rows once
+/// more does no harm.
+async fn others_came_after(client: &Client, Entry { request, object, table }: Entry<'_>) -> Result<bool, LoadError> {
+    let row = client
+        .query_one(
+            &format!(
+                "with latest as (
+                     select load_id, committed_at from penstock.load
+                     where {OF_KEY} and outcome = 'Loaded' order by load_id desc limit 1)
+                 select exists (
+                     select from penstock.load as other, latest
+                     where other.pipeline = $1 and other.dataset = $2 and (other.bucket, other.key) <> ($3, $4)
+                       and other.table_name = $5 and other.outcome = 'Loaded'
+                       and (other.load_id > latest.load_id or other.committed_at >= latest.committed_at))"
+            ),
+            &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// The loads of the same key whose version is newer.
+async fn newer_loads(client: &Client, Entry { request, object, .. }: Entry<'_>) -> Result<Vec<i64>, LoadError> {
+    let found = client
+        .query(
+            &format!("select load_id from penstock.load where {OF_KEY} and outcome = 'Loaded' and {IS_NEWER}"),
+            &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &object.ordered_sequencer()],
+        )
+        .await?;
+    Ok(found.iter().map(|row| row.get(0)).collect())
+}
+
+/// Whether a row's sequencer is above the one in the fifth parameter.
+const IS_NEWER: &str = "lpad(lower(sequencer), 64, '0') collate \"C\" > lpad($5, 64, '0')";
 
 pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<RejectSample>, LoadError> {
     let limit = i64::try_from(REJECTS_SHOWN_MAX).unwrap_or(i64::MAX);
@@ -144,21 +225,15 @@ pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<R
     Ok(found.iter().map(sample).collect())
 }
 
-async fn lock_key(client: &Client, Entry { request, object, .. }: Entry<'_>) -> Result<(), LoadError> {
-    let locked = client
-        .execute(
-            "select pg_advisory_xact_lock(hashtextextended(
-                 jsonb_build_array('penstock load', $1::text, $2::text, $3::text, $4::text)::text, 0))",
-            &[&request.pipeline, &request.dataset, &object.bucket, &object.key],
-        )
-        .await;
-    match locked {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-            Err(LoadError::LoadInProgress { object: object.to_string() })
-        }
-        Err(error) => Err(error.into()),
+/// The number that all loads of one key of one dataset lock: the same for every loader, of whatever version.
+fn lock_of_key(Entry { request, object, .. }: Entry<'_>) -> i64 {
+    let mut hash = Sha256::new_with_prefix("penstock load");
+    for part in [&request.pipeline, &request.dataset, &object.bucket, &object.key] {
+        // None of them can hold this byte.
+        hash.update(b"\xff");
+        hash.update(part);
     }
+    hash.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
 }
 
 /// What happened to a key before. `Superseded` and `Ignored` versions never changed the table, so they do not count.
@@ -179,20 +254,18 @@ impl History {
                          select load_id, etag, bytes, sequencer from penstock.load
                          where {OF_KEY} and outcome in ('Loaded', 'AlreadyLoaded'))
                      select exists (select from effective) as is_loaded,
-                            coalesce((select etag = $5 and bytes = $6 from effective order by load_id desc limit 1),
+                            coalesce((select etag = $6 and bytes = $7 from effective order by load_id desc limit 1),
                                      false) as is_same_content,
-                            exists (select from effective
-                                    where lpad(lower(sequencer), 64, '0') collate \"C\" > lpad($7, 64, '0'))
-                                as has_newer"
+                            exists (select from effective where {IS_NEWER}) as has_newer"
                 ),
                 &[
                     &request.pipeline,
                     &request.dataset,
                     &object.bucket,
                     &object.key,
+                    &object.ordered_sequencer(),
                     &object.etag,
                     &signed(object.size_bytes.unwrap_or(0)),
-                    &object.ordered_sequencer(),
                 ],
             )
             .await?;

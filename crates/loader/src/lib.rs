@@ -1,14 +1,18 @@
 //! One S3 object version becomes rows in PostgreSQL, exactly once: ledger, rows, rejects and counts in one transaction.
 
+mod client;
 mod config;
 mod copy;
 mod database;
 mod error;
+mod export;
 mod ledger;
 pub mod limits;
+mod merge;
 mod migrations;
 mod rejects;
 mod secret;
+mod shape;
 mod source;
 mod target;
 mod tls;
@@ -20,20 +24,24 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, SdkConfig};
 use contracts::{LoadReport, LoadRequest, ObjectRef, RejectSample};
 use lambda_shell::Deadline;
-use pipeline::{Dataset, Definition, OnNewVersion};
+use pipeline::{Dataset, Definition};
+use rows::Counts;
 use tokio::time::timeout;
-use tokio_postgres::Client;
-use tracing::info;
+use tracing::{info, warn};
 
+use client::Client;
 use copy::{Copied, Destination};
 use database::{Database, Session};
+use export::Curated;
 use ledger::{Claim, Entry, Settled};
 use limits::{
-    COMMIT_TIMEOUT, DEADLINE_MARGIN, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT, SHORT_DEADLINE_MARGIN_DIVISOR,
-    TRANSACTION_OVERTIME,
+    COMMIT_TIMEOUT, DEADLINE_MARGIN, EXPORT_MARGIN, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT,
+    SHORT_DEADLINE_MARGIN_DIVISOR, TRANSACTION_OVERTIME,
 };
-use source::{Download, Progress, Storage};
-use target::Target;
+use merge::Writing;
+use shape::{Place, Shape};
+use source::{Progress, Storage};
+use target::{Relation, Target};
 
 pub use config::{Config, DatabaseAddress, InvalidConfig};
 pub use error::LoadError;
@@ -43,6 +51,7 @@ pub use error::LoadError;
 pub struct Loader {
     storage: Storage,
     database: Database,
+    curated: Curated,
 }
 
 impl Loader {
@@ -54,7 +63,9 @@ impl Loader {
 
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
         let secrets = aws_sdk_secretsmanager::Client::new(sdk);
-        Self { storage: Storage::new(sdk, config.stall_timeout), database: Database::new(config.database, secrets) }
+        let storage = Storage::new(sdk, config.stall_timeout);
+        let curated = Curated::new(storage.client().clone(), config.curated_bucket);
+        Self { storage, database: Database::new(config.database, secrets), curated }
     }
 
     /// Loads one object version exactly once. A second delivery finds the first in the ledger, and succeeds.
@@ -70,16 +81,43 @@ impl Loader {
         let work = Box::pin(self.until_commit(&order, time, &progress));
         let (session, ending) = match timeout(time, work).await {
             Ok(done) => done?,
-            Err(_) => return Err(out_of_time(&request.object, &progress)),
+            Err(_) => return Err(out_of_time(&request.object, &progress, started.elapsed())),
         };
-        if ending.is_uncommitted {
-            // Outside the race: once COMMIT is sent, only PostgreSQL knows whether there is nothing loaded.
-            commit(&session.client).await?;
+        // Outside the race: once COMMIT is sent, only PostgreSQL knows whether there is nothing loaded.
+        end(&session.client, ending.transaction).await?;
+        if self.export_rejects(&order, &session.client, &ending.report, deadline).await {
+            self.database.keep(session);
         }
-        self.database.keep(session);
         let report = LoadReport { duration_ms: milliseconds(started.elapsed()), ..ending.report };
         log(request, &report);
         Ok(report)
+    }
+
+    /// Whether the session is fit for the next load.
+    async fn export_rejects(
+        &self,
+        order: &Order<'_>,
+        client: &Client,
+        report: &LoadReport,
+        deadline: Deadline,
+    ) -> bool {
+        let is_ours = report.outcome == contracts::LoadOutcome::Loaded && report.rows_rejected > 0;
+        let key = order.dataset.rejects_key(&order.request.object.key, report.load_id);
+        let Some(key) = key.filter(|_| is_ours) else { return true };
+        let key = match key {
+            Ok(key) => key,
+            Err(error) => {
+                warn!(load.id = report.load_id, reason = %error, "rejects are not exported: the key cannot be built");
+                return true;
+            }
+        };
+        let time = deadline.remaining().saturating_sub(EXPORT_MARGIN);
+        let export = Box::pin(self.curated.export_rejects(client, report.load_id, &key));
+        let exported = timeout(time, export).await;
+        if exported.is_err() {
+            warn!(load.id = report.load_id, object.key = %key, "rejects are not exported: no time was left");
+        }
+        exported.is_ok()
     }
 
     /// A load reads from top to bottom; dropping it at any point closes the session, and so rolls back.
@@ -89,43 +127,64 @@ impl Loader {
         time: Duration,
         progress: &Progress,
     ) -> Result<(Session, Ending), LoadError> {
-        let session = self.database.session().await?;
-        let client = &session.client;
-
         // A duplicate costs one query, and succeeds even when its object is gone by now.
         let named_by_event = source::identified(&order.request.object);
-        if let Some(settled) = ledger::find(client, order.entry(&named_by_event)).await? {
+        let entry = order.entry(&named_by_event);
+        let (session, settled) = self.database.session(async |client| ledger::find(client, entry).await).await?;
+        let client = &session.client;
+        if let Some(settled) = settled {
             let report = order.settled_report(client, settled).await?;
-            return Ok((session, Ending { report, is_uncommitted: false }));
+            return Ok((session, Ending { report, transaction: Transaction::None }));
         }
 
-        let download = self.storage.open(&order.request.object).await?;
+        let storage = self.storage.open(&order.request.object);
+        let (download, relation) = tokio::try_join!(storage, Relation::look_up(client, &order.dataset.table))?;
         progress.bytes.store(download.bytes, Ordering::Relaxed);
-        let target = Target::prepare(client, &order.dataset).await?;
+        let place = Place { client, storage: &self.storage, request: order.request, progress };
+        let (shape, download) = Shape::of(place, &order.dataset, relation.as_ref(), download).await?;
+        let target = Target::prepare(client, &shape, relation).await?;
 
-        begin(client, time).await?;
         let object = download.object.clone();
-        let entry = order.entry(&object);
-        let report = match ledger::claim(client, entry, order.dataset.on_new_version).await? {
-            Claim::Settled(settled) => order.settled_report(client, settled).await?,
-            Claim::Granted { load_id } => {
-                if order.dataset.on_new_version == OnNewVersion::Replace {
-                    // Before the copy: a unique constraint must not meet old and new rows together.
-                    target.delete(client, &ledger::predecessors(client, entry, load_id).await?).await?;
-                }
+        let claim = ledger::claim(client, &begin(time), order.entry(&object), &order.dataset).await?;
+        let (report, transaction) = match claim {
+            Claim::Settled(settled) => (order.settled_report(client, settled).await?, Transaction::Closed),
+            Claim::Granted { load_id, predecessors, newer } => {
+                let (dataset, target) = (&shape.dataset, &target);
+                let writing = Writing { client, dataset, target, predecessors: &predecessors, newer: &newer };
+                writing.prepare().await?;
                 let bytes = download.bytes;
-                let copied = order.copy(Destination { client, target: &target, load_id }, download, progress).await?;
-                ledger::close(client, load_id, &copied.counts).await?;
-                order.loaded_report(load_id, bytes, copied)
+                let to = Destination { client, target, load_id };
+                let copied = copy::copy(to, dataset, order.request, download, progress).await?;
+                let counts = copied.counts;
+                let duplicates = writing.finish(counts.rows_loaded).await?;
+                if duplicates > 0 {
+                    info!(
+                        load.id = load_id,
+                        load.duplicates = duplicates,
+                        "of several rows with one key the last stays"
+                    );
+                }
+                (order.loaded_report(load_id, bytes, copied), Transaction::Open { load_id, counts })
             }
         };
-        Ok((session, Ending { report, is_uncommitted: true }))
+        Ok((session, Ending { report, transaction }))
     }
 }
 
 struct Ending {
     report: LoadReport,
-    is_uncommitted: bool,
+    transaction: Transaction,
+}
+
+/// What is left to do before a load is over.
+enum Transaction {
+    None,
+    /// The ledger has all it needs.
+    Closed,
+    Open {
+        load_id: i64,
+        counts: Counts,
+    },
 }
 
 /// A request, understood: what is declared about the object that it names.
@@ -151,10 +210,6 @@ impl<'a> Order<'a> {
 
     fn entry(&'a self, object: &'a ObjectRef) -> Entry<'a> {
         Entry { request: self.request, object, table: &self.dataset.table }
-    }
-
-    async fn copy(&self, to: Destination<'_>, from: Download, progress: &Progress) -> Result<Copied, LoadError> {
-        copy::copy(to, &self.dataset, self.request, from, progress).await
     }
 
     fn loaded_report(&self, load_id: i64, bytes: u64, Copied { counts, first_rejects }: Copied) -> LoadReport {
@@ -198,11 +253,11 @@ impl<'a> Order<'a> {
 /// Time-outs of the transaction, so that a loader that froze or fell off the network frees its claim.
 ///
 /// `statement_timeout` is off: a long COPY is right, and our own deadline ends a wrong one.
-async fn begin(client: &Client, time: Duration) -> Result<(), LoadError> {
+fn begin(time: Duration) -> String {
     let lock_ms = LOCK_TIMEOUT.as_millis();
     let idle_ms = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
     let transaction_ms = (time + TRANSACTION_OVERTIME).as_millis();
-    let statements = format!(
+    format!(
         "begin isolation level read committed read write;
          set local lock_timeout = {lock_ms};
          set local statement_timeout = 0;
@@ -212,18 +267,21 @@ async fn begin(client: &Client, time: Duration) -> Result<(), LoadError> {
          set local tcp_keepalives_count = 3;
          select case when current_setting('server_version_num')::integer >= 170000
                      then set_config('transaction_timeout', '{transaction_ms}', true) end"
-    );
-    Ok(client.batch_execute(&statements).await?)
+    )
 }
 
-async fn commit(client: &Client) -> Result<(), LoadError> {
-    match timeout(COMMIT_TIMEOUT, client.batch_execute("commit")).await {
-        Ok(committed) => Ok(committed?),
-        Err(_) => {
-            let seconds = COMMIT_TIMEOUT.as_secs();
-            Err(LoadError::DatabaseUnavailable(format!("PostgreSQL did not answer COMMIT within {seconds} s")))
+async fn end(client: &Client, transaction: Transaction) -> Result<(), LoadError> {
+    let ended = async {
+        match transaction {
+            Transaction::None => Ok(()),
+            Transaction::Closed => Ok(client.batch_execute("commit").await?),
+            Transaction::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts).await,
         }
-    }
+    };
+    timeout(COMMIT_TIMEOUT, ended).await.unwrap_or_else(|_| {
+        let seconds = COMMIT_TIMEOUT.as_secs();
+        Err(LoadError::DatabaseUnavailable(format!("PostgreSQL did not answer COMMIT within {seconds} s")))
+    })
 }
 
 fn working_time(remaining: Duration) -> Duration {
@@ -232,11 +290,12 @@ fn working_time(remaining: Duration) -> Duration {
     remaining - margin
 }
 
-fn out_of_time(object: &ObjectRef, progress: &Progress) -> LoadError {
+fn out_of_time(object: &ObjectRef, progress: &Progress, elapsed: Duration) -> LoadError {
     LoadError::DeadlineExceeded {
         object: object.to_string(),
         bytes_read: progress.bytes_read.load(Ordering::Relaxed),
         bytes: progress.bytes.load(Ordering::Relaxed),
+        elapsed_s: elapsed.as_secs(),
     }
 }
 

@@ -3,11 +3,11 @@
 use contracts::RejectSample;
 use pipeline::RejectLimits;
 use rows::{Counts, Reject};
-use tokio_postgres::Client;
 
+use crate::client::Client;
 use crate::error::LoadError;
 use crate::ledger::signed;
-use crate::limits::{REJECT_BATCH_BYTES, REJECTS_SHOWN_MAX};
+use crate::limits::{REJECT_BATCH_BYTES, REJECTS_KEPT_MAX, REJECTS_SHOWN_MAX};
 
 /// What a reject takes in memory beside its texts, about.
 const REJECT_OVERHEAD_BYTES: usize = 128;
@@ -54,6 +54,9 @@ impl Rejects {
         match self.limits.max_rows {
             Some(max_rows) if self.rejected > max_rows => {
                 Err(self.too_many(format!("more than {max_rows} rows rejected (rejects.max_rows)")))
+            }
+            _ if self.rejected > REJECTS_KEPT_MAX => {
+                Err(self.too_many(format!("more than {REJECTS_KEPT_MAX} rows rejected, the most that are kept")))
             }
             _ => Ok(()),
         }
@@ -154,5 +157,17 @@ mod tests {
         assert!(rejects.judge(&counts(0, 0)).is_ok());
         assert!(rejects.judge(&counts(3, 1)).is_err());
         assert!(rejects.push(reject()).is_err());
+    }
+
+    #[test]
+    fn so_many_are_kept_and_no_more() {
+        let reject = || Reject { line: 2, byte_offset: 9, column: None, reason: String::new(), raw: Vec::new() };
+        for max_rows in [None, Some(u64::MAX)] {
+            let mut rejects = Rejects::new(RejectLimits { max_rows, max_ratio: None });
+            rejects.rejected = REJECTS_KEPT_MAX - 1;
+            assert!(rejects.push(reject()).is_ok());
+            let too_many = rejects.push(reject()).unwrap_err();
+            assert_eq!(too_many.reason, "more than 1000000 rows rejected, the most that are kept");
+        }
     }
 }

@@ -60,6 +60,10 @@ impl Storage {
         Self { client: Client::from_conf(config), stall_timeout }
     }
 
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Asks for the version that the event named, and no other.
     pub(crate) async fn open(&self, wanted: &ObjectRef) -> Result<Download, LoadError> {
         let request = self.client.get_object().bucket(&wanted.bucket).key(&wanted.key);

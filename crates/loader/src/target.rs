@@ -1,37 +1,56 @@
 //! The table that rows go to: there, and of the shape that the dataset declares, before the first row is sent.
 
-use pipeline::{ColumnType, Dataset, OnNewVersion, TableName};
-use tokio_postgres::Client;
+use std::collections::HashMap;
 
+use pipeline::{Column, ColumnName, ColumnType, Dataset, Extra, OnNewVersion, RESCUED_COLUMN, TableName, WriteMode};
+
+use crate::client::Client;
 use crate::error::LoadError;
 use crate::limits::{DIFFERENCES_SHOWN_MAX, LOCK_TIMEOUT};
+use crate::merge;
+use crate::shape::{self, Shape};
 
 /// The column that says which load a row came with.
 pub(crate) const LINEAGE: &str = "_load_id";
 
-/// A table that can take the dataset's rows.
+/// Where rows wait to be merged: a table of the session's own, gone at COMMIT.
+pub(crate) const STAGED: &str = "pg_temp.penstock_staged";
+/// The order in which the staged rows came.
+pub(crate) const STAGED_ROW: &str = "_load_row";
+
+/// A table that can take the dataset's rows, or can once columns have been added to it.
 #[derive(Debug)]
 pub(crate) struct Target {
-    table: TableName,
-    /// Quoted, in the dataset's order.
-    columns: Vec<String>,
+    pub(crate) table: TableName,
+    /// Of a row, in the order in which they come, lineage last.
+    fields: Vec<Field>,
     pub(crate) has_lineage: bool,
+    /// Quoted; empty unless rows are upserted.
+    pub(crate) key: Vec<String>,
+    /// What the file brought and the table does not have yet.
+    pub(crate) to_add: Vec<Column>,
+}
+
+#[derive(Debug)]
+struct Field {
+    /// Quoted.
+    name: String,
+    kind: String,
 }
 
 impl Target {
-    /// Creates the table when it is missing, and checks it when it is not.
+    /// Creates the table when it was not found, and checks it when it was.
     ///
     /// A transaction of its own: first loads of one table wait for its creation, and not for one another's rows.
-    pub(crate) async fn prepare(client: &Client, dataset: &Dataset) -> Result<Self, LoadError> {
-        let relation = match Relation::look_up(client, &dataset.table).await? {
+    pub(crate) async fn prepare(client: &Client, shape: &Shape, found: Option<Relation>) -> Result<Self, LoadError> {
+        let dataset = &*shape.dataset;
+        let relation = match found {
             Some(relation) => relation,
-            None => create(client, dataset).await?,
+            None => create(client, shape).await?,
         };
-        let mut differences = relation.differences(dataset);
+        let mut differences = relation.differences(shape);
         if differences.is_empty() {
-            let columns = dataset.columns.iter().map(|column| column.name.quoted()).collect();
-            let has_lineage = relation.column(LINEAGE).is_some();
-            return Ok(Self { table: dataset.table.clone(), columns, has_lineage });
+            return Ok(Self::of(shape, &relation));
         }
         if differences.len() > DIFFERENCES_SHOWN_MAX {
             let more = differences.len() - DIFFERENCES_SHOWN_MAX;
@@ -41,9 +60,49 @@ impl Target {
         Err(LoadError::TableMismatch { table: dataset.table.to_string(), differences })
     }
 
+    fn of(Shape { dataset, inferred }: &Shape, relation: &Relation) -> Self {
+        let field = |name: &str, kind: String| Field { name: name.to_owned(), kind };
+        let mut fields: Vec<Field> =
+            dataset.columns.iter().map(|column| field(&column.name.quoted(), column.kind.sql())).collect();
+        if dataset.extra == Extra::Rescue {
+            fields.push(field(RESCUED_COLUMN, ColumnType::Jsonb.sql()));
+        }
+        let has_lineage = relation.column(LINEAGE).is_some();
+        if has_lineage {
+            fields.push(field(LINEAGE, ColumnType::BigInt.sql()));
+        }
+        let key = match &dataset.write {
+            WriteMode::Upsert { key } => key.iter().map(ColumnName::quoted).collect(),
+            WriteMode::Append | WriteMode::Replace => Vec::new(),
+        };
+        let is_missing = |column: &&Column| relation.column(column.name.as_str()).is_none();
+        let to_add = inferred.iter().filter(is_missing).cloned().collect();
+        Self { table: dataset.table.clone(), fields, has_lineage, key, to_add }
+    }
+
+    /// Whether rows wait in [`STAGED`] until all have come.
+    pub(crate) fn is_staged(&self) -> bool {
+        !self.key.is_empty() || !self.to_add.is_empty()
+    }
+
+    /// Quoted, in the order in which a row's fields come.
+    pub(crate) fn field_names(&self) -> Vec<String> {
+        self.fields.iter().map(|field| field.name.clone()).collect()
+    }
+
     pub(crate) fn copy_statement(&self) -> String {
-        let lineage = if self.has_lineage { format!(", {LINEAGE}") } else { String::new() };
-        format!("copy {} ({}{lineage}) from stdin (format binary)", self.table.quoted(), self.columns.join(", "))
+        let table = if self.is_staged() { STAGED.to_owned() } else { self.table.quoted() };
+        format!("copy {table} ({}) from stdin (format binary)", self.field_names().join(", "))
+    }
+
+    /// What makes [`STAGED`]: no index, and nothing in the log of the database.
+    pub(crate) fn staging_statement(&self) -> String {
+        let fields: Vec<String> = self.fields.iter().map(|field| format!("{} {}", field.name, field.kind)).collect();
+        format!(
+            "create temporary table {STAGED} \
+             ({}, {STAGED_ROW} bigint generated always as identity (cache 1000)) on commit drop",
+            fields.join(", ")
+        )
     }
 
     /// Takes the rows of earlier loads out of the table.
@@ -58,24 +117,24 @@ impl Target {
 
 /// A table as PostgreSQL's catalogue has it.
 #[derive(Debug)]
-struct Relation {
+pub(crate) struct Relation {
     /// `pg_class.relkind`
     kind: char,
     columns: Vec<ExistingColumn>,
 }
 
 #[derive(Debug)]
-struct ExistingColumn {
+pub(crate) struct ExistingColumn {
     name: String,
     /// As `format_type` prints it.
-    kind: String,
+    pub(crate) kind: String,
     is_not_null: bool,
     has_default: bool,
     is_generated: bool,
 }
 
 impl Relation {
-    async fn look_up(client: &Client, table: &TableName) -> Result<Option<Self>, LoadError> {
+    pub(crate) async fn look_up(client: &Client, table: &TableName) -> Result<Option<Self>, LoadError> {
         let found = client
             .query(
                 "select c.relkind::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -102,29 +161,54 @@ impl Relation {
         Ok(Some(Self { kind, columns }))
     }
 
-    fn column(&self, name: &str) -> Option<&ExistingColumn> {
+    pub(crate) fn column(&self, name: &str) -> Option<&ExistingColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// The columns that a file may fill and the dataset does not declare, in the table's order. What the table fills by
+    /// itself is not among them. `headers` are what files call those that have another name there.
+    pub(crate) fn undeclared(&self, dataset: &Dataset, headers: &HashMap<String, String>) -> Vec<Column> {
+        let is_declared = |name: &ColumnName| dataset.columns.iter().any(|declared| declared.name == *name);
+        let column = |existing: &ExistingColumn| {
+            let name = ColumnName::parse(&existing.name).ok()?;
+            let kind = match existing.kind.as_str() {
+                "character varying" => ColumnType::Text,
+                kind => ColumnType::parse(kind).ok()?.0,
+            };
+            let is_filled = existing.has_default || existing.is_generated || existing.name == RESCUED_COLUMN;
+            let header = headers.get(&existing.name).unwrap_or(&existing.name).clone();
+            let column = Column { name, header, kind, not_null: existing.is_not_null, format: None };
+            (!is_filled && !is_declared(&column.name)).then_some(column)
+        };
+        self.columns.iter().filter_map(column).collect()
+    }
+
     /// Everything about this table that keeps the dataset's rows out of it; empty when they fit.
-    fn differences(&self, dataset: &Dataset) -> Vec<String> {
+    fn differences(&self, Shape { dataset, inferred }: &Shape) -> Vec<String> {
         // Ordinary, partitioned, foreign.
         if !matches!(self.kind, 'r' | 'p' | 'f') {
             return vec!["is not a table".to_owned()];
         }
-        let mut differences: Vec<String> =
-            dataset.columns.iter().filter_map(|declared| self.difference(declared)).collect();
+        let will_be_added = |column: &Column| self.column(column.name.as_str()).is_none() && inferred.contains(column);
+        let declared = dataset.columns.iter().filter(|column| !will_be_added(column));
+        let mut differences: Vec<String> = declared.filter_map(|declared| self.difference(declared)).collect();
         differences.extend(self.columns.iter().filter_map(|existing| undeclared(existing, dataset)));
-        match self.column(LINEAGE) {
-            None if dataset.on_new_version == OnNewVersion::Replace => {
-                differences.push(format!("on_new_version = \"replace\" needs the column {LINEAGE} bigint"));
-            }
-            Some(lineage) if lineage.kind != "bigint" => {
-                differences.push(format!("column {LINEAGE} is {}, and must be bigint", lineage.kind));
-            }
-            None | Some(_) => {}
+        if dataset.extra == Extra::Rescue {
+            differences.extend(self.own_column(RESCUED_COLUMN, "jsonb", Some("extra = \"rescue\"")));
         }
+        differences.extend(self.own_column(LINEAGE, "bigint", needs_lineage(dataset)));
         differences
+    }
+
+    /// A column that Penstock fills by itself; `needed_by` says what cannot do without it.
+    fn own_column(&self, name: &str, kind: &str, needed_by: Option<&str>) -> Option<String> {
+        match (self.column(name), needed_by) {
+            (None, Some(needed_by)) => Some(format!("{needed_by} needs the column {name} {kind}")),
+            (Some(existing), _) if existing.kind != kind => {
+                Some(format!("column {name} is {}, and must be {kind}", existing.kind))
+            }
+            (None, None) | (Some(_), _) => None,
+        }
     }
 
     fn difference(&self, declared: &pipeline::Column) -> Option<String> {
@@ -144,6 +228,16 @@ impl Relation {
     }
 }
 
+/// What of the dataset cannot be done without knowing which load a row came with.
+fn needs_lineage(dataset: &Dataset) -> Option<&'static str> {
+    match (&dataset.write, dataset.on_new_version) {
+        // All rows go, whosever they are.
+        (WriteMode::Replace, _) | (_, OnNewVersion::Ignore) | (WriteMode::Append, OnNewVersion::Append) => None,
+        (WriteMode::Append | WriteMode::Upsert { .. }, OnNewVersion::Replace) => Some("on_new_version = \"replace\""),
+        (WriteMode::Upsert { .. }, OnNewVersion::Append) => Some("write = \"upsert\" with on_new_version = \"append\""),
+    }
+}
+
 /// A column that the dataset does not fill must be able to stay empty.
 fn undeclared(existing: &ExistingColumn, dataset: &Dataset) -> Option<String> {
     let is_declared = dataset.columns.iter().any(|declared| declared.name.as_str() == existing.name);
@@ -153,7 +247,7 @@ fn undeclared(existing: &ExistingColumn, dataset: &Dataset) -> Option<String> {
 }
 
 /// Whether a column of type `existing` takes the binary form of `declared` and keeps every value as it is.
-fn holds(existing: &str, declared: &ColumnType) -> bool {
+pub(crate) fn holds(existing: &str, declared: &ColumnType) -> bool {
     let varchar_length =
         existing.strip_prefix("character varying(").and_then(|rest| rest.strip_suffix(')')?.parse::<u32>().ok());
     match declared {
@@ -166,8 +260,8 @@ fn holds(existing: &str, declared: &ColumnType) -> bool {
     }
 }
 
-async fn create(client: &Client, dataset: &Dataset) -> Result<Relation, LoadError> {
-    let table = &dataset.table;
+async fn create(client: &Client, shape: &Shape) -> Result<Relation, LoadError> {
+    let table = &shape.dataset.table;
     client
         .batch_execute(&format!(
             "begin isolation level read committed; set local lock_timeout = {}",
@@ -176,48 +270,58 @@ async fn create(client: &Client, dataset: &Dataset) -> Result<Relation, LoadErro
         .await?;
     // `if not exists` alone is not safe: two sessions both see nothing, and one of them fails on an index of the
     // catalogue. The schema's lock comes first, so that two tables of a new schema do not meet there.
-    for locked in [format!("schema {}", table.schema()), format!("table {table}")] {
-        client
-            .execute(
-                "select pg_advisory_xact_lock(hashtextextended(jsonb_build_array('penstock', $1::text)::text, 0))",
-                &[&locked],
-            )
-            .await?;
-    }
-    if Relation::look_up(client, table).await?.is_none() {
-        create_schema(client, table.schema()).await?;
-        client.batch_execute(&create_statement(dataset)).await?;
+    merge::lock_name(client, &format!("schema {}", table.schema())).await?;
+    merge::lock(client, table).await?;
+    let is_missing = Relation::look_up(client, table).await?.is_none();
+    if is_missing {
+        create_schema(client, table).await?;
+        client.batch_execute(&create_statement(&shape.dataset)).await?;
+        shape::record(client, table, &shape.inferred).await?;
         tracing::info!(table = %table, "table created");
     }
     client.batch_execute("commit").await?;
+    if !is_missing && !shape.inferred.is_empty() {
+        // Its columns are the declaration now, and not what this file suggests.
+        let reason = "another load created it meanwhile".to_owned();
+        return Err(LoadError::TableBusy { table: table.to_string(), reason });
+    }
     let created = Relation::look_up(client, table).await?;
     created
         .ok_or_else(|| LoadError::TableMismatch { table: table.to_string(), differences: vec!["is gone".to_owned()] })
 }
 
 /// Only when missing: `if not exists` asks for the right to create even when there is nothing to do.
-async fn create_schema(client: &Client, schema: &str) -> Result<(), LoadError> {
-    let exists = client.query_opt("select from pg_namespace where nspname = $1", &[&schema]).await?.is_some();
+async fn create_schema(client: &Client, table: &TableName) -> Result<(), LoadError> {
+    let exists = client.query_opt("select from pg_namespace where nspname = $1", &[&table.schema()]).await?.is_some();
     if !exists {
-        let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
-        client.batch_execute(&format!("create schema {quoted}")).await?;
+        client.batch_execute(&format!("create schema {}", table.quoted_schema())).await?;
     }
     Ok(())
 }
 
 fn create_statement(dataset: &Dataset) -> String {
-    let mut columns: Vec<String> = dataset
-        .columns
-        .iter()
-        .map(|column| {
-            let not_null = if column.not_null { " not null" } else { "" };
-            format!("{} {}{not_null}", column.name.quoted(), column.kind.sql())
-        })
-        .collect();
-    columns.push(format!("{LINEAGE} bigint not null"));
+    let column = |column: &Column| {
+        let not_null = if column.not_null { " not null" } else { "" };
+        format!("{} {}{not_null}", column.name.quoted(), column.kind.sql())
+    };
+    let mut parts: Vec<String> = dataset.columns.iter().map(column).collect();
+    if dataset.extra == Extra::Rescue {
+        parts.push(format!("{RESCUED_COLUMN} jsonb"));
+    }
+    parts.push(format!("{LINEAGE} bigint not null"));
+    if let WriteMode::Upsert { key } = &dataset.write {
+        // Not needed to be right, but to find a few rows among many.
+        parts.push(format!("primary key ({})", key.iter().map(ColumnName::quoted).collect::<Vec<_>>().join(", ")));
+    }
     let table = dataset.table.quoted();
-    format!(
+    let mut statement = format!(
         "create table {table} ({}); comment on column {table}.{LINEAGE} is 'the load of penstock.load that brought the row'",
-        columns.join(", ")
-    )
+        parts.join(", ")
+    );
+    if dataset.extra == Extra::Rescue {
+        statement.push_str(&format!(
+            "; comment on column {table}.{RESCUED_COLUMN} is 'what the file had beyond the declared columns'"
+        ));
+    }
+    statement
 }

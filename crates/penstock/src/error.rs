@@ -45,6 +45,8 @@ pub enum Error {
     NoKey { file: String, reason: String },
     #[error("no dataset is called {0}")]
     NoSuchDataset(String, Vec<String>),
+    #[error("{file}: {reason}")]
+    NotInferred { file: String, reason: String },
     #[error("AWS_ENDPOINT_URL is set: this would go to {0}, and not to AWS")]
     NotAws(String),
     #[error("{} exists and is not a stack's folder", .0.display())]
@@ -93,6 +95,10 @@ impl Error {
             Self::UnknownEmulator(_) => "leave EMULATOR unset for ministack".to_owned(),
             Self::NoKey { .. } => "name the key with --key".to_owned(),
             Self::NoSuchDataset(_, known) => format!("name one of {}", known.join(", ")),
+            Self::NotInferred { .. } => {
+                "correct the file, say how it is written (--delimiter, --null), or declare the columns by hand"
+                    .to_owned()
+            }
             Self::NotAws(_) => {
                 "unset AWS_ENDPOINT_URL and what else `.local/env` has set, or open a new shell".to_owned()
             }

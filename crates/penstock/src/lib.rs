@@ -9,6 +9,7 @@ mod drop_file;
 mod error;
 mod executions;
 mod explain;
+mod infer;
 mod interrupt;
 mod keys;
 pub mod local;

@@ -45,9 +45,10 @@ pub struct NoMatch {
 pub struct CatalogErrors(pub Vec<String>);
 
 impl Catalog {
-    /// Refuses two pipelines of one name, and two datasets that start on the very same template.
+    /// Refuses two pipelines of one name, and two datasets of one bucket that start on the same keys. Where that shows
+    /// only when such a key comes, [`Catalog::find`] refuses the key.
     pub fn new(definitions: Vec<Definition>) -> Result<Self, CatalogErrors> {
-        let errors: Vec<String> = doubled_pipelines(&definitions).chain(doubled_starts(&definitions)).collect();
+        let errors: Vec<String> = doubled_pipelines(&definitions).chain(shared_starts(&definitions)).collect();
         if errors.is_empty() { Ok(Self { definitions }) } else { Err(CatalogErrors(errors)) }
     }
 
@@ -122,10 +123,10 @@ impl<'a> Place<'a> {
         KeyMatch::SourceOfTriggered { definition: self.definition, dataset: self.dataset }
     }
 
-    fn starts_on(self) -> String {
+    fn starts_on(self) -> &'a Location {
         match &self.dataset.start {
-            Start::Source => self.dataset.source.to_string(),
-            Start::Trigger { trigger, .. } => trigger.to_string(),
+            Start::Source => &self.dataset.source,
+            Start::Trigger { trigger, .. } => trigger,
         }
     }
 }
@@ -150,12 +151,22 @@ fn doubled_pipelines(definitions: &[Definition]) -> impl Iterator<Item = String>
     })
 }
 
-fn doubled_starts(definitions: &[Definition]) -> impl Iterator<Item = String> {
-    datasets(definitions).enumerate().filter_map(|(index, place)| {
-        let start = place.starts_on();
-        let earlier = datasets(definitions).take(index).find(|earlier| earlier.starts_on() == start)?;
-        Some(format!("{earlier} and {place} both start on {start:?}"))
-    })
+fn shared_starts(definitions: &[Definition]) -> impl Iterator<Item = String> {
+    datasets(definitions)
+        .enumerate()
+        .filter_map(|(index, place)| datasets(definitions).take(index).find_map(|earlier| clash(earlier, place)))
+}
+
+/// Why the two cannot live side by side.
+fn clash(earlier: Place<'_>, place: Place<'_>) -> Option<String> {
+    let (left, right) = (earlier.starts_on(), place.starts_on());
+    if left == right {
+        return Some(format!("{earlier} and {place} both start on {:?}", left.to_string()));
+    }
+    // Whether an undeclared bucket and a declared one are the same shows only where the stack runs.
+    let key = (left.bucket == right.bucket).then(|| left.template.shared_key(&right.template)).flatten()?;
+    let (left, right) = (left.to_string(), right.to_string());
+    Some(format!("{earlier} starts on {left:?} and {place} on {right:?}, and {key:?} is both"))
 }
 
 #[cfg(test)]
@@ -181,7 +192,7 @@ mod tests {
         columns.id = "integer"
 
         [datasets.anything]
-        source = "raw/retail/{date:%Y-%m-%d}/*.csv"
+        source = "s3://landing/raw/retail/{date:%Y-%m-%d}/*.csv"
         table = "anything"
         columns.id = "integer"
     "#;
@@ -244,6 +255,12 @@ mod tests {
                 "a/pump_flow and b/pump_flow both start on {start:?}\na/levels and b/levels both start on \
                  \"s3://meters/levels/*.csv\""
             ),
+        );
+        let retail = RETAIL.replace("s3://landing/", "");
+        check(
+            vec![definition("water", WATER), definition("retail", &retail)],
+            "retail/orders starts on \"raw/retail/{date:%Y-%m-%d}/orders.csv\" and retail/anything on \
+             \"raw/retail/{date:%Y-%m-%d}/*.csv\", and \"raw/retail/2024-02-29/orders.csv\" is both",
         );
         let other_bucket = WATER.replace("\"triggers/", "\"s3://other/triggers/").replace("meters", "others");
         assert!(Catalog::new(vec![definition("a", WATER), definition("b", &other_bucket)]).is_ok());

@@ -5,7 +5,11 @@ use chrono::offset::LocalResult;
 use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use crate::{ColumnName, ColumnType, DefinitionErrors, KeyTemplate, TableName, TemplateError, parse};
+use crate::names::check_label;
+use crate::{
+    ColumnName, ColumnType, CsvOptions, DefinitionErrors, Encoding, Evolve, Extra, KeyTemplate, NameError, TableName,
+    TemplateError, parse, print,
+};
 
 /// One `pipeline.toml`, checked as a whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,9 +37,19 @@ pub struct Dataset {
     pub on_new_version: OnNewVersion,
     /// The texts that mean NULL; one empty text unless declared.
     pub null_values: Vec<String>,
+    /// In the order of the file; none when they are inferred, see [`Dataset::infers_columns`].
     pub columns: Vec<Column>,
+    pub extra: Extra,
+    pub evolve: Evolve,
+    pub encoding: Encoding,
+    pub csv: CsvOptions,
     pub rejects: RejectLimits,
+    /// The key, in the curated bucket, of the CSV with a load's rejects; [`Dataset::rejects_key`] builds it.
+    pub rejects_export: Option<KeyTemplate>,
 }
+
+/// The name that every template of [`Dataset::rejects_export`] has.
+pub(crate) const LOAD_ID: &str = "load_id";
 
 /// What starts a dataset's load.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,13 +68,14 @@ pub struct Location {
     pub template: KeyTemplate,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WriteMode {
+    #[default]
     Append,
     /// The table becomes the file.
     Replace,
-    /// By key.
-    Upsert,
+    /// A row takes the place of the one with the same key; every key column is declared, and `not null`.
+    Upsert { key: Vec<ColumnName> },
 }
 
 /// What a new version of an already loaded key does.
@@ -117,6 +132,47 @@ impl Definition {
                 local.checked_sub_offset(offset).unwrap_or(local).and_utc()
             }
         }
+    }
+}
+
+impl Dataset {
+    /// A dataset that starts on its source, with everything else as if it were not declared: its columns are inferred.
+    pub fn new(name: &str, source: Location, table: TableName) -> Result<Self, NameError> {
+        check_label(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            start: Start::Source,
+            source,
+            table,
+            write: WriteMode::default(),
+            on_new_version: OnNewVersion::default(),
+            null_values: vec![String::new()],
+            columns: Vec::new(),
+            extra: Extra::default(),
+            evolve: Evolve::default(),
+            encoding: Encoding::default(),
+            csv: CsvOptions::default(),
+            rejects: RejectLimits::default(),
+            rejects_export: None,
+        })
+    }
+
+    /// Whether no columns are declared, so that the first file says them.
+    pub fn infers_columns(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// The key of the CSV with the rejects of one load, given the key of the file that was loaded; `None` when the
+    /// dataset asks for none.
+    pub fn rejects_key(&self, source_key: &str, load_id: i64) -> Option<Result<String, TemplateError>> {
+        let template = self.rejects_export.as_ref()?;
+        let captures = self.source.template.matches(source_key).unwrap_or_default();
+        Some(template.write(&captures.with_text(LOAD_ID, &load_id.to_string())))
+    }
+
+    /// The dataset as a section of `pipeline.toml`, ready to be pasted; what is as if not declared is left out.
+    pub fn to_toml(&self) -> String {
+        print::dataset(self)
     }
 }
 

@@ -7,7 +7,9 @@ mod errors;
 pub mod limits;
 mod names;
 mod nearest;
+mod options;
 mod parse;
+mod print;
 mod template;
 mod types;
 mod value_format;
@@ -17,5 +19,6 @@ pub use definition::{Column, Dataset, Definition, Location, OnNewVersion, Reject
 pub use errors::{DefinitionError, DefinitionErrors};
 pub use limits::DEFINITION_BYTES_MAX;
 pub use names::{ColumnName, NameError, TableName};
+pub use options::{CsvOptions, Encoding, Evolve, Extra, RESCUED_COLUMN};
 pub use template::{Captures, KeyTemplate, TemplateError};
 pub use types::{ColumnType, TypeError};

@@ -11,6 +11,10 @@ pub const DEFINITION_BYTES_MAX: usize = contracts::PAYLOAD_BYTES_MAX / 2;
 /// <https://www.postgresql.org/docs/current/limits.html>
 pub const COLUMNS_MAX: usize = 1_500;
 
+/// Of a key by which rows are upserted; PostgreSQL's index over it takes no more.
+/// <https://www.postgresql.org/docs/current/limits.html>
+pub const KEY_COLUMNS_MAX: usize = 32;
+
 /// PostgreSQL cuts longer identifiers off without an error.
 /// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
 pub const IDENTIFIER_BYTES_MAX: usize = 63;
@@ -23,6 +27,9 @@ pub const NUMERIC_PRECISION_MAX: u16 = 1_000;
 
 /// Characters. <https://www.postgresql.org/docs/current/datatype-character.html>
 pub const VARCHAR_LENGTH_MAX: u32 = 10_485_760;
+
+/// Pairs of places in two file names that are looked at to see whether both can be the same; past it nobody looks.
+pub const OVERLAP_PAIRS_MAX: usize = 100_000;
 
 /// How long a data file may come after its trigger.
 pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);

@@ -68,6 +68,17 @@ impl ColumnType {
         name.to_owned()
     }
 
+    /// The type as `pipeline.toml` writes it, shorter than [`ColumnType::sql`] where PostgreSQL has a shorter name.
+    pub fn declared(&self) -> String {
+        match self {
+            Self::Time => "time".to_owned(),
+            Self::Timestamp => "timestamp".to_owned(),
+            Self::TimestampTz => "timestamptz".to_owned(),
+            Self::Varchar(length) => format!("varchar({length})"),
+            _ => self.sql(),
+        }
+    }
+
     /// Whether a column of this type may declare a `format`.
     pub fn has_format(self) -> bool {
         matches!(self, Self::Date | Self::Time | Self::Timestamp | Self::TimestampTz)
@@ -197,6 +208,9 @@ mod tests {
             .map(|(kind, not_null)| kind.sql() + if not_null { " not null" } else { "" })
             .map_err(|error| error.to_string());
         assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text}");
+        if let Ok((kind, _)) = ColumnType::parse(text) {
+            assert_eq!(ColumnType::parse(&kind.declared()), Ok((kind, false)), "{text}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::io::{self, BufReader, ErrorKind, Read};
+use std::ops::Range;
 
 use contracts::Compression;
 use flate2::bufread::MultiGzDecoder;
@@ -26,8 +27,9 @@ pub(crate) fn open<'a>(
     input: &'a mut dyn Read,
     limits: &Limits,
 ) -> Result<Decompressor<'a>, FileError> {
-    let input = Input { reader: input, bytes: 0, failure: None };
-    let codec = match compression {
+    let mut input = Input { reader: input, bytes: 0, failure: None, first: [0; 4], first_unread: 0..0 };
+    input.read_first()?;
+    let codec = match agree(compression, input.first_bytes())? {
         Compression::None => Codec::None(input),
         Compression::Gzip => Codec::Gzip(Box::new(MultiGzDecoder::new(BufReader::new(input)))),
         Compression::Zstd => {
@@ -44,6 +46,42 @@ pub(crate) fn open<'a>(
         ratio_max: limits.decompression_ratio_max,
         ratio_free_bytes: limits.decompression_ratio_free_bytes,
     })
+}
+
+pub(crate) const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
+pub(crate) const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
+/// A zstd file may begin with a frame to be skipped. So may a text, so the name decides.
+/// <https://datatracker.ietf.org/doc/html/rfc8878#name-skippable-frames>
+const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
+
+/// The name says what a file is, and a file whose name says nothing tells by itself; a file that differs from its name
+/// is damaged. Neither magic number is text in any encoding that we read.
+fn agree(named: Compression, first: &[u8]) -> Result<Compression, FileError> {
+    let begins_as = |magic: &[u8]| first.starts_with(magic);
+    let found = if begins_as(GZIP_MAGIC) {
+        Compression::Gzip
+    } else if begins_as(ZSTD_MAGIC) {
+        Compression::Zstd
+    } else {
+        Compression::None
+    };
+    let fits = match named {
+        Compression::None => true,
+        // Of fewer bytes the codec knows what to say.
+        Compression::Gzip => found == named || GZIP_MAGIC.starts_with(first),
+        Compression::Zstd => found == named || ZSTD_MAGIC.starts_with(first) || first.ends_with(ZSTD_SKIPPABLE),
+    };
+    if fits {
+        return Ok(if named == Compression::None { found } else { named });
+    }
+    let name = |compression| match compression {
+        Compression::None => "neither gzip nor zstd",
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+    };
+    let (named, found) = (name(named), name(found));
+    let reason = format!("the compressed stream is damaged: by its name it is {named}, by its first bytes {found}");
+    Err(FileError::Malformed { line: 1, reason })
 }
 
 impl Decompressor<'_> {
@@ -134,10 +172,37 @@ struct Input<'a> {
     reader: &'a mut dyn Read,
     bytes: u64,
     failure: Option<io::Error>,
+    /// Looked at already, and still to be read.
+    first: [u8; 4],
+    first_unread: Range<usize>,
+}
+
+impl Input<'_> {
+    fn read_first(&mut self) -> Result<(), FileError> {
+        while self.first_unread.end < self.first.len() {
+            match self.reader.read(&mut self.first[self.first_unread.end..]) {
+                Ok(0) => break,
+                Ok(bytes) => self.first_unread.end += bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(FileError::Read(error)),
+            }
+        }
+        self.bytes = self.first_unread.end as u64;
+        Ok(())
+    }
+
+    fn first_bytes(&self) -> &[u8] {
+        &self.first[self.first_unread.clone()]
+    }
 }
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.first_unread.is_empty() {
+            let bytes = self.first_bytes().read(buffer)?;
+            self.first_unread.start += bytes;
+            return Ok(bytes);
+        }
         match self.reader.read(buffer) {
             Ok(bytes) => {
                 self.bytes += bytes as u64;

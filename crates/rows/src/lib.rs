@@ -3,16 +3,20 @@
 //! No I/O of its own: bytes come from any [`Read`], rows go to any [`Sink`]. Memory does not grow with the file.
 //! What is read is loaded exactly as declared, or rejected with its line, column and reason; nothing is guessed.
 
+mod columns;
 mod copy;
 mod csv;
 mod decompress;
 mod disguise;
 mod error;
+mod infer;
 mod json;
 pub mod limits;
 mod output;
 mod plan;
 mod reject;
+mod rescued;
+mod transcode;
 mod types;
 mod window;
 
@@ -24,22 +28,35 @@ use std::io::Read;
 use contracts::{Compression, Format};
 use limits::Limits;
 use output::Output;
+use pipeline::{CsvOptions, Encoding, Extra};
 use plan::Plan;
+use transcode::Source;
 use window::Window;
 
 pub use copy::{COPY_HEADER, COPY_TRAILER};
 pub use error::{FileError, SinkClosed};
+pub use infer::{Inference, infer};
 pub use reject::Reject;
 
 /// What a file's bytes are, and what its rows shall become.
 #[derive(Clone, Copy, Debug)]
 pub struct RowSpec<'a> {
-    /// The table's columns in the table's order; a row's fields leave in this order.
+    /// The table's columns in the table's order; a row's fields leave in this order, then [`pipeline::RESCUED_COLUMN`]
+    /// if there is one, then the lineage.
     pub columns: &'a [pipeline::Column],
     /// Unquoted CSV fields that mean NULL. JSON has a `null` of its own and takes no notice of these.
     pub null_values: &'a [String],
     pub format: Format,
+    /// As the file's name says it. A file whose name says none is decompressed all the same when it begins as gzip or
+    /// zstd do.
     pub compression: Compression,
+    pub csv: &'a CsvOptions,
+    /// Byte order marks are never data. UTF-8 may have one and needs none; UTF-16 needs one, unless its byte order is
+    /// declared, and then none of the other order may come; a file in a one-byte encoding must not begin with UTF-8's.
+    pub encoding: Encoding,
+    /// What becomes of columns, or keys, that the dataset does not have. [`Extra::Rescue`] adds a jsonb field to every
+    /// tuple: an object of name and value (text in CSV) without those that are NULL, or NULL.
+    pub extra: Extra,
     /// Appended to every row as a last bigint field.
     pub lineage: Option<i64>,
 }
@@ -75,15 +92,24 @@ fn convert_within(
     input: &mut dyn Read,
     sink: &mut dyn Sink,
 ) -> Result<Counts, FileError> {
-    let plan = Plan::new(spec);
-    let source = decompress::open(spec.compression, input, limits)?;
-    let mut window = Window::open(source, limits)?;
-    disguise::check(window.unread(), spec)?;
-    let mut output = Output::new(&plan, sink, limits);
+    convert_as(&Plan::new(spec), limits, spec, input, sink)
+}
+
+fn convert_as(
+    plan: &Plan<'_>,
+    limits: &Limits,
+    spec: &RowSpec<'_>,
+    input: &mut dyn Read,
+    sink: &mut dyn Sink,
+) -> Result<Counts, FileError> {
+    let decompressor = decompress::open(spec.compression, input, limits)?;
+    let mut window = Window::open(Source::new(decompressor, spec.encoding, limits), limits)?;
+    disguise::check(window.unread())?;
+    let mut output = Output::new(plan, sink, limits);
     match spec.format {
-        Format::Csv => csv::read(&plan, &mut window, &mut output, limits)?,
-        Format::Json => json::read_array(&plan, &mut window, &mut output)?,
-        Format::Jsonl => json::read_lines(&plan, &mut window, &mut output)?,
+        Format::Csv | Format::Tsv => csv::read(spec.format, spec.csv, plan, &mut window, &mut output, limits)?,
+        Format::Json => json::read_array(plan, &mut window, &mut output)?,
+        Format::Jsonl => json::read_lines(plan, &mut window, &mut output)?,
     }
     output.finish(window.bytes_read())
 }

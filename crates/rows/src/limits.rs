@@ -26,6 +26,9 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 /// Tuples leave in blocks of about this size.
 pub const COPY_BLOCK_BYTES: usize = 128 * 1024;
 
+/// A file that is not UTF-8 is turned into it in blocks of this size.
+pub const TRANSCODE_BLOCK_BYTES: usize = 64 * 1024;
+
 /// The input is read in blocks of this size; only a longer record makes the buffer grow.
 pub const READ_BLOCK_BYTES: usize = 256 * 1024;
 
@@ -47,6 +50,7 @@ pub(crate) struct Limits {
     pub(crate) decompression_ratio_free_bytes: u64,
     pub(crate) copy_block_bytes: usize,
     pub(crate) read_block_bytes: usize,
+    pub(crate) transcode_block_bytes: usize,
     pub(crate) blank_runs_max: usize,
 }
 
@@ -60,6 +64,7 @@ impl Limits {
         decompression_ratio_free_bytes: DECOMPRESSION_RATIO_FREE_BYTES,
         copy_block_bytes: COPY_BLOCK_BYTES,
         read_block_bytes: READ_BLOCK_BYTES,
+        transcode_block_bytes: TRANSCODE_BLOCK_BYTES,
         blank_runs_max: BLANK_RUNS_MAX,
     };
 }

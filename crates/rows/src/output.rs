@@ -25,16 +25,22 @@ struct BlankRun {
     lines: u64,
 }
 
+impl BlankRun {
+    /// A comment between two blank lines parts them.
+    fn goes_on_at(&self, line: u64, line_bytes: u64) -> bool {
+        self.line_bytes == line_bytes && self.line + self.lines == line
+    }
+}
+
 impl<'a> Output<'a> {
     pub(crate) fn new(plan: &'a Plan<'a>, sink: &'a mut dyn Sink, limits: &'a Limits) -> Self {
-        let field_count = plan.columns.len() + usize::from(plan.lineage.is_some());
         Self {
             plan,
             sink,
             limits,
             block: Vec::new(),
             // A table has at most 1600 columns, and PostgreSQL compares this count with them.
-            field_count: i16::try_from(field_count).unwrap_or(i16::MAX).to_be_bytes(),
+            field_count: i16::try_from(plan.field_count()).unwrap_or(i16::MAX).to_be_bytes(),
             blank_runs: Vec::new(),
             counts: Counts::default(),
         }
@@ -68,7 +74,7 @@ impl<'a> Output<'a> {
     /// `bytes` is its length with its end.
     pub(crate) fn blank_line(&mut self, line: u64, byte_offset: u64, bytes: usize) -> Result<(), FileError> {
         let line_bytes = bytes as u64;
-        if let Some(run) = self.blank_runs.last_mut().filter(|run| run.line_bytes == line_bytes) {
+        if let Some(run) = self.blank_runs.last_mut().filter(|run| run.goes_on_at(line, line_bytes)) {
             run.lines += 1;
             return Ok(());
         }

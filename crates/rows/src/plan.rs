@@ -1,4 +1,4 @@
-use pipeline::Column;
+use pipeline::{Column, Extra, RESCUED_COLUMN};
 
 use crate::RowSpec;
 use crate::reject::{Reason, RowFault};
@@ -8,7 +8,10 @@ use crate::types::Encoder;
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) columns: Vec<PlannedColumn<'a>>,
+    pub(crate) extra: Extra,
     pub(crate) lineage: Option<i64>,
+    /// Whether what is rescued keeps its NULLs; to infer columns, all names must be seen.
+    pub(crate) rescues_nulls: bool,
     nulls: Nulls<'a>,
 }
 
@@ -30,7 +33,9 @@ impl<'a> Plan<'a> {
         let planned = |column| PlannedColumn { column, encoder: Encoder::new(column) };
         Self {
             columns: spec.columns.iter().map(planned).collect(),
+            extra: spec.extra,
             lineage: spec.lineage,
+            rescues_nulls: false,
             nulls: Nulls {
                 empty: spec.null_values.iter().any(String::is_empty),
                 others: spec.null_values.iter().filter(|text| !text.is_empty()).map(String::as_bytes).collect(),
@@ -39,7 +44,21 @@ impl<'a> Plan<'a> {
     }
 
     pub(crate) fn name(&self, column: usize) -> Option<&'a str> {
-        self.columns.get(column).map(|planned| planned.column.name.as_str())
+        match self.columns.get(column) {
+            Some(planned) => Some(planned.column.name.as_str()),
+            None => self.rescued_column().filter(|rescued| *rescued == column).map(|_| RESCUED_COLUMN),
+        }
+    }
+
+    /// The place of `_rescued`, after the dataset's columns; none when nothing is rescued.
+    #[inline]
+    pub(crate) fn rescued_column(&self) -> Option<usize> {
+        (self.extra == Extra::Rescue).then_some(self.columns.len())
+    }
+
+    /// Of every tuple.
+    pub(crate) fn field_count(&self) -> usize {
+        self.columns.len() + usize::from(self.rescued_column().is_some()) + usize::from(self.lineage.is_some())
     }
 
     pub(crate) fn headers(&self) -> Vec<String> {

@@ -95,6 +95,8 @@ pub(crate) enum Reason {
     LoneCarriageReturn,
     #[error("{found} {}, where the header has {expected}", if *found == 1 { "field" } else { "fields" })]
     FieldCount { found: usize, expected: usize },
+    #[error("{found} {}, where the dataset has {expected} columns", if *found == 1 { "field" } else { "fields" })]
+    ColumnCount { found: usize, expected: usize },
 }
 
 /// A reason, and the place in the table of the column to blame.

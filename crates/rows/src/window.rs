@@ -1,16 +1,16 @@
 use crate::FileError;
-use crate::decompress::Decompressor;
 use crate::disguise::MARK_BYTES_MAX;
 use crate::limits::Limits;
+use crate::transcode::Source;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const LINE_END_BYTES_MAX: usize = b"\r\n".len();
 
-/// The part of the decompressed file that is in memory: one read block, or one record when that is longer.
+/// The part of the file, decompressed and as UTF-8, that is in memory: one read block, or one record when that is longer.
 ///
 /// Knows where in the file it stands, and which of its bytes are known to be text.
 pub(crate) struct Window<'a> {
-    source: Decompressor<'a>,
+    source: Source<'a>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Window<'a> {
 
 impl<'a> Window<'a> {
     /// Reads the first block, at least [`MARK_BYTES_MAX`] of it, and skips a byte order mark.
-    pub(crate) fn open(source: Decompressor<'a>, limits: &Limits) -> Result<Self, FileError> {
+    pub(crate) fn open(source: Source<'a>, limits: &Limits) -> Result<Self, FileError> {
         let mut window = Self {
             source,
             buffer: vec![0; limits.read_block_bytes],

@@ -1,9 +1,9 @@
-//! A bucket that answers `GetObject` over HTTP, and misbehaves as it is told: what no emulator does on request. Beside
+//! Buckets that answer `GetObject` and `PutObject` over HTTP, and misbehave as they are told: what no emulator does on request. Beside
 //! it, one secret.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -39,7 +39,7 @@ pub(crate) enum Fault {
     Truncated,
     /// Half of the body, then silence.
     Stalled,
-    /// A body whose checksum is another's.
+    /// A body with one bit that is not the stored one's, as its checksum tells.
     Corrupt,
     /// A body that takes its time: about a second for each tenth of it.
     Slow,
@@ -109,44 +109,78 @@ impl Bucket {
         secret.clone_into(&mut self.secret.lock().unwrap());
     }
 
+    /// What was put there, as text.
+    #[allow(dead_code, reason = "the memory test includes this file, and puts nothing")]
+    pub(crate) fn get(&self, key: &str) -> Option<String> {
+        let found = self.objects.lock().unwrap().get(&(key.to_owned(), None)).cloned()?;
+        Some(String::from_utf8(found.body.to_vec()).unwrap())
+    }
+
+    /// From now on nothing can be put there.
+    #[allow(dead_code, reason = "the memory test includes this file, and puts nothing")]
+    pub(crate) fn refuse_puts(&self, key: &str) {
+        self.put_with(Fault::Refused(403, "AccessDenied"), key, None, "");
+    }
+
     pub(crate) fn delete(&self, key: &str) {
         self.objects.lock().unwrap().retain(|(of, _), _| of != key);
     }
 }
 
 struct Request {
-    /// Secrets Manager is posted to; S3 is asked with GET.
-    is_post: bool,
+    /// Secrets Manager is posted to; S3 is asked with GET and given with PUT.
+    method: String,
+    body: Vec<u8>,
     key: String,
     version_id: Option<String>,
     if_match: Option<String>,
 }
 
 fn read_request(stream: &TcpStream) -> io::Result<Request> {
-    let mut lines = BufReader::new(stream).lines();
-    let first = lines.next().ok_or(io::ErrorKind::UnexpectedEof)??;
-    let target = first.split(' ').nth(1).unwrap_or_default();
+    let mut reader = BufReader::new(stream);
+    let first = read_line(&mut reader)?;
+    let (method, target) = first.split_once(' ').unwrap_or_default();
+    let target = target.split(' ').next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key).to_owned();
     let version_id = query.split('&').find_map(|pair| pair.strip_prefix("versionId=")).map(str::to_owned);
-    let mut if_match = None;
-    for line in lines {
-        let line = line?;
+    let (mut if_match, mut body) = (None, Vec::new());
+    loop {
+        let line = read_line(&mut reader)?;
         match line.split_once(": ") {
             Some((name, value)) if name.eq_ignore_ascii_case("if-match") => if_match = Some(value.replace('"', "")),
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                body.resize(value.parse().unwrap(), 0);
+            }
             Some(_) => {}
             None => break,
         }
     }
-    Ok(Request { is_post: first.starts_with("POST "), key, version_id, if_match })
+    reader.read_exact(&mut body)?;
+    Ok(Request { method: method.to_owned(), body, key, version_id, if_match })
+}
+
+fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    Ok(line.trim_end().to_owned())
 }
 
 fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<String>) -> io::Result<()> {
-    let Request { is_post, key, version_id, if_match } = read_request(stream)?;
-    if is_post {
+    let Request { method, body, key, version_id, if_match } = read_request(stream)?;
+    if method == "POST" {
         let body = format!("{{\"SecretString\": {:?}}}", secret.lock().unwrap());
         let length = body.len();
         return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    }
+    if method == "PUT" {
+        let mut objects = objects.lock().unwrap();
+        if let Some(Object { fault: Fault::Refused(status, code), .. }) = objects.get(&(key.clone(), None)) {
+            return refuse(stream, *status, code);
+        }
+        let object = Object { etag: String::new(), version_id: None, body: body.into(), times: 1, fault: Fault::None };
+        objects.insert((key, None), object);
+        return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     }
     let is_versioned = version_id.is_some();
     let found = objects.lock().unwrap().get(&(key, version_id)).cloned();
@@ -160,14 +194,19 @@ fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<Strin
         return refuse(stream, 412, "PreconditionFailed");
     }
     let version = version_id.map_or(String::new(), |id| format!("x-amz-version-id: {id}\r\n"));
-    let checksum = if fault == Fault::Corrupt { "x-amz-checksum-crc32: AAAAAA==\r\n" } else { "" };
+    let checksum = if times == 1 { format!("x-amz-checksum-crc32: {}\r\n", crc32(&body)) } else { String::new() };
     write!(
         stream,
         "HTTP/1.1 200 OK\r\nETag: \"{etag}\"\r\n{version}{checksum}Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len() * times
     )?;
     match fault {
-        Fault::None | Fault::Corrupt | Fault::Refused(..) => (0..times).try_for_each(|_| stream.write_all(&body)),
+        Fault::None | Fault::Refused(..) => (0..times).try_for_each(|_| stream.write_all(&body)),
+        Fault::Corrupt => {
+            let mut flipped = body.to_vec();
+            flipped[body.len() / 2] ^= 1;
+            stream.write_all(&flipped)
+        }
         Fault::Truncated => stream.write_all(&body[..body.len() / 2]),
         Fault::Stalled => {
             stream.write_all(&body[..body.len() / 2])?;
@@ -181,6 +220,16 @@ fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<Strin
             Ok(())
         }),
     }
+}
+
+/// As S3 tells it: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
+fn crc32(body: &[u8]) -> String {
+    const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let crc = !body.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+    });
+    let digits = (0..6).map(|place| (u64::from(crc) << 4 >> (30 - 6 * place)) & 63);
+    digits.map(|digit| char::from(BASE64[usize::try_from(digit).unwrap()])).chain(['=', '=']).collect()
 }
 
 fn refuse(mut stream: &TcpStream, status: u16, code: &str) -> io::Result<()> {

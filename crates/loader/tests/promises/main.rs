@@ -4,10 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bucket;
+mod columns;
 mod database;
 mod duplicates;
+mod export;
 mod rejected;
 mod stage;
 mod storage;
 mod tables;
 mod versions;
+mod write_modes;

@@ -84,7 +84,11 @@ impl Stage {
 }
 
 fn loader(bucket: &Bucket, url: &str) -> Loader {
-    let config = Config { database: DatabaseAddress::Url(url.to_owned()), stall_timeout: Duration::from_secs(2) };
+    let config = Config {
+        stall_timeout: Duration::from_secs(2),
+        curated_bucket: Some("curated".to_owned()),
+        ..Config::new(DatabaseAddress::Url(url.to_owned()))
+    };
     Loader::new(config, &sdk(bucket))
 }
 

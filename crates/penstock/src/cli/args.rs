@@ -54,6 +54,10 @@ pub(super) enum Command {
     /// and how its bytes are read. Asks neither stack nor network, and ends with a failure when the file would.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// Print a dataset for a file, ready to be pasted into pipeline.toml
+    ///
+    /// Every row is looked at, and each column gets the narrowest type that takes all its values.
+    Infer(Infer),
     /// Deploy to the AWS account that the environment points to, and upload the pipelines
     ///
     /// The functions are those of `make build`. The first time it needs the ARN of the secret with the database's
@@ -160,6 +164,30 @@ pub(super) struct Explain {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Infer {
+    /// CSV, JSON or JSON Lines, compressed or not
+    pub(super) file: PathBuf,
+    /// The dataset's name [default: from the file's]
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// Table that the rows shall go to [default: staging.NAME]
+    #[arg(long, value_name = "SCHEMA.TABLE")]
+    pub(super) table: Option<String>,
+    /// Template of the keys that the files will have [default: raw_data/NAME/{date:%Y-%m-%d}/FILE]
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(super) source: Option<String>,
+    /// What separates the fields of a CSV file [default: a comma, or a tab in .tsv files]
+    #[arg(long, value_name = "CHARACTER", value_parser = ascii)]
+    pub(super) delimiter: Option<u8>,
+    /// A text that means NULL; several times for several [default: the empty text]
+    #[arg(long = "null", value_name = "TEXT")]
+    pub(super) null_values: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Deploy {
     #[command(flatten)]
     pub(super) stacked: Stacked,
@@ -182,6 +210,14 @@ pub(super) struct Destroy {
     /// Name of the CloudFormation stack
     #[arg(long, env = "STACK", default_value = "penstock")]
     pub(super) stack: String,
+}
+
+fn ascii(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("one ASCII character is needed, or \\t for a tab".to_owned()),
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -7,13 +7,14 @@ use crate::cloud::Cloud;
 use crate::drop_file::{DropOptions, drop_files};
 use crate::executions::Executions;
 use crate::explain::Question;
+use crate::infer::{InferOptions, Inferred, infer_dataset};
 use crate::local::{self, EmulatorKind, Lifetime, POSTGRES, Stack, StackEnv, UpOptions};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::remote::{self, DeployOptions};
 use crate::{Error, Result, check, demo, explain, interrupt, table};
 
-use args::{Command, Explain, Runs, Stacked, Up};
+use args::{Command, Explain, Infer, Runs, Stacked, Up};
 
 pub use args::Cli;
 
@@ -70,6 +71,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
         Command::Runs(it) => runs(&it, &stack_env(cli.state.as_deref())?).await,
         Command::Check(it) => check::check(&typed(&pipelines(Stacked { pipelines: it.path })?), it.json),
         Command::Explain(it) => explain_one(it, cli.state.as_deref()),
+        Command::Infer(it) => infer(it),
         Command::Deploy(it) => {
             let options = DeployOptions {
                 state: state()?,
@@ -155,6 +157,17 @@ fn explain_one(it: Explain, state: Option<&Path>) -> Result<bool> {
         }
     };
     explain::explain(&question, &typed(&pipelines(it.stacked)?), it.json)
+}
+
+fn infer(it: Infer) -> Result<bool> {
+    let Infer { file, name, table, source, delimiter, null_values, json } = it;
+    let dataset = infer_dataset(&file, InferOptions { name, table, source, delimiter, null_values })?;
+    if json {
+        table::print_json(&Inferred::of(&dataset))?;
+    } else {
+        table::say(dataset.to_toml().trim_end());
+    }
+    Ok(true)
 }
 
 /// Also outside of a checkout, where only the environment can name a stack.

@@ -74,6 +74,7 @@ impl Data {
     fn lines(&self) -> Vec<String> {
         let format = match self.format {
             Format::Csv => "CSV",
+            Format::Tsv => "CSV between tabs",
             Format::Json => "a JSON array",
             Format::Jsonl => "JSON Lines",
         };

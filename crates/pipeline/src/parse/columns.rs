@@ -1,26 +1,23 @@
+use super::first_double;
 use super::problems::Problems;
 use super::section::{Entry, Section};
-use super::{first_double, not_built};
 use crate::limits::COLUMNS_MAX;
 use crate::value_format::check_value_format;
 use crate::{Column, ColumnName, ColumnType};
 
-/// The declared columns in the order of the file.
-pub(super) fn parse(dataset: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Column> {
-    let Some(entry) = dataset.get("columns") else {
-        not_built::refuse_inferred_columns(dataset, problems);
-        return Vec::new();
-    };
-    let Some(section) = entry.section(problems) else { return Vec::new() };
-    let entries = section.entries();
+/// The declared columns in the order of the file, none when they are to be inferred; `None` when something is wrong.
+pub(super) fn parse(dataset: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Vec<Column>> {
+    let Some(entry) = dataset.get("columns") else { return Some(Vec::new()) };
+    let entries = entry.section(problems)?.entries();
     if entries.is_empty() || entries.len() > COLUMNS_MAX {
         entry.refuse(problems, &format!("a dataset has 1 to {COLUMNS_MAX} columns, this one has {}", entries.len()));
+        return None;
     }
     let columns: Vec<Column> = entries.iter().filter_map(|entry| column(entry, problems)).collect();
     if let Some(header) = first_double(columns.iter().map(|column| column.header.as_str())) {
         entry.refuse(problems, &format!("two columns are read from the header `{header}`"));
     }
-    columns
+    (columns.len() == entries.len()).then_some(columns)
 }
 
 /// `"date not null"`, or `{ type = "date not null", from = "day", format = "%d/%m/%Y" }`.

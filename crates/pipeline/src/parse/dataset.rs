@@ -1,70 +1,80 @@
 use std::time::Duration;
 
-use super::columns;
-use super::not_built;
 use super::problems::Problems;
 use super::section::{Entry, Section};
+use super::{columns, csv, key, rejects};
 use crate::limits::{WAIT_DEFAULT, WAIT_MAX};
-use crate::nearest::did_you_mean;
-use crate::{Dataset, Location, OnNewVersion, RejectLimits, Start, TableName, WriteMode};
+use crate::{Dataset, Location, Start, TableName};
 
-const KEYS: [&str; 9] =
-    ["source", "trigger", "wait", "table", "write", "on_new_version", "null_values", "columns", "rejects"];
+const KEYS: [&str; 14] = [
+    "source",
+    "trigger",
+    "wait",
+    "table",
+    "write",
+    "key",
+    "on_new_version",
+    "null_values",
+    "columns",
+    "extra",
+    "evolve",
+    "encoding",
+    "csv",
+    "rejects",
+];
 
 /// `None` when a part that everything else needs is wrong; that is noted then.
 pub(super) fn parse(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Dataset> {
-    not_built::refuse(section, &not_built::DATASET, problems);
-    section.refuse_unknown(&KEYS, &not_built::DATASET, problems);
+    section.refuse_unknown(&KEYS, &[], problems);
     let source_entry = section.required("source", problems);
     let source = source_entry.as_ref().and_then(|entry| location(entry, problems));
     let start = start(section, problems);
+    if let (Some(entry), Some(source), Some(start)) = (&source_entry, &source, &start) {
+        check_source_of_trigger(entry, source, start, problems);
+    }
     let table = section.required("table", problems).and_then(|entry| {
         let text = entry.string(problems)?;
         entry.accept(TableName::parse(text), problems)
     });
-    let write = choice(section.get("write"), &WRITE_MODES, WriteMode::Append, problems);
-    if let Some(entry) = section.get("write") {
-        not_built::refuse_write_mode(&entry, write, problems);
-    }
-    let on_new_version = choice(section.get("on_new_version"), &ON_NEW_VERSION, OnNewVersion::Replace, problems);
-    let null_values = section.get("null_values").and_then(|entry| entry.strings(problems));
+    let null_values = section.get("null_values").map(|entry| entry.strings(problems).unwrap_or_default());
     let columns = columns::parse(section, problems);
-    let rejects = rejects(section, problems);
-    if let (Some(entry), Some(source), Some(start)) = (&source_entry, &source, &start) {
-        check_source_of_trigger(entry, source, start, problems);
+    let write = key::write_mode(section, columns.as_deref(), problems);
+    let on_new_version = key::on_new_version(section, write.as_ref(), problems);
+    let extra = choice_or_default(section, "extra", &csv::EXTRAS, problems);
+    let evolve = choice_or_default(section, "evolve", &csv::EVOLVES, problems);
+    let encoding = choice_or_default(section, "encoding", &csv::ENCODINGS, problems);
+    let csv = csv::options(section, source.as_ref(), problems);
+    csv::check_extra(section, (extra, evolve), columns.as_deref(), problems);
+    if csv.is_some_and(|csv| !csv.header) {
+        csv::check_headerless(section, (extra, evolve), columns.as_deref(), problems);
     }
+    let (rejects, rejects_export) = rejects::parse(section, source.as_ref(), problems);
     Some(Dataset {
         name: section.name.to_owned(),
         start: start?,
         source: source?,
         table: table?,
-        write,
-        on_new_version,
+        write: write?,
+        on_new_version: on_new_version?,
         null_values: null_values.unwrap_or_else(|| vec![String::new()]),
-        columns,
+        columns: columns?,
+        extra,
+        evolve,
+        encoding,
+        csv: csv?,
         rejects,
+        rejects_export,
     })
 }
 
-const WRITE_MODES: [(&str, WriteMode); 3] =
-    [("append", WriteMode::Append), ("replace", WriteMode::Replace), ("upsert", WriteMode::Upsert)];
-
-const ON_NEW_VERSION: [(&str, OnNewVersion); 3] =
-    [("replace", OnNewVersion::Replace), ("append", OnNewVersion::Append), ("ignore", OnNewVersion::Ignore)];
-
-/// One of a few words.
-fn choice<T: Copy>(entry: Option<Entry<'_, '_>>, choices: &[(&str, T)], default: T, problems: &mut Problems<'_>) -> T {
-    let Some(entry) = entry else { return default };
-    let Some(text) = entry.string(problems) else { return default };
-    match choices.iter().find(|(word, _)| *word == text) {
-        Some((_, value)) => *value,
-        None => {
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            let nearest = did_you_mean(text, words.iter().copied());
-            entry.refuse(problems, &format!("`{text}` is none of {}{nearest}", words.join(", ")));
-            default
-        }
-    }
+/// One of a few words; the default, also where it is none of them, which is noted then.
+fn choice_or_default<T: Clone + Default>(
+    section: &Section<'_, '_>,
+    name: &str,
+    choices: &[(&str, T)],
+    problems: &mut Problems<'_>,
+) -> T {
+    section.get(name).and_then(|entry| entry.choice(choices, problems)).unwrap_or_default()
 }
 
 fn location(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<Location> {
@@ -94,7 +104,7 @@ fn start(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Start
 /// A trigger names exactly one data file, so its name must say all that the file's key is made of.
 fn check_source_of_trigger(entry: &Entry<'_, '_>, source: &Location, start: &Start, problems: &mut Problems<'_>) {
     if let Start::Trigger { trigger, .. } = start
-        && let Some(lack) = source.template.lacks_from(&trigger.template)
+        && let Some(lack) = source.template.lacks_from(&trigger.template, "the trigger", &[])
     {
         entry.refuse(problems, &format!("the source's key cannot be built from the trigger: {lack}"));
     }
@@ -115,17 +125,6 @@ fn parse_wait(text: &str) -> Result<Duration, String> {
     }
     let seconds = number.parse().ok().and_then(|number: u64| number.checked_mul(seconds_per_unit));
     seconds.map(Duration::from_secs).filter(|wait| *wait <= WAIT_MAX).ok_or_else(refused)
-}
-
-fn rejects(dataset: &Section<'_, '_>, problems: &mut Problems<'_>) -> RejectLimits {
-    let Some(section) = dataset.get("rejects").and_then(|entry| entry.section(problems)) else {
-        return RejectLimits::default();
-    };
-    section.refuse_unknown(&["max_ratio", "max_rows"], &[], problems);
-    RejectLimits {
-        max_rows: section.get("max_rows").and_then(|entry| entry.count(problems)),
-        max_ratio: section.get("max_ratio").and_then(|entry| entry.ratio(problems)),
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! From the text of a `pipeline.toml` to a [`Definition`], or to everything that is wrong with it.
 
 mod columns;
+mod csv;
 mod dataset;
+mod key;
 mod not_built;
 mod problems;
+mod rejects;
 mod section;
 
 #[cfg(test)]
@@ -20,6 +23,9 @@ use crate::limits::DEFINITION_BYTES_MAX;
 use crate::names::check_label;
 use crate::nearest::did_you_mean;
 use crate::{Dataset, Definition, DefinitionErrors};
+
+pub(crate) use csv::{ENCODINGS, EVOLVES, EXTRAS};
+pub(crate) use key::ON_NEW_VERSION;
 
 use problems::Problems;
 use section::Section;
@@ -51,7 +57,7 @@ pub(crate) fn parse(pipeline: &str, file: &str, text: &str) -> Result<Definition
         datasets: datasets(&root, &mut problems),
         hash: hash(text),
     };
-    not_built::refuse(&root, &not_built::TOP_LEVEL, &mut problems);
+    not_built::refuse(&root, &mut problems);
     root.refuse_unknown(&KEYS, &not_built::TOP_LEVEL, &mut problems);
     problems.none_or(definition)
 }

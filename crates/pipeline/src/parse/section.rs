@@ -98,6 +98,18 @@ impl<'a, 't> Entry<'a, 't> {
         self.typed(self.value.get_ref().as_str(), "a string", problems)
     }
 
+    /// One of a few words.
+    pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)], problems: &mut Problems<'_>) -> Option<T> {
+        let text = self.string(problems)?;
+        let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
+        if chosen.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let nearest = did_you_mean(text, words.iter().copied());
+            self.refuse(problems, &format!("`{text}` is none of {}{nearest}", words.join(", ")));
+        }
+        chosen
+    }
+
     pub(super) fn boolean(&self, problems: &mut Problems<'_>) -> Option<bool> {
         self.typed(self.value.get_ref().as_bool(), "true or false", problems)
     }
@@ -109,6 +121,10 @@ impl<'a, 't> Entry<'a, 't> {
 
     pub(super) fn is_table(&self) -> bool {
         self.value.get_ref().is_table()
+    }
+
+    pub(super) fn is_empty_string(&self) -> bool {
+        self.value.get_ref().as_str() == Some("")
     }
 
     /// A whole number from 0.

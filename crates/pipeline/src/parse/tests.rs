@@ -1,7 +1,11 @@
+mod files;
+
 use std::time::Duration;
 
 use crate::limits::{COLUMNS_MAX, DEFINITION_BYTES_MAX};
-use crate::{ColumnType, Definition, OnNewVersion, RejectLimits, Start, WriteMode};
+use crate::{
+    ColumnType, CsvOptions, Definition, Encoding, Evolve, Extra, OnNewVersion, RejectLimits, Start, WriteMode,
+};
 
 const FILE: &str = "pipelines/retail/pipeline.toml";
 
@@ -63,9 +67,7 @@ fn the_example_is_refused_for_what_is_not_built_and_nothing_else() {
         errors(EXAMPLE),
         [
             ":3: run: `run` is not built yet",
-            ":13: datasets.orders.key: `key` is not built yet",
-            ":21: datasets.pump_flow.columns: a dataset without `columns` is not built yet; declare them, as \
-             columns.order_id = \"integer not null\"",
+            ":13: datasets.orders.key: `key` is for write = \"upsert\"",
             ":27: transforms: `transforms` is not built yet",
             ":30: exports: `exports` is not built yet",
         ]
@@ -77,7 +79,7 @@ fn built_example() -> Definition {
     let unbuilt = ["[run]", "when ", "per ", "deadline", "again", "key  ", "[[", "sql = ", "table = \"ana", "to  "];
     let lines: Vec<&str> =
         EXAMPLE.lines().filter(|line| !unbuilt.iter().any(|start| line.starts_with(start))).collect();
-    let text = lines.join("\n").replace("wait    = \"10m\"", "wait = \"90s\"\ncolumns.level = \"real\"");
+    let text = lines.join("\n").replace("wait    = \"10m\"", "wait = \"90s\"");
     Definition::parse("retail", FILE, &text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
@@ -92,7 +94,7 @@ fn everything_that_is_built_arrives() {
     assert_eq!(orders.start, Start::Source);
     assert_eq!(orders.source.to_string(), "raw_data/retail/{date:%Y-%m-%d}/orders.csv");
     assert_eq!(orders.table.quoted(), r#""staging"."orders""#);
-    assert_eq!((orders.write, orders.on_new_version), (WriteMode::Append, OnNewVersion::Replace));
+    assert_eq!((&orders.write, orders.on_new_version), (&WriteMode::Append, OnNewVersion::Replace));
     assert_eq!(orders.null_values, ["", "1000-01-01"]);
     assert_eq!(orders.rejects, RejectLimits { max_rows: None, max_ratio: Some(0.01) });
     let columns: Vec<_> =
@@ -109,6 +111,7 @@ fn everything_that_is_built_arrives() {
     let Start::Trigger { trigger, wait } = &definition.dataset("pump_flow").unwrap().start else { panic!() };
     assert!(trigger.to_string().starts_with("triggers/pump_flow/{status}_"));
     assert_eq!(*wait, Duration::from_secs(90));
+    assert!(definition.dataset("pump_flow").unwrap().infers_columns());
 }
 
 #[test]
@@ -116,9 +119,13 @@ fn defaults() {
     let definition = Definition::parse("retail", FILE, ORDERS).unwrap();
     assert_eq!((definition.timezone.name(), definition.notify_success), ("UTC", true));
     let orders = definition.dataset("orders").unwrap();
-    assert_eq!((orders.write, orders.on_new_version), (WriteMode::Append, OnNewVersion::Replace));
+    assert_eq!((&orders.write, orders.on_new_version), (&WriteMode::Append, OnNewVersion::Replace));
     assert_eq!(orders.null_values, [""]);
-    assert_eq!(orders.rejects, RejectLimits::default());
+    assert_eq!((orders.rejects, &orders.rejects_export), (RejectLimits::default(), &None));
+    assert_eq!((orders.extra, orders.evolve, orders.encoding), (Extra::Reject, Evolve::Fail, Encoding::Utf8));
+    let csv = CsvOptions { delimiter: None, quote: Some(b'"'), escape: None, comment: None, header: true };
+    assert_eq!(orders.csv, csv);
+    assert!(!orders.infers_columns());
     assert_eq!(definition.dataset("none"), None);
     // `printf … | sha256sum`
     let hash = Definition::parse("p", FILE, "[datasets.x]\nsource='x'\ntable='x'\ncolumns.x='text'\n").unwrap().hash;
@@ -190,10 +197,8 @@ fn every_error_says_where() {
     check_added(
         "frobnicate = 1",
         ":5: datasets.orders.frobnicate: unknown key `frobnicate`; known are source, trigger, wait, table, write, \
-         on_new_version, null_values, columns, rejects",
+         key, on_new_version, null_values, columns, extra, evolve, encoding, csv, rejects",
     );
-    check_added("write = 'replace'", ":5: datasets.orders.write: write = \"replace\" is not built yet; use \"append\"");
-    check_added("write = 'upsert'", ":5: datasets.orders.write: write = \"upsert\" is not built yet; use \"append\"");
     check_added(
         "write = 'apend'",
         ":5: datasets.orders.write: `apend` is none of append, replace, upsert; did you mean `append`?",
@@ -218,7 +223,7 @@ fn every_error_says_where() {
     check_added("rejects.max_rows = -1", ":5: datasets.orders.rejects.max_rows: must be a whole number from 0, not -1");
     check_added(
         "rejects.rows = 1",
-        ":5: datasets.orders.rejects.rows: unknown key `rows`; known are max_ratio, max_rows",
+        ":5: datasets.orders.rejects.rows: unknown key `rows`; known are max_ratio, max_rows, export",
     );
     check_added("columns.x = 'json'", ":5: datasets.orders.columns.x: `json` cannot be loaded; use jsonb");
     check_added("columns.x = 1", ":5: datasets.orders.columns.x: must be a string, not 1");

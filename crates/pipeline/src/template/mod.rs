@@ -1,6 +1,7 @@
 mod captures;
 mod check;
 mod error;
+mod overlap;
 mod progress;
 mod segment;
 mod time_format;
@@ -79,6 +80,11 @@ impl KeyTemplate {
     /// The key that is read as `captures`. Fails on a template with `*`, on a name that `captures` has not, and on a
     /// text that would be read back as another.
     pub fn build(&self, captures: &Captures) -> Result<String, TemplateError> {
+        self.check_read_back(self.write(captures)?, captures)
+    }
+
+    /// As [`KeyTemplate::build`], for a key that nobody reads back.
+    pub(crate) fn write(&self, captures: &Captures) -> Result<String, TemplateError> {
         let mut key = String::new();
         for token in &self.tokens {
             match token {
@@ -91,7 +97,7 @@ impl KeyTemplate {
         if key.len() > KEY_BYTES_MAX {
             return Err(TemplateError::KeyTooLong(key.len()));
         }
-        self.check_read_back(key, captures)
+        Ok(key)
     }
 
     fn check_read_back(&self, key: String, captures: &Captures) -> Result<String, TemplateError> {
@@ -126,23 +132,29 @@ impl KeyTemplate {
         })
     }
 
-    /// Why keys of this template cannot be built from what `other` captures; `None` when they can.
-    pub(crate) fn lacks_from(&self, other: &KeyTemplate) -> Option<String> {
+    /// Why keys of this template cannot be built from what `other` captures and the texts of the names `given`; `None`
+    /// when they can. `role` is what messages call `other`.
+    pub(crate) fn lacks_from(&self, other: &KeyTemplate, role: &str, given: &[&str]) -> Option<String> {
         self.tokens.iter().find_map(|token| match token {
-            Token::Star => Some("it has `*` in it, so the trigger cannot say which file is meant".to_owned()),
-            Token::Text(name) if !other.text_names().any(|known| known == name) => {
-                Some(format!("`{}` is not in the trigger", token.written()))
+            Token::Star => Some(format!("it has `*` in it, for which {role} gives no text")),
+            Token::Text(name) if !given.contains(&name.as_str()) && !other.text_names().any(|known| known == name) => {
+                Some(format!("`{}` is not in {role}", token.written()))
             }
             Token::Time { name, .. } if !other.time_names().any(|known| known == name) => {
-                Some(format!("`{}` is not in the trigger with a format", token.written()))
+                Some(format!("`{}` is not in {role} with a format", token.written()))
             }
             Token::Time { name, parts, .. } => {
                 let known = check::fields_of(&other.tokens, name);
                 let lacking = fields(parts).any(|field| !time_format::provides(&known, field));
-                lacking.then(|| format!("`{}` says more than the trigger's {{{name}}} does", token.written()))
+                lacking.then(|| format!("`{}` says more than {{{name}}} of {role} does", token.written()))
             }
             Token::Literal(_) | Token::Text(_) => None,
         })
+    }
+
+    /// A key that `other` matches, too; `None` when there is none, or when none is found by simple means.
+    pub(crate) fn shared_key(&self, other: &KeyTemplate) -> Option<String> {
+        overlap::shared_key(self, other)
     }
 
     /// How far the template fits a key that it does not match, to tell a person.
@@ -184,6 +196,6 @@ fn write_time(key: &mut String, name: &str, parts: &[Part], captures: &Captures)
 fn write_part(key: &mut String, part: &Part, time: NaiveDateTime) {
     match part {
         Part::Literal(text) => key.push_str(text),
-        Part::Field(field) => key.push_str(&format!("{:0width$}", field.of(time), width = field.width())),
+        Part::Field(field) => key.push_str(&field.digits(time)),
     }
 }

@@ -176,7 +176,7 @@ fn only_what_is_read_back_the_same_is_built() {
 #[test]
 fn a_trigger_must_say_all_that_its_source_needs() {
     let check = |trigger: &str, source: &str, expected: Option<&str>| {
-        let found = template(source).lacks_from(&template(trigger));
+        let found = template(source).lacks_from(&template(trigger), "the trigger", &["given"]);
         match (&found, expected) {
             (None, None) => {}
             (Some(found), Some(expected)) if found.contains(expected) => {}
@@ -187,12 +187,14 @@ fn a_trigger_must_say_all_that_its_source_needs() {
     check("{date:%Y-%j}", "{date:%d/%m/%Y}", None);
     check("{date:%F %T.%6f}", "{date:%F %T.%3f}", None);
     check("{date:%F}", "constant.csv", None);
-    check("{date:%F}", "{date:%F %H}", Some("`{date:%F %H}` says more than the trigger's {date} does"));
+    check("{date:%F}", "{date:%F %H}", Some("`{date:%F %H}` says more than {date} of the trigger does"));
     check("{date:%F %T.%3f}", "{date:%F %T.%6f}", Some("says more"));
     check("{date:%Y-%m}", "{date:%F}", Some("says more"));
     check("{date:%F}", "{scheduled:%F}", Some("`{scheduled:%F}` is not in the trigger with a format"));
     check("{date:%F}", "{site}.csv", Some("`{site}` is not in the trigger"));
     check("{date:%F}", "*.csv", Some("it has `*` in it"));
+    check("{date:%F}", "{given}.csv", None);
+    check("{date:%F}", "{given:%F}.csv", Some("`{given:%F}` is not in the trigger with a format"));
 }
 
 #[test]

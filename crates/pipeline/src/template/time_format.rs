@@ -47,6 +47,11 @@ impl Field {
         }
     }
 
+    /// As a key has it.
+    pub(super) fn digits(self, time: NaiveDateTime) -> String {
+        format!("{:0width$}", self.of(time), width = self.width())
+    }
+
     /// The number at the beginning of `text`.
     pub(super) fn read(self, text: &[u8]) -> Option<u32> {
         let digits = text.get(..self.width())?;

@@ -1,3 +1,4 @@
+use super::dialect::Dialect;
 use crate::reject::Reason;
 
 /// Where one field's text stands, seen from the record's first byte; without the quotes around it.
@@ -12,7 +13,7 @@ pub(super) struct Field {
 pub(super) enum Quoting {
     None,
     Plain,
-    /// In quotes, with doubled quotes inside.
+    /// In quotes, with doubled quotes or escapes inside.
     Escaped,
 }
 
@@ -46,7 +47,8 @@ enum State {
 
 /// Finds one record's end and fields, each byte looked at once however the record arrives.
 #[derive(Debug)]
-pub(super) struct Scanner {
+pub(super) struct Scanner<D> {
+    dialect: D,
     state: State,
     at: usize,
     /// The open field's text so far.
@@ -61,9 +63,10 @@ pub(super) struct Scanner {
 
 const NO_FIELD: Field = Field { start: 0, end: 0, quoting: Quoting::None };
 
-impl Scanner {
-    pub(super) fn new(fields_max: usize) -> Self {
+impl<D: Dialect> Scanner<D> {
+    pub(super) fn new(dialect: D, fields_max: usize) -> Self {
         Self {
+            dialect,
             state: State::FieldStart,
             at: 0,
             field: NO_FIELD,
@@ -98,6 +101,11 @@ impl Scanner {
     }
 
     #[inline]
+    pub(super) fn dialect(&self) -> D {
+        self.dialect
+    }
+
+    #[inline]
     pub(super) fn has_quotes(&self) -> bool {
         self.has_quotes
     }
@@ -128,9 +136,9 @@ impl Scanner {
     fn plain_fields(&mut self, bytes: &[u8]) -> Option<Scan> {
         let mut start = self.at;
         loop {
-            let end = next_special(bytes, start);
+            let end = next_special(self.dialect, bytes, start);
             let line_end = match bytes.get(end) {
-                Some(b',') => 0,
+                Some(byte) if *byte == self.dialect.delimiter() => 0,
                 Some(b'\n') => 1,
                 Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => 2,
                 _ => {
@@ -151,7 +159,7 @@ impl Scanner {
     fn field_start(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
         self.field = Field { start: self.at, end: self.at, quoting: Quoting::None };
         match bytes.get(self.at) {
-            Some(b'"') => {
+            Some(byte) if self.dialect.is_quote(*byte) => {
                 self.has_quotes = true;
                 self.at += 1;
                 self.field = Field { start: self.at, end: self.at, quoting: Quoting::Plain };
@@ -169,12 +177,12 @@ impl Scanner {
     /// Also the rest of a quoted field that goes on after its closing quote: its fault is noted already.
     #[inline]
     fn unquoted(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
-        self.at = next_special(bytes, self.at);
+        self.at = next_special(self.dialect, bytes, self.at);
         if self.field.quoting == Quoting::None {
             self.field.end = self.at;
         }
         match bytes.get(self.at) {
-            Some(b',') => {
+            Some(byte) if *byte == self.dialect.delimiter() => {
                 self.close_field();
                 self.at += 1;
                 None
@@ -192,16 +200,22 @@ impl Scanner {
     }
 
     fn quoted(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
-        match memchr::memchr(b'"', &bytes[self.at..]) {
-            Some(found) => {
+        match self.dialect.find_in_quotes(&bytes[self.at..]) {
+            Some(found) if self.dialect.is_quote(bytes[self.at + found]) => {
                 self.field.end = self.at + found;
                 self.at = self.field.end + 1;
                 self.state = State::AfterQuote;
                 None
             }
-            None if ended => Some(Scan::OpenQuote { at: self.field.start - 1 }),
-            None => {
-                self.at = bytes.len();
+            Some(found) if self.at + found + 1 < bytes.len() => {
+                self.field.quoting = Quoting::Escaped;
+                self.at += found + 2;
+                None
+            }
+            _ if ended => Some(Scan::OpenQuote { at: self.field.start - 1 }),
+            // The escaped byte decides what comes after: wait for it.
+            found => {
+                self.at = found.map_or(bytes.len(), |found| self.at + found);
                 Some(Scan::More)
             }
         }
@@ -210,13 +224,13 @@ impl Scanner {
     #[inline]
     fn after_quote(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
         match bytes.get(self.at) {
-            Some(b'"') => {
+            Some(byte) if self.dialect.is_quote(*byte) && self.dialect.doubles_quotes() => {
                 self.field.quoting = Quoting::Escaped;
                 self.at += 1;
                 self.state = State::Quoted;
                 return None;
             }
-            Some(b',') => {
+            Some(byte) if *byte == self.dialect.delimiter() => {
                 self.close_field();
                 self.at += 1;
                 return None;
@@ -278,30 +292,19 @@ impl Scanner {
     }
 }
 
-/// The first comma, quote, carriage return or line feed at or after `from`; the end when there is none.
+/// The first byte at or after `from` that means something outside of quotes; the end when there is none.
 ///
 /// Eight bytes at a time: fields are short, and for short distances this beats the calls that vector code needs.
 #[inline]
-fn next_special(bytes: &[u8], from: usize) -> usize {
+fn next_special<D: Dialect>(dialect: D, bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let hits = matches(word, b',') | matches(word, b'\n') | matches(word, b'"') | matches(word, b'\r');
+        let hits = dialect.hits(u64::from_le_bytes(*chunk));
         if hits != 0 {
             return at + (hits.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
     let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| matches!(byte, b',' | b'\n' | b'"' | b'\r')).unwrap_or(rest.len())
-}
-
-/// The high bit of every byte that equals `byte`. Bytes above the first hit may be wrong, the first never is.
-/// <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>
-#[inline]
-fn matches(word: u64, byte: u8) -> u64 {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let zeroed = word ^ (LOW * u64::from(byte));
-    zeroed.wrapping_sub(LOW) & !zeroed & HIGH
+    at + rest.iter().position(|byte| dialect.is_special(*byte)).unwrap_or(rest.len())
 }

@@ -1,11 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use pipeline::Extra;
 
 use super::lexer::{Kind, Lexer, Value};
 use super::unescape;
 use crate::error::quoted;
 use crate::plan::Plan;
 use crate::reject::{Reason, RowFault};
-use crate::types::JsonFamily;
+use crate::rescued::Rescued;
+use crate::types::{JsonFamily, check_jsonb};
 
 /// Finds the columns' values in one object after another. Its memory serves all of them.
 pub(super) struct ObjectReader<'a> {
@@ -14,8 +17,14 @@ pub(super) struct ObjectReader<'a> {
     /// The column of each member of the last object: objects of one file are mostly alike.
     order: Vec<usize>,
     values: Vec<Option<Value>>,
+    /// Keys and values of no column, where they are rescued.
+    extras: Vec<(Value, Value)>,
+    extra_keys: HashSet<Vec<u8>>,
     text: Vec<u8>,
 }
+
+/// In [`ObjectReader::order`]: a member that is no column.
+const NO_COLUMN: usize = usize::MAX;
 
 impl<'a> ObjectReader<'a> {
     pub(super) fn new(plan: &'a Plan<'a>) -> Self {
@@ -26,6 +35,8 @@ impl<'a> ObjectReader<'a> {
             columns: plan.columns.iter().enumerate().map(header).collect(),
             order: Vec::new(),
             values: vec![None; plan.columns.len()],
+            extras: Vec::new(),
+            extra_keys: HashSet::new(),
             text: Vec::new(),
         }
     }
@@ -33,6 +44,8 @@ impl<'a> ObjectReader<'a> {
     /// Takes the object apart. [`Reason::InvalidJson`] comes before all other faults.
     pub(super) fn parse(&mut self, record: &[u8]) -> Result<(), RowFault> {
         self.values.fill(None);
+        self.extras.clear();
+        self.extra_keys.clear();
         let mut first_fault = None;
         let mut index = 0;
         let parsed = Lexer::new(record).record(&mut |key, value| {
@@ -53,25 +66,55 @@ impl<'a> ObjectReader<'a> {
                 Some(value) => self.encode_value(column, record, value, is_text, out)?,
             }
         }
-        Ok(())
+        match self.plan.rescued_column() {
+            None => Ok(()),
+            Some(column) => self.rescue(record, is_text, out).map_err(|reason| RowFault::of_column(column, reason)),
+        }
+    }
+
+    fn rescue(&self, record: &[u8], is_text: bool, out: &mut Vec<u8>) -> Result<(), Reason> {
+        let mut object = Rescued::begin(out);
+        let is_kept = |value: &Value| self.plan.rescues_nulls || value.kind != Kind::Null;
+        for (key, value) in self.extras.iter().filter(|(_, value)| is_kept(value)) {
+            object.add_json(&record[key.start..key.end], &record[value.start..value.end]);
+        }
+        let text = object.end();
+        if !is_text && simdutf8::basic::from_utf8(text).is_err() {
+            return Err(Reason::InvalidUtf8);
+        }
+        if text.is_empty() { Ok(()) } else { check_jsonb(text) }
     }
 
     fn member(&mut self, record: &[u8], index: usize, key: Value, value: Value) -> Result<(), RowFault> {
+        let whole_key = key;
         let key = key_text(record, key, &mut self.text)?;
         let guess = self.order.get(index).copied();
         let column = match guess {
-            Some(column) if self.plan.columns[column].column.header.as_bytes() == key => column,
+            Some(column)
+                if self.plan.columns.get(column).is_some_and(|guess| guess.column.header.as_bytes() == key) =>
+            {
+                column
+            }
             _ => {
-                let column = self.columns.get(key).copied();
-                let column = column.ok_or_else(|| RowFault::of_row(Reason::UnknownKey { key: readable(key) }))?;
+                let column = self.columns.get(key).copied().unwrap_or(NO_COLUMN);
                 self.order.truncate(index);
-                // A member before this one may have been no column; then there is no place for a guess.
-                if self.order.len() == index {
-                    self.order.push(column);
-                }
+                self.order.push(column);
                 column
             }
         };
+        if column == NO_COLUMN {
+            return match self.plan.extra {
+                Extra::Reject => Err(RowFault::of_row(Reason::UnknownKey { key: readable(key) })),
+                Extra::Ignore => Ok(()),
+                Extra::Rescue if !self.extra_keys.insert(key.to_vec()) => {
+                    Err(RowFault::of_row(Reason::DuplicateKey { key: readable(key) }))
+                }
+                Extra::Rescue => {
+                    self.extras.push((whole_key, value));
+                    Ok(())
+                }
+            };
+        }
         if self.values[column].is_some() {
             return Err(RowFault::of_column(column, Reason::DuplicateKey { key: readable(key) }));
         }

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use contracts::Format;
+use pipeline::Extra;
 use proptest::prelude::*;
 
 use super::{Loaded, Setup};
@@ -83,6 +84,31 @@ proptest! {
     fn csv(soup in soup(CSV), mark: bool, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let file = [if mark { "\u{feff}" } else { "" }.as_bytes(), b"a,b\n", &soup].concat();
         check(&Setup::new(Format::Csv, &["a integer", "b text"]), &file, &sizes, block);
+    }
+
+    #[test]
+    fn csv_in_another_dialect(
+        soup in soup(CSV),
+        escape: bool,
+        comment: bool,
+        quote: bool,
+        sizes in proptest::collection::vec(1_usize..9, 1..5),
+        block in 1_usize..24,
+    ) {
+        let mut setup = Setup::new(Format::Tsv, &["a integer", "b text"]);
+        setup.csv.escape = escape.then_some(b'2');
+        setup.csv.comment = comment.then_some(b'a');
+        setup.csv.quote = quote.then_some(b'"');
+        setup.csv.header = false;
+        let file: Vec<_> = soup.iter().map(|byte| if *byte == b',' { b'\t' } else { *byte }).collect();
+        check(&setup, &file, &sizes, block);
+    }
+
+    #[test]
+    fn rescued_csv(soup in soup(CSV), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+        let mut setup = Setup::new(Format::Csv, &["b text"]);
+        setup.extra = Extra::Rescue;
+        check(&setup, &[b"a,b\n", soup.as_slice()].concat(), &sizes, block);
     }
 
     #[test]

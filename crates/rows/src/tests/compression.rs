@@ -44,6 +44,35 @@ fn compressed_nothing_is_empty() {
     }
 }
 
+#[test]
+fn magic_bytes_tell_what_a_plain_name_does_not() {
+    let plain = setup(Compression::None);
+    for (_, pack) in CODECS {
+        plain.check(pack(b"a,b\n1,x\n"), &["1|x"], &[]);
+        assert!(matches!(plain.load(&pack(b"")), Err(FileError::Empty)));
+    }
+    let mut limited = plain.clone();
+    limited.limits.decompressed_bytes_max = 7;
+    assert!(matches!(limited.load(&gzip(b"a,b\n1,x\n")), Err(FileError::DecompressionLimit { .. })));
+    // What begins like one and is none is text.
+    plain.check_error(b"\x1f\x8b", "line 1: in the header: invalid UTF-8");
+}
+
+#[test]
+fn a_name_that_promises_another_codec_is_a_damaged_file() {
+    let damaged = "line 1: the compressed stream is damaged: by its name it is";
+    for (compression, name, file, found) in [
+        (Compression::Gzip, "gzip", zstd(b"a,b\n"), "zstd"),
+        (Compression::Zstd, "zstd", gzip(b"a,b\n"), "gzip"),
+        (Compression::Gzip, "gzip", b"a,b\n".to_vec(), "neither gzip nor zstd"),
+        (Compression::Zstd, "zstd", b"a,b\n".to_vec(), "neither gzip nor zstd"),
+    ] {
+        setup(compression).check_error(file, &format!("{damaged} {name}, by its first bytes {found}"));
+    }
+    let skipped = [b"\x50\x2a\x4d\x18\x01\0\0\0x", zstd(b"a,b\n1,x\n").as_slice()].concat();
+    setup(Compression::Zstd).check(skipped, &["1|x"], &[]);
+}
+
 fn noise(rows: usize) -> Vec<u8> {
     let mut file = b"a,b\n".to_vec();
     let mut state = 1_u64;
@@ -99,19 +128,19 @@ fn a_file_that_is_something_else_than_its_name_says_is_told_what_it_is() {
         let setup = Setup { compression, ..Setup::new(format, &["a integer", "b text"]) };
         setup.check_error(file, &format!("line 1: {reason}"));
     };
-    let none = Compression::None;
-    let table = b"a,b\n1,x\n";
-    check(Format::Csv, none, &gzip(table), "this is gzip: name it .csv.gz");
-    check(Format::Json, none, &zstd(b"[]"), "this is zstd: name it .json.zst");
-    check(Format::Jsonl, none, &gzip(b"{}"), "this is gzip: name it .jsonl.gz");
     for mark in [b"\xff\xfe", b"\xfe\xff"] {
         for format in [Format::Csv, Format::Json, Format::Jsonl] {
-            check(format, none, mark, "this is UTF-16: save it as UTF-8");
-            check(format, Compression::Gzip, &gzip(mark), "this is UTF-16: save it as UTF-8");
+            let reason = "this is UTF-16: declare encoding = \"utf-16\"";
+            check(format, Compression::None, mark, reason);
+            check(format, Compression::Gzip, &gzip(mark), reason);
         }
     }
     for (compression, pack) in CODECS {
-        check(Format::Csv, compression, &pack(&gzip(table)), "decompressed, this is gzip again: compress it once");
+        for compression in [compression, Compression::None] {
+            let (as_gzip, as_zstd) = (gzip(b"a,b\n1,x\n"), zstd(b"a,b\n1,x\n"));
+            check(Format::Csv, compression, &pack(&as_gzip), "decompressed, this is gzip again: compress it once");
+            check(Format::Csv, compression, &pack(&as_zstd), "decompressed, this is zstd again: compress it once");
+        }
     }
 }
 

@@ -2,11 +2,14 @@ mod chunks;
 mod compression;
 mod csv;
 pub(crate) mod decode;
+mod dialects;
+mod encodings;
+mod extra;
 mod json;
 mod limits;
 
 use contracts::{Compression, Format};
-use pipeline::{Column, ColumnName, ColumnType};
+use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
 
 use crate::limits::Limits;
 use crate::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed, convert_within};
@@ -18,6 +21,9 @@ pub(crate) struct Setup {
     pub(crate) null_values: Vec<String>,
     pub(crate) format: Format,
     pub(crate) compression: Compression,
+    pub(crate) csv: CsvOptions,
+    pub(crate) encoding: Encoding,
+    pub(crate) extra: Extra,
     pub(crate) lineage: Option<i64>,
     pub(crate) limits: Limits,
 }
@@ -30,6 +36,9 @@ impl Setup {
             null_values: vec![String::new()],
             format,
             compression: Compression::None,
+            csv: CsvOptions::default(),
+            encoding: Encoding::default(),
+            extra: Extra::default(),
             lineage: None,
             limits: Limits::DEFAULT,
         }
@@ -45,11 +54,15 @@ impl Setup {
             null_values: &self.null_values,
             format: self.format,
             compression: self.compression,
+            csv: &self.csv,
+            encoding: self.encoding,
+            extra: self.extra,
             lineage: self.lineage,
         };
         let mut collected = Collected::default();
         let counts = convert_within(&self.limits, &spec, &mut input, &mut collected)?;
         let mut kinds: Vec<_> = self.columns.iter().map(|column| column.kind).collect();
+        kinds.extend((self.extra == Extra::Rescue).then_some(ColumnType::Jsonb));
         kinds.extend(self.lineage.map(|_| ColumnType::BigInt));
         let loaded = Loaded {
             rows: decode::tuples(&collected.tuples, &kinds),
@@ -135,6 +148,9 @@ fn a_closed_sink_stops_the_reading() {
         null_values: &[],
         format: Format::Csv,
         compression: Compression::None,
+        csv: &CsvOptions::default(),
+        encoding: Encoding::default(),
+        extra: Extra::default(),
         lineage: None,
     };
     for file in ["a\n1\n", "a\nx\n"] {

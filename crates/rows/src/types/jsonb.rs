@@ -16,7 +16,8 @@ pub(super) fn encode(text: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
     Ok(())
 }
 
-fn validate(text: &[u8]) -> Result<(), Reason> {
+/// Whether it is JSON, and such as PostgreSQL can keep.
+pub(crate) fn validate(text: &[u8]) -> Result<(), Reason> {
     let mut lexer = Lexer::new(text);
     // What is valid JSON and yet nothing that PostgreSQL can keep is looked for token by token.
     let mut unkept = None;

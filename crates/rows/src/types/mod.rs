@@ -15,6 +15,8 @@ use crate::reject::Reason;
 use formatted::{Formatted, Target};
 use numeric::Bounds;
 
+pub(crate) use jsonb::validate as check_jsonb;
+
 /// A column's type, ready for the hot loop.
 #[derive(Debug)]
 pub(crate) enum Encoder {
@@ -58,24 +60,35 @@ impl JsonFamily {
 
 impl Encoder {
     pub(crate) fn new(column: &Column) -> Self {
-        let formatted = |target, iso| match &column.format {
-            Some(format) => Self::Formatted(Box::new(Formatted::new(target, format))),
-            None => iso,
+        let target = match column.kind {
+            ColumnType::Date => Target::Date,
+            ColumnType::Time => Target::Time,
+            ColumnType::Timestamp => Target::Timestamp,
+            ColumnType::TimestampTz => Target::TimestampTz,
+            _ => return Self::plain(column.kind),
         };
-        match &column.kind {
+        match &column.format {
+            Some(format) => Self::Formatted(Box::new(Formatted::new(target, format))),
+            None => Self::plain(column.kind),
+        }
+    }
+
+    /// For a column that declares no format.
+    pub(crate) fn plain(kind: ColumnType) -> Self {
+        match kind {
             ColumnType::SmallInt => Self::SmallInt,
             ColumnType::Integer => Self::Integer,
             ColumnType::BigInt => Self::BigInt,
-            ColumnType::Numeric { precision_scale } => Self::Numeric(Bounds::new(*precision_scale)),
+            ColumnType::Numeric { precision_scale } => Self::Numeric(Bounds::new(precision_scale)),
             ColumnType::Real => Self::Real,
             ColumnType::Double => Self::Double,
             ColumnType::Boolean => Self::Boolean,
-            ColumnType::Date => formatted(Target::Date, Self::Date),
-            ColumnType::Time => formatted(Target::Time, Self::Time),
-            ColumnType::Timestamp => formatted(Target::Timestamp, Self::Timestamp),
-            ColumnType::TimestampTz => formatted(Target::TimestampTz, Self::TimestampTz),
+            ColumnType::Date => Self::Date,
+            ColumnType::Time => Self::Time,
+            ColumnType::Timestamp => Self::Timestamp,
+            ColumnType::TimestampTz => Self::TimestampTz,
             ColumnType::Text => Self::Text,
-            ColumnType::Varchar(chars_max) => Self::Varchar(*chars_max),
+            ColumnType::Varchar(chars_max) => Self::Varchar(chars_max),
             ColumnType::Uuid => Self::Uuid,
             ColumnType::Jsonb => Self::Jsonb,
         }

@@ -1,0 +1,138 @@
+use contracts::{FailureName, Format};
+use pipeline::Definition;
+
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request};
+
+const OTHER_KEY: &str = "raw/2024-03-02/orders.csv";
+const INFERRED: &str = r#"
+[datasets.orders]
+source = "raw/{date:%Y-%m-%d}/orders.csv"
+table = "staging.orders"
+"#;
+
+/// The table's columns and types.
+async fn columns(stage: &Stage) -> String {
+    let query = "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
+                 from pg_attribute where attrelid = 'staging.orders'::regclass and attnum > 0 and not attisdropped";
+    stage.text(query).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_not_declared_can_be_ignored_or_rescued() {
+    let file = "order_id,customer,amount,colour,size\n1,ann,1.50,\"dark \"\"red\"\"\",\n2,bob,2.50,,\n";
+    let stage = Stage::new().await;
+    let object = stage.bucket.put(KEY, Some("v1"), file);
+    check_failure(&stage.fail(DEFINITION, &object).await, FailureName::HeaderMismatch, "unknown [colour, size]");
+
+    let stage = Stage::new().await;
+    let object = stage.bucket.put(KEY, Some("v1"), file);
+    stage.load_as(&format!("{DEFINITION}extra = \"ignore\"\n"), &object).await.unwrap();
+    assert_eq!(columns(&stage).await, "order_id integer, customer text, amount numeric(10,2), _load_id bigint");
+    assert_eq!(stage.customers().await, "ann,bob");
+    let rescue = format!("{DEFINITION}extra = \"rescue\"\n");
+    let object = stage.bucket.put(KEY, Some("v2"), file.replace("ann", "eve"));
+    let error = stage.load_as(&rescue, &object).await.unwrap_err();
+    check_failure(&error, FailureName::TableMismatch, "extra = \"rescue\" needs the column _rescued jsonb");
+
+    for write in ["", "write = \"upsert\"\nkey = [\"order_id\"]\n"] {
+        let stage = Stage::new().await;
+        let object = stage.bucket.put(KEY, Some("v1"), file);
+        stage.load_as(&format!("{rescue}{write}"), &object).await.unwrap();
+        let expected = "order_id integer, customer text, amount numeric(10,2), _rescued jsonb, _load_id bigint";
+        assert_eq!(columns(&stage).await, expected);
+        let rescued = "select string_agg(coalesce(_rescued::text, 'null'), ' ' order by order_id) from staging.orders";
+        assert_eq!(stage.text(rescued).await.unwrap(), r#"{"colour": "dark \"red\""} null"#);
+    }
+}
+
+#[tokio::test]
+async fn new_columns_are_added_in_the_loads_own_transaction() {
+    for write in ["", "write = \"replace\"\n", "write = \"upsert\"\nkey = [\"order_id\"]\n"] {
+        let stage = Stage::new().await;
+        let definition = format!("{DEFINITION}evolve = \"add\"\n{write}");
+        let check = async |key: &str, version: &str, file: &str, expected: &str| {
+            stage.load_as(&definition, &stage.bucket.put(key, Some(version), file)).await.unwrap();
+            let added = columns(&stage).await;
+            let added = added.strip_prefix("order_id integer, customer text, amount numeric(10,2), _load_id bigint");
+            assert_eq!(added.unwrap(), expected, "{write}{file}");
+        };
+        check(KEY, "v1", &orders(&["ann"]), "").await;
+        check(KEY, "v2", "size,order_id,customer,amount\n7,1,ann,1.50\n,2,bob,1\n", ", size smallint").await;
+        // One that is there already, one more, and then neither.
+        check(KEY, "v3", "order_id,customer,amount,at,size\n1,ann,1,2024-02-29,1\n", ", size smallint, at date").await;
+        check(KEY, "v4", &orders(&["eve"]), ", size smallint, at date").await;
+        // A file without rows shows no types.
+        check(OTHER_KEY, "v1", "order_id,customer,amount,later\n", ", size smallint, at date").await;
+        if write.is_empty() {
+            assert_eq!(stage.customers().await, "eve");
+        }
+
+        // What fails adds nothing.
+        let broken = "order_id,customer,amount,more\n1,ann,1.50,1\n2,bob,2,3\nx,bad,1,1\n";
+        let strict = format!("{definition}rejects.max_rows = 0\n");
+        let error = stage.load_as(&strict, &stage.bucket.put(KEY, Some("v5"), broken)).await.unwrap_err();
+        check_failure(&error, FailureName::TooManyRejects, "more than 0 rows");
+        assert!(!columns(&stage).await.contains("more"));
+        // A value that an added column cannot hold is rejected: its type is never changed.
+        let wide = "order_id,customer,amount,size\n1,ann,1.50,70000\n";
+        let report = stage.load_as(&definition, &stage.bucket.put(KEY, Some("v6"), wide)).await.unwrap();
+        assert_eq!(report.first_rejects[0].column.as_deref(), Some("size"));
+    }
+}
+
+#[tokio::test]
+async fn columns_are_inferred_from_the_whole_first_file() {
+    let stage = Stage::new().await;
+    let mut file = "id,Order Date,price,ok,_load_id,note\n".to_owned();
+    for number in 0..30_000 {
+        file.push_str(&format!("{number},2024-02-29,1.5,true,7,\n"));
+    }
+    // What only the last row shows.
+    file.push_str("70000,2024-03-01,10000000000.25,FALSE,x,\n");
+    let report = stage.load_as(INFERRED, &stage.bucket.put(KEY, Some("v1"), file)).await.unwrap();
+    assert_eq!((report.rows_loaded, report.rows_rejected), (30_001, 0));
+    assert_eq!(
+        columns(&stage).await,
+        "id integer, Order Date date, price numeric, ok boolean, column__load_id text, note text, _load_id bigint"
+    );
+
+    // From then on the table is the declaration, by the names that the files have.
+    let later = "note,ok,price,_load_id,Order Date,id\nx,true,1,y,2024-01-01,3000000000\nx,true,2,z,2024-01-01,1\n";
+    let report = stage.load_as(INFERRED, &stage.bucket.put(OTHER_KEY, Some("v1"), later)).await.unwrap();
+    assert_eq!((report.rows_loaded, report.rows_rejected), (1, 1));
+    assert_eq!(stage.count("staging.orders where column__load_id = 'z' and note = 'x'").await, 1);
+    let more = stage.bucket.put(OTHER_KEY, Some("v2"), "id,colour\n1,red\n");
+    let error = stage.load_as(INFERRED, &more).await.unwrap_err();
+    check_failure(&error, FailureName::HeaderMismatch, "unknown [colour]");
+    // And whoever changes the table changes it.
+    stage.client.batch_execute("alter table staging.orders alter column id type bigint").await.unwrap();
+    let again = stage.bucket.put(OTHER_KEY, Some("v3"), later.replace("3000000000", "4000000000"));
+    assert_eq!(stage.load_as(INFERRED, &again).await.unwrap().rows_rejected, 0);
+}
+
+#[tokio::test]
+async fn a_first_file_without_rows_says_nothing() {
+    let stage = Stage::new().await;
+    for body in ["id,name\n", "id,name\n1\n"] {
+        let object = stage.bucket.put(KEY, Some("v1"), body);
+        check_failure(&stage.fail(INFERRED, &object).await, FailureName::HeaderMismatch, "has no rows from which");
+    }
+}
+
+#[tokio::test]
+async fn json_columns_are_inferred_and_added_wherever_they_come() {
+    let stage = Stage::new().await;
+    let definition = format!("{INFERRED}evolve = \"add\"\n");
+    Definition::parse("shop", "pipeline.toml", &definition).unwrap();
+    let load = async |version: &str, file: &str| {
+        let mut request = request(&definition, &stage.bucket.put(KEY, Some(version), file));
+        request.format = Format::Jsonl;
+        stage.loader.load(&request, in_a_minute()).await.unwrap()
+    };
+    assert_eq!(load("v1", "{\"id\": 1}\n{\"id\": 2, \"tags\": [1]}\n").await.rows_loaded, 2);
+    assert_eq!(columns(&stage).await, "id smallint, tags jsonb, _load_id bigint");
+    assert_eq!(load("v2", "{\"id\": 3}\n{\"at\": \"10:15:00\", \"id\": 4}\n").await.rows_loaded, 2);
+    assert_eq!(columns(&stage).await, "id smallint, tags jsonb, _load_id bigint, at time without time zone");
+    let rows = "select string_agg(concat_ws(' ', id, tags, at), ',' order by id) from staging.orders";
+    assert_eq!(stage.text(rows).await.unwrap(), "3,4 10:15:00");
+}

@@ -1,0 +1,35 @@
+use crate::stage::{DEFINITION, KEY, Stage, orders};
+
+const EXPORT: &str = "rejects.export = \"rejects/{date:%Y-%m-%d}/{load_id}.csv\"\n";
+
+#[tokio::test]
+async fn rejects_are_a_csv_in_the_curated_bucket_too() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{EXPORT}");
+    let file = orders(&["ann"]) + "two,\"b,ob\",1.00\n3,eve\n";
+    let object = stage.bucket.put(KEY, Some("v1"), file);
+    assert_eq!(stage.load_as(&definition, &object).await.unwrap().rows_rejected, 2);
+    let exported = "load_id,line,byte_offset,column,reason,raw\n\
+                    1,3,36,order_id,\"not an integer\",\"two,\"\"b,ob\"\",1.00\"\n\
+                    1,4,52,,\"2 fields, where the header has 3\",\"3,eve\"\n";
+    assert_eq!(stage.bucket.get("rejects/2024-03-01/1.csv").unwrap(), exported);
+
+    let clean = stage.bucket.put(KEY, Some("v2"), orders(&["ann", "bob"]));
+    stage.load_as(&definition, &clean).await.unwrap();
+    assert_eq!(stage.bucket.get("rejects/2024-03-01/2.csv"), None);
+}
+
+#[tokio::test]
+async fn an_export_that_fails_undoes_nothing() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{EXPORT}");
+    stage.bucket.refuse_puts("rejects/2024-03-01/1.csv");
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]) + "x,bad,1\n");
+    assert_eq!(stage.load_as(&definition, &object).await.unwrap().rows_rejected, 1);
+    assert_eq!(stage.count("penstock.reject").await, 1);
+    assert_eq!(stage.customers().await, "ann");
+    // The session is fit for the next load.
+    let next = stage.bucket.put(KEY, Some("v2"), orders(&["bob"]));
+    stage.load_as(&definition, &next).await.unwrap();
+    assert_eq!(stage.customers().await, "bob");
+}

@@ -1,0 +1,196 @@
+use contracts::LoadOutcome::{self, AlreadyLoaded, Loaded, Superseded};
+use contracts::{FailureName, ObjectRef};
+use futures_util::future::join_all;
+
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sequenced};
+
+const OTHER_KEY: &str = "raw/2024-03-02/orders.csv";
+const REPLACE: &str = "write = \"replace\"\n";
+const UPSERT: &str = "write = \"upsert\"\nkey = [\"order_id\"]\n";
+const KEEP_ALL: &str = "on_new_version = \"append\"\n";
+
+/// A file of orders as `number customer`, separated by commas.
+fn numbered(text: &str) -> String {
+    let mut file = "order_id,customer,amount\n".to_owned();
+    for order in text.split_terminator(',') {
+        let (number, customer) = order.split_once(' ').unwrap();
+        file.push_str(&format!("{number},{customer},1.50\n"));
+    }
+    file
+}
+
+async fn rows(stage: &Stage) -> String {
+    let query = "select coalesce(string_agg(order_id || ' ' || customer, ',' order by order_id, customer), '')
+                 from staging.orders";
+    stage.text(query).await.unwrap()
+}
+
+/// Loads a new version of a key.
+async fn load(stage: &Stage, definition: &str, key: &str, version: &str, content: &str) -> LoadOutcome {
+    let object = sequenced(stage.bucket.put(key, Some(version), numbered(content)), version);
+    let report = stage.load_as(definition, &object).await.unwrap();
+    assert_eq!(report.rows_read, report.rows_loaded + report.rows_rejected);
+    report.outcome
+}
+
+#[tokio::test]
+async fn a_replaced_table_is_the_last_file() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{REPLACE}");
+    assert_eq!(load(&stage, &definition, KEY, "1", "1 ann,2 bob").await, Loaded);
+    assert_eq!(load(&stage, &definition, OTHER_KEY, "1", "3 eve").await, Loaded);
+    assert_eq!(rows(&stage).await, "3 eve");
+    assert_eq!(load(&stage, &definition, KEY, "3", "4 zoe").await, Loaded);
+    assert_eq!(rows(&stage).await, "4 zoe");
+    assert_eq!(load(&stage, &definition, KEY, "2", "5 old").await, Superseded);
+    assert_eq!(rows(&stage).await, "4 zoe");
+    // The same content is no news, unless the table has become another file since.
+    assert_eq!(load(&stage, &definition, KEY, "4", "4 zoe").await, AlreadyLoaded);
+    assert_eq!(load(&stage, &definition, OTHER_KEY, "2", "").await, Loaded);
+    assert_eq!(rows(&stage).await, "");
+    assert_eq!(load(&stage, &definition, KEY, "5", "4 zoe").await, Loaded);
+    assert_eq!(rows(&stage).await, "4 zoe");
+}
+
+#[tokio::test]
+async fn readers_of_a_replaced_table_see_one_file_or_the_other_and_never_wait() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{REPLACE}");
+    load(&stage, &definition, KEY, "1", "1 ann").await;
+    stage.client.batch_execute("begin isolation level repeatable read; select from staging.orders").await.unwrap();
+    let reader = stage.database.connect().await;
+    reader.batch_execute("begin; lock table staging.orders in access share mode").await.unwrap();
+    load(&stage, &definition, KEY, "2", "2 bob").await;
+    assert_eq!(rows(&stage).await, "1 ann");
+    stage.client.batch_execute("commit").await.unwrap();
+    assert_eq!(rows(&stage).await, "2 bob");
+}
+
+#[tokio::test]
+async fn a_load_that_fails_replaces_nothing() {
+    let stage = Stage::new().await;
+    for write in [REPLACE, UPSERT] {
+        let definition = format!("{DEFINITION}{write}");
+        load(&stage, &definition, KEY, "1", "1 ann").await;
+        let broken = stage.bucket.put(KEY, Some("2"), numbered("1 eve,2 bob") + "3,\"never closed\n");
+        let error = stage.load_as(&definition, &broken).await.unwrap_err();
+        check_failure(&error, FailureName::MalformedFile, "line 4");
+        assert_eq!(rows(&stage).await, "1 ann");
+    }
+}
+
+#[tokio::test]
+async fn upserted_rows_take_the_place_of_those_with_their_key() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{UPSERT}");
+    load(&stage, &definition, KEY, "1", "1 ann,2 bob").await;
+    load(&stage, &definition, OTHER_KEY, "1", "2 eve,3 zoe").await;
+    assert_eq!(rows(&stage).await, "1 ann,2 eve,3 zoe");
+    assert_eq!(stage.count("staging.orders where _load_id = 2").await, 2);
+    // A new version takes its older one's rows out, and no row that another key brought since.
+    load(&stage, &definition, KEY, "2", "4 fay").await;
+    assert_eq!(rows(&stage).await, "2 eve,3 zoe,4 fay");
+    // What another key wrote over is loaded again when it comes back.
+    load(&stage, &definition, OTHER_KEY, "2", "4 gus").await;
+    assert_eq!(rows(&stage).await, "4 gus");
+    assert_eq!(load(&stage, &definition, KEY, "3", "4 fay").await, Loaded);
+    assert_eq!(rows(&stage).await, "4 fay");
+}
+
+#[tokio::test]
+async fn of_rows_with_one_key_in_a_file_the_last_wins() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{UPSERT}");
+    // Of very different sizes, so that pages are filled out of order.
+    let mut file = numbered("");
+    for number in 0..5_000 {
+        let name = "x".repeat(if number % 7 == 0 { 5_000 } else { 5 });
+        file.push_str(&format!("{},{name}{number},1.00\n", number % 50));
+    }
+    let report = stage.load_as(&definition, &stage.bucket.put(KEY, Some("v1"), file + "x,bad,1\n")).await.unwrap();
+    assert_eq!((report.rows_read, report.rows_loaded, report.rows_rejected), (5_001, 5_000, 1));
+    assert_eq!(stage.count("staging.orders").await, 50);
+    let last = "staging.orders where ltrim(customer, 'x')::integer = 4950 + order_id";
+    assert_eq!(stage.count(last).await, 50);
+}
+
+#[tokio::test]
+async fn a_table_without_an_index_on_the_key_is_upserted_too() {
+    let stage = Stage::new().await;
+    stage
+        .client
+        .batch_execute(
+            "create schema staging; create table staging.orders
+             (order_id integer, customer varchar, amount numeric(10,2), note text default 'mine');
+             insert into staging.orders values (1, 'old', 1, 'kept')",
+        )
+        .await
+        .unwrap();
+    let definition = format!("{DEFINITION}{UPSERT}on_new_version = \"ignore\"\n");
+    load(&stage, &definition, KEY, "1", "1 ann,2 bob").await;
+    assert_eq!(rows(&stage).await, "1 ann,2 bob");
+    let notes = "select string_agg(note, ',' order by order_id) from staging.orders";
+    assert_eq!(stage.text(notes).await.unwrap(), "kept,mine");
+
+    let object = stage.bucket.put(OTHER_KEY, Some("1"), numbered("1 eve"));
+    let error = stage.load_as(&format!("{DEFINITION}{UPSERT}{KEEP_ALL}"), &object).await.unwrap_err();
+    let says = "write = \"upsert\" with on_new_version = \"append\" needs the column _load_id bigint";
+    check_failure(&error, FailureName::TableMismatch, says);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upserts_of_one_table_do_not_meet() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{UPSERT}");
+    let requests: Vec<_> = (1..=20)
+        .map(|day| {
+            let key = format!("raw/2024-03-{day:02}/orders.csv");
+            request(&definition, &stage.bucket.put(&key, Some("v1"), orders(&["ann", "bob", "eve"])))
+        })
+        .collect();
+    let loaders: Vec<_> = requests.iter().map(|_| stage.another_loader()).collect();
+    let loads = loaders.iter().zip(&requests).map(|(loader, request)| loader.load(request, in_a_minute()));
+    for answer in join_all(loads).await {
+        assert_eq!(answer.unwrap().outcome, Loaded);
+    }
+    assert_eq!(rows(&stage).await, "1 ann,2 bob,3 eve");
+}
+
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+/// Three versions of one key, each delivered twice, in every order: the table is the same after all of them.
+async fn check_orders(write: &str, contents: [&str; 3], left: &str) {
+    let definition = format!("{DEFINITION}{write}");
+    for order in ORDERS {
+        let stage = Stage::new().await;
+        let versions: Vec<ObjectRef> = contents
+            .iter()
+            .zip(["9F", "A0", "0100"])
+            .map(|(content, sequencer)| {
+                sequenced(stage.bucket.put(KEY, Some(&format!("v{sequencer}")), numbered(content)), sequencer)
+            })
+            .collect();
+        for index in order.into_iter().chain(order) {
+            stage.load_as(&definition, &versions[index]).await.unwrap();
+        }
+        assert_eq!(rows(&stage).await, left, "{write} {contents:?} in the order {order:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_order_the_newest_version_is_what_stays() {
+    let changed = ["1 ann,2 bob", "1 eve,3 fay", "2 zoe,3 gus"];
+    check_orders("", changed, "2 zoe,3 gus").await;
+    check_orders(REPLACE, changed, "2 zoe,3 gus").await;
+    check_orders(UPSERT, changed, "2 zoe,3 gus").await;
+    check_orders(KEEP_ALL, changed, "1 ann,1 eve,2 bob,2 zoe,3 fay,3 gus").await;
+    check_orders(&format!("{UPSERT}{KEEP_ALL}"), changed, "1 eve,2 zoe,3 gus").await;
+}
+
+#[tokio::test]
+async fn whatever_the_order_content_that_comes_back_stays() {
+    let back = ["1 ann", "1 bob", "1 ann"];
+    check_orders(REPLACE, back, "1 ann").await;
+    check_orders(UPSERT, back, "1 ann").await;
+    check_orders(&format!("{UPSERT}{KEEP_ALL}"), back, "1 ann").await;
+}

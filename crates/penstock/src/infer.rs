@@ -1,0 +1,165 @@
+//! `penstock infer FILE`: a dataset for a file that nobody has described yet, ready to be pasted into pipeline.toml.
+
+use std::fs::File;
+use std::path::Path;
+
+use contracts::{Compression, FileKind, Format};
+use pipeline::{Column, CsvOptions, Dataset, Encoding, Extra, KeyTemplate, Location, TableName};
+use rows::{RowSpec, infer};
+use serde::Serialize;
+
+use crate::{Error, Result};
+
+/// What the file does not tell.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InferOptions {
+    pub(crate) name: Option<String>,
+    pub(crate) table: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) delimiter: Option<u8>,
+    pub(crate) null_values: Vec<String>,
+}
+
+/// A dataset that takes every row of the file.
+pub(crate) fn infer_dataset(file: &Path, options: InferOptions) -> Result<Dataset> {
+    let refused = |reason: String| Error::NotInferred { file: file.display().to_string(), reason };
+    let file_name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (format, compression) = match FileKind::of_key(file_name) {
+        Ok(FileKind::Data { format, compression }) => (format, compression),
+        Ok(FileKind::Trigger {}) => return Err(refused("a trigger holds no rows".to_owned())),
+        Ok(FileKind::Ignored { reason }) => return Err(refused(format!("it would be ignored: {reason}"))),
+        Err(error) => return Err(refused(error.to_string())),
+    };
+    let name = options.name.unwrap_or_else(|| label(file_name));
+    let table = options.table.unwrap_or_else(|| format!("staging.{}", name.replace('-', "_")));
+    let source = options.source.unwrap_or_else(|| format!("raw_data/{name}/{{date:%Y-%m-%d}}/{file_name}"));
+    let table = TableName::parse(&table).map_err(|error| refused(error.to_string()))?;
+    let source = Location::parse(&source)
+        .or_else(|_| Ok(Location { bucket: None, template: KeyTemplate::parse("raw_data/{date:%Y-%m-%d}/*")? }))
+        .map_err(|error: pipeline::TemplateError| refused(error.to_string()))?;
+    let mut dataset = Dataset::new(&name, source, table).map_err(|error| refused(error.to_string()))?;
+    dataset.csv = CsvOptions { delimiter: options.delimiter, ..dataset.csv };
+    if !options.null_values.is_empty() {
+        dataset.null_values = options.null_values;
+    }
+    dataset.columns = columns(file, &dataset, format, compression)?;
+    if dataset.columns.is_empty() {
+        return Err(refused("it has no rows to infer columns from".to_owned()));
+    }
+    Ok(dataset)
+}
+
+fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Vec<Column>> {
+    let spec = RowSpec {
+        columns: &[],
+        null_values: &dataset.null_values,
+        format,
+        compression,
+        csv: &dataset.csv,
+        encoding: Encoding::default(),
+        extra: Extra::default(),
+        lineage: None,
+    };
+    let opened = File::open(file).map_err(Error::file("open", file))?;
+    let inferred = infer(&spec, opened);
+    let inferred =
+        inferred.map_err(|error| Error::NotInferred { file: file.display().to_string(), reason: error.to_string() })?;
+    Ok(inferred.new)
+}
+
+/// A dataset's name from a file's, without endings and dates: `orders` of `Orders-2024-03-01.csv.gz`.
+fn label(file_name: &str) -> String {
+    let stem = file_name.split('.').next().unwrap_or_default().to_lowercase();
+    let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | ':' | ' '));
+    let stem = stem.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    let label: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).take(63).collect();
+    if label.is_empty() { "dataset".to_owned() } else { label }
+}
+
+/// The dataset for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Inferred {
+    name: String,
+    source: String,
+    table: String,
+    columns: Vec<InferredColumn>,
+    toml: String,
+}
+
+#[derive(Debug, Serialize)]
+struct InferredColumn {
+    name: String,
+    from: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Inferred {
+    pub(crate) fn of(dataset: &Dataset) -> Self {
+        let column = |column: &Column| InferredColumn {
+            name: column.name.to_string(),
+            from: column.header.clone(),
+            kind: column.kind.declared(),
+        };
+        Self {
+            name: dataset.name.clone(),
+            source: dataset.source.to_string(),
+            table: dataset.table.to_string(),
+            columns: dataset.columns.iter().map(column).collect(),
+            toml: dataset.to_toml(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline::Definition;
+
+    use super::*;
+
+    #[test]
+    fn a_dataset_is_ready_to_be_pasted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("Orders-2024-03-01.csv");
+        std::fs::write(&file, "order_id;Order Date;total\n1;2024-03-01;1.50\n70000;;2\n").unwrap();
+        let options = InferOptions { delimiter: Some(b';'), ..InferOptions::default() };
+        let text = infer_dataset(&file, options).unwrap().to_toml();
+        let expected = r#"[datasets.orders]
+source        = "raw_data/orders/{date:%Y-%m-%d}/Orders-2024-03-01.csv"
+table         = "staging.orders"
+csv.delimiter = ";"
+columns.order_id     = "integer"
+columns."Order Date" = "date"
+columns.total        = "numeric"
+"#;
+        assert_eq!(text, expected);
+        Definition::parse("shop", "pipeline.toml", &text).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_inferred_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |name: &str, body: &str, says: &str| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, body).unwrap();
+            let error = infer_dataset(&file, InferOptions::default()).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        };
+        check("a.csv", "a,b\n", "no rows to infer columns from");
+        check("a.csv", "", "no bytes");
+        check("a.pdf", "x", "nothing reads `.pdf` files");
+        check("a.trig", "", "a trigger holds no rows");
+        check("a.csv", "a,a\n1,2\n", "more than once");
+    }
+
+    #[test]
+    fn names_come_from_the_file() {
+        let check = |file_name: &str, expected: &str| assert_eq!(label(file_name), expected);
+        check("orders.csv", "orders");
+        check("Orders-2024-03-01.csv.gz", "orders");
+        check("2024_pump flow_17.json", "pump_flow");
+        check("Größe.csv", "gr__e");
+        check("42.csv", "dataset");
+    }
+}

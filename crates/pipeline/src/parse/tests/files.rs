@@ -1,0 +1,255 @@
+//! How rows are written, how files are, and what may be in them.
+
+use super::{FILE, ORDERS, errors};
+use crate::limits::KEY_COLUMNS_MAX;
+use crate::{CsvOptions, Dataset, Definition, Encoding, Evolve, Extra, OnNewVersion, WriteMode};
+
+fn orders(lines: &str) -> Dataset {
+    let text = format!("{ORDERS}{lines}\n");
+    let definition = Definition::parse("retail", FILE, &text).unwrap_or_else(|errors| panic!("{text}\n{errors}"));
+    definition.datasets.into_iter().next().unwrap()
+}
+
+/// `lines` begin on line 5; their errors are given without what all have in common.
+fn check_errors(lines: &str, expected: &[&str]) {
+    let found = errors(&format!("{ORDERS}{lines}\n"));
+    let found: Vec<&str> = found.iter().map(|error| error.trim_start_matches(':')).collect();
+    let found: Vec<String> = found.iter().map(|error| error.replacen(" datasets.orders.", " ", 1)).collect();
+    assert_eq!(found, expected, "{lines}");
+}
+
+#[test]
+fn ways_to_write() {
+    let key = |lines: &str| match orders(lines).write {
+        WriteMode::Upsert { key } => key.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>().join(" "),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(key("write = 'append'"), "Append");
+    assert_eq!(key("write = 'replace'"), "Replace");
+    assert_eq!(key("write = 'upsert'\nkey = ['order_id']"), "order_id");
+    let two = "columns.day = { type = 'date not null', from = 'Day' }\nwrite = 'upsert'\nkey = ['day', 'order_id']";
+    assert_eq!(key(two), "day order_id");
+    assert_eq!(orders("write = 'replace'\non_new_version = 'ignore'").on_new_version, OnNewVersion::Ignore);
+
+    check_errors("write = 'apend'", &["5: write: `apend` is none of append, replace, upsert; did you mean `append`?"]);
+    check_errors(
+        "write = 'upsrt'\nkey = ['order_id']",
+        &["5: write: `upsrt` is none of append, replace, upsert; did you mean `upsert`?"],
+    );
+    check_errors(
+        "write = 'upsert'",
+        &["5: write: \"upsert\" needs to know by what a row is known, as key = [\"order_id\"]"],
+    );
+    check_errors("key = ['order_id']", &["5: key: `key` is for write = \"upsert\""]);
+    check_errors("write = 'replace'\nkey = ['order_id']", &["6: key: `key` is for write = \"upsert\""]);
+    check_errors(
+        "write = 'replace'\non_new_version = 'append'",
+        &["6: on_new_version: with write = \"replace\" the table becomes the file, and keeps no rows to append to"],
+    );
+    let upsert = |key: &str| format!("write = 'upsert'\ncolumns.day = {{ type = 'date', from = 'Day' }}\nkey = {key}");
+    check_errors(&upsert("'order_id'"), &["7: key: must be a list of strings, not the string \"order_id\""]);
+    check_errors(&upsert("[]"), &["7: key: a key has 1 to 32 columns, this one has 0"]);
+    check_errors(&upsert("['order_id', 'order_id']"), &["7: key: `order_id` is in the key twice"]);
+    check_errors(
+        &upsert("['oder_id']"),
+        &["7: key: `oder_id` is not a column of the dataset; did you mean `order_id`?"],
+    );
+    check_errors(&upsert("['Day']"), &["7: key: `Day` is not a column of the dataset; did you mean `day`?"]);
+    check_errors(
+        &upsert("['day']"),
+        &["7: key: `day` may be NULL, which equals no other key; declare it as \"date not null\""],
+    );
+    // What is wrong with the columns is said once, and not again by the key.
+    check_errors(
+        "write = 'upsert'\nkey = ['x']\ncolumns.x = 'txt'",
+        &["7: columns.x: unknown type `txt`; did you mean `text`?"],
+    );
+}
+
+#[test]
+fn the_key_has_as_many_columns_as_an_index() {
+    let upsert = |count: usize| {
+        let names: Vec<String> = (0..count).map(|index| format!("c{index}")).collect();
+        let columns: String = names.iter().map(|name| format!("columns.{name} = 'text not null'\n")).collect();
+        format!("{columns}write = 'upsert'\nkey = {names:?}")
+    };
+    assert!(
+        matches!(orders(&upsert(KEY_COLUMNS_MAX)).write, WriteMode::Upsert { key } if key.len() == KEY_COLUMNS_MAX)
+    );
+    check_errors(&upsert(KEY_COLUMNS_MAX + 1), &["39: key: a key has 1 to 32 columns, this one has 33"]);
+}
+
+#[test]
+fn a_dataset_without_columns_has_them_inferred() {
+    let check = |lines: &str, expected: &[&str]| {
+        let text = format!("[datasets.x]\nsource = 'x.csv'\ntable = 'x'\n{lines}");
+        assert_eq!(errors(&text), expected, "{text}");
+    };
+    check("", &[]);
+    check("extra = 'rescue'\nencoding = 'utf-16'\ncsv.delimiter = ';'", &[]);
+    check("columns = {}", &[":4: datasets.x.columns: a dataset has 1 to 1500 columns, this one has 0"]);
+    check(
+        "write = 'upsert'\nkey = ['id']",
+        &[":5: datasets.x.key: a key is of declared columns, and this dataset has its columns inferred"],
+    );
+    check(
+        "csv.header = false",
+        &[":4: datasets.x.csv: csv.header = false: only a header names columns to infer; declare them"],
+    );
+}
+
+#[test]
+fn columns_that_nobody_declared() {
+    let check = |lines: &str, extra: Extra, evolve: Evolve| {
+        let dataset = orders(lines);
+        assert_eq!((dataset.extra, dataset.evolve), (extra, evolve), "{lines}");
+    };
+    check("extra = 'reject'", Extra::Reject, Evolve::Fail);
+    check("extra = 'ignore'\nevolve = 'fail'", Extra::Ignore, Evolve::Fail);
+    check("extra = 'rescue'", Extra::Rescue, Evolve::Fail);
+    check("evolve = 'add'", Extra::Reject, Evolve::Add);
+    check("columns._rescued = 'jsonb'", Extra::Reject, Evolve::Fail);
+
+    check_errors("extra = 'rescu'", &["5: extra: `rescu` is none of reject, ignore, rescue; did you mean `rescue`?"]);
+    check_errors("evolve = true", &["5: evolve: must be a string, not true"]);
+    let left = "evolve = \"add\" adds a file's new columns to the table, so none is left for `extra`";
+    check_errors("extra = 'ignore'\nevolve = 'add'", &[&format!("5: extra: {left}")]);
+    check_errors("evolve = 'add'\nextra = 'rescue'", &[&format!("6: extra: {left}")]);
+    check_errors(
+        "columns._rescued = 'jsonb'\nextra = 'rescue'",
+        &["6: extra: `_rescued` is a column of the dataset already"],
+    );
+}
+
+#[test]
+fn encodings() {
+    let check = |name: &str, expected: Encoding| {
+        assert_eq!(orders(&format!("encoding = '{name}'")).encoding, expected, "{name}");
+    };
+    check("utf-8", Encoding::Utf8);
+    check("utf-16", Encoding::Utf16);
+    check("utf-16le", Encoding::Utf16Le);
+    check("utf-16be", Encoding::Utf16Be);
+    check("latin-1", Encoding::Latin1);
+    check("windows-1252", Encoding::Windows1252);
+    check_errors(
+        "encoding = 'utf8'",
+        &[
+            "5: encoding: `utf8` is none of utf-8, utf-16, utf-16le, utf-16be, latin-1, windows-1252; did you mean `utf-8`?",
+        ],
+    );
+}
+
+#[test]
+fn ways_to_write_csv() {
+    let default = CsvOptions::default();
+    let check = |lines: &str, expected: CsvOptions| assert_eq!(orders(lines).csv, expected, "{lines}");
+    check("csv = {}", default);
+    check("csv.delimiter = ';'", CsvOptions { delimiter: Some(b';'), ..default });
+    check(r#"csv.delimiter = "\t""#, CsvOptions { delimiter: Some(b'\t'), ..default });
+    check(r#"csv.delimiter = "\u0001""#, CsvOptions { delimiter: Some(1), ..default });
+    check("csv.quote = ''", CsvOptions { quote: None, ..default });
+    check(r#"csv.quote = "'""#, CsvOptions { quote: Some(b'\''), ..default });
+    check("csv.quote = ','\ncsv.delimiter = '|'", CsvOptions { quote: Some(b','), delimiter: Some(b'|'), ..default });
+    check(r"csv.escape = '\'", CsvOptions { escape: Some(b'\\'), ..default });
+    check("csv.escape = '\"'", default);
+    check("csv = { comment = '#', header = false }", CsvOptions { comment: Some(b'#'), header: false, ..default });
+}
+
+#[test]
+fn csv_that_cannot_be_read() {
+    check_errors("csv = ';'", &["5: csv: must be a table, not the string \";\""]);
+    check_errors("csv.delimeter = ';'", &["5: csv.delimeter: unknown key `delimeter`; did you mean `delimiter`?"]);
+    let one = "must be one ASCII character, as \";\" or \"\\t\", not";
+    check_errors("csv.delimiter = ''", &[&format!("5: csv.delimiter: {one} \"\"")]);
+    check_errors("csv.delimiter = 'tab'", &[&format!("5: csv.delimiter: {one} \"tab\"")]);
+    check_errors(
+        "csv.quote = '«'\ncsv.escape = '||'",
+        &[&format!("5: csv.quote: {one} \"«\""), &format!("6: csv.escape: {one} \"||\"")],
+    );
+    check_errors(r#"csv.comment = "\u0000""#, &[&format!("5: csv.comment: {one} \"\\0\"")]);
+    check_errors(r#"csv.delimiter = "\n""#, &["5: csv.delimiter: a line's end ends its record, too"]);
+    check_errors("csv.delimiter = 't'", &["5: csv.delimiter: `t` is part of most values; a tab is \"\\t\""]);
+    check_errors("csv.header = 'none'", &["5: csv.header: must be true or false, not the string \"none\""]);
+
+    check_errors("csv.delimiter = '|'\ncsv.quote = '|'", &["6: csv.quote: the quote is the delimiter, too"]);
+    check_errors("csv.delimiter = '\"'", &["5: csv.delimiter: the quote is the delimiter, too"]);
+    check_errors("csv.quote = ','", &["5: csv.quote: the quote is the delimiter, too"]);
+    check_errors(r#"csv.comment = "\t""#, &["5: csv.comment: the comment is the delimiter, too"]);
+    check_errors("csv.escape = ','", &["5: csv.escape: the escape is the delimiter, too"]);
+    check_errors("csv.comment = '\"'", &["5: csv.comment: the comment is the quote, too"]);
+    check_errors("csv.comment = '#'\ncsv.escape = '#'", &["5: csv.comment: the comment is the escape, too"]);
+    check_errors(
+        "csv.quote = ''\ncsv.escape = '#'",
+        &["6: csv.escape: an escape is for quoted fields, and quote = \"\" says that there are none"],
+    );
+
+    check_errors(
+        "csv.header = false\nextra = 'ignore'",
+        &["6: extra: csv.header = false: only a header names columns that are not declared"],
+    );
+    check_errors(
+        "csv.header = false\nevolve = 'add'",
+        &["6: evolve: csv.header = false: only a header names new columns"],
+    );
+    check_errors(
+        "csv.header = false\ncolumns.x = { type = 'text', from = 'X' }",
+        &["4: columns: csv.header = false: `x` is `from` a header, and is read by its place"],
+    );
+
+    let not_csv = |source: &str| errors(&format!("{ORDERS}csv.comment = '#'").replace("orders.csv", source));
+    let refused = ":5: datasets.orders.csv: the source's ending says that its files are not CSV";
+    assert_eq!(not_csv("orders.jsonl.gz"), [refused]);
+    assert_eq!(not_csv("orders.tsv"), [""; 0]);
+    assert_eq!(not_csv("orders.*"), [""; 0]);
+    assert_eq!(not_csv("{name}"), [""; 0]);
+}
+
+#[test]
+fn rejects_beside_the_database() {
+    let exported = |key: &str| format!("rejects.export = '{key}'");
+    let dataset = orders(&exported("rejects/{date:%Y/%m}/{load_id}.csv"));
+    let key = dataset.rejects_key("raw/2024-02-29/orders.csv", 42).unwrap();
+    assert_eq!(key.as_deref(), Ok("rejects/2024/02/42.csv"));
+    assert!(dataset.rejects_key("elsewhere/orders.csv", 42).unwrap().is_err());
+    assert_eq!(orders("").rejects_key("raw/2024-02-29/orders.csv", 42), None);
+
+    // What is captured need not be read back from the rejects' key: nobody does.
+    let text = format!("{ORDERS}{}", exported("{shop}_{load_id}.csv")).replace("orders.csv", "{shop}.csv");
+    let definition = Definition::parse("retail", FILE, &text).unwrap();
+    let key = definition.datasets[0].rejects_key("raw/2024-02-29/a_b.csv", 42).unwrap();
+    assert_eq!(key.as_deref(), Ok("a_b_42.csv"));
+
+    check_errors(
+        &exported("rejects.csv"),
+        &["5: rejects.export: without {load_id} one load's rejects would overwrite another's"],
+    );
+    check_errors(
+        &exported("{load_id}/{shop}.csv"),
+        &["5: rejects.export: the key cannot be built: `{shop}` is not in the source"],
+    );
+    check_errors(
+        &exported("{load_id}/{date:%F %H}.csv"),
+        &["5: rejects.export: the key cannot be built: `{date:%F %H}` says more than {date} of the source does"],
+    );
+    check_errors(
+        &exported("{load_id}/*.csv"),
+        &["5: rejects.export: the key cannot be built: it has `*` in it, for which the source gives no text"],
+    );
+    check_errors(
+        &exported("{date}/{load_id}.csv"),
+        &["5: rejects.export: `{date}` needs a format, as {date:%Y-%m-%d}"],
+    );
+    check_errors(
+        &exported("s3://other/{load_id}.csv"),
+        &["5: rejects.export: rejects go to the curated bucket; only the key is named here"],
+    );
+    check_errors("rejects.export = true", &["5: rejects.export: must be a string, not true"]);
+    let own = format!("{ORDERS}{}", exported("{load_id}.csv")).replace("orders.csv", "{load_id}.csv");
+    assert_eq!(
+        errors(&own),
+        [
+            ":5: datasets.orders.rejects.export: the source has a {load_id} of its own, and the load's cannot be told from it",
+        ]
+    );
+}

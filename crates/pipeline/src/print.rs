@@ -1,0 +1,210 @@
+//! Datasets as text that [`crate::Definition::parse`] reads as what they are.
+
+use std::fmt::Write;
+
+use crate::limits::WAIT_DEFAULT;
+use crate::parse::{ENCODINGS, EVOLVES, EXTRAS, ON_NEW_VERSION};
+use crate::{Column, ColumnName, CsvOptions, Dataset, Start, WriteMode};
+
+/// A key and its value, both as they are written.
+type Line = (String, String);
+
+pub(crate) fn dataset(dataset: &Dataset) -> String {
+    let mut text = format!("[datasets.{}]\n", dataset.name);
+    write_aligned(&mut text, &[start(dataset), options(dataset)].concat());
+    write_aligned(&mut text, &dataset.columns.iter().map(column).collect::<Vec<_>>());
+    text
+}
+
+fn start(dataset: &Dataset) -> Vec<Line> {
+    let mut lines =
+        vec![line("source", string(&dataset.source.to_string())), line("table", string(&dataset.table.to_string()))];
+    if let Start::Trigger { trigger, wait } = &dataset.start {
+        lines.insert(0, line("trigger", string(&trigger.to_string())));
+        if *wait != WAIT_DEFAULT {
+            lines.push(line("wait", string(&format!("{}s", wait.as_secs()))));
+        }
+    }
+    lines
+}
+
+fn options(dataset: &Dataset) -> Vec<Line> {
+    let mut lines = Vec::new();
+    match &dataset.write {
+        WriteMode::Append => {}
+        WriteMode::Replace => lines.push(line("write", string("replace"))),
+        WriteMode::Upsert { key } => {
+            lines.push(line("write", string("upsert")));
+            lines.push(line("key", list(key.iter().map(ColumnName::as_str))));
+        }
+    }
+    lines.extend(word("on_new_version", dataset.on_new_version, &ON_NEW_VERSION));
+    if dataset.null_values != [""] {
+        lines.push(line("null_values", list(dataset.null_values.iter().map(String::as_str))));
+    }
+    lines.extend(word("extra", dataset.extra, &EXTRAS));
+    lines.extend(word("evolve", dataset.evolve, &EVOLVES));
+    lines.extend(word("encoding", dataset.encoding, &ENCODINGS));
+    lines.extend(csv(dataset.csv));
+    lines.extend(dataset.rejects.max_rows.map(|rows| line("rejects.max_rows", rows.to_string())));
+    // With `{:?}` a float always has a point or an exponent, as TOML wants it.
+    lines.extend(dataset.rejects.max_ratio.map(|ratio| line("rejects.max_ratio", format!("{ratio:?}"))));
+    lines.extend(dataset.rejects_export.as_ref().map(|key| line("rejects.export", string(&key.to_string()))));
+    lines
+}
+
+fn csv(options: CsvOptions) -> Vec<Line> {
+    let CsvOptions { delimiter, quote, escape, comment, header } = options;
+    let character = |name: &str, byte: Option<u8>| byte.map(|byte| line(name, string(&char::from(byte).to_string())));
+    let mut lines = Vec::new();
+    lines.extend(character("csv.delimiter", delimiter));
+    if quote.is_none() {
+        lines.push(line("csv.quote", string("")));
+    } else if quote != CsvOptions::default().quote {
+        lines.extend(character("csv.quote", quote));
+    }
+    lines.extend(character("csv.escape", escape));
+    lines.extend(character("csv.comment", comment));
+    if !header {
+        lines.push(line("csv.header", "false".to_owned()));
+    }
+    lines
+}
+
+fn column(column: &Column) -> Line {
+    let not_null = if column.not_null { " not null" } else { "" };
+    let kind = string(&(column.kind.declared() + not_null));
+    let key = format!("columns.{}", key(column.name.as_str()));
+    let mut more = String::new();
+    if column.header != column.name.as_str() {
+        more = format!(", from = {}", string(&column.header));
+    }
+    if let Some(format) = &column.format {
+        more = format!("{more}, format = {}", string(format));
+    }
+    (key, if more.is_empty() { kind } else { format!("{{ type = {kind}{more} }}") })
+}
+
+/// Nothing when it is the default.
+fn word<T: Copy + Default + PartialEq>(name: &str, value: T, words: &[(&str, T)]) -> Option<Line> {
+    let (word, _) = words.iter().find(|(_, known)| *known == value && value != T::default())?;
+    Some(line(name, string(word)))
+}
+
+fn line(name: &str, value: String) -> Line {
+    (name.to_owned(), value)
+}
+
+fn write_aligned(text: &mut String, lines: &[Line]) {
+    let width = lines.iter().map(|(key, _)| key.chars().count()).max().unwrap_or_default();
+    for (key, value) in lines {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{key:width$} = {value}");
+    }
+}
+
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { string(name) }
+}
+
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", texts.map(string).collect::<Vec<_>>().join(", "))
+}
+
+/// <https://toml.io/en/v1.0.0#string>, a basic one.
+fn string(text: &str) -> String {
+    let mut quoted = "\"".to_owned();
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '\t' => quoted.push_str("\\t"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            _ if character.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(character))),
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ColumnName, ColumnType, Definition, Location, TableName};
+
+    fn parse(text: &str) -> Dataset {
+        let definition = Definition::parse("p", "pipeline.toml", text).unwrap_or_else(|e| panic!("{text}\n{e}"));
+        definition.datasets.into_iter().next().unwrap()
+    }
+
+    fn column(name: &str, header: &str, kind: &str, format: Option<&str>) -> Column {
+        let (kind, not_null) = ColumnType::parse(kind).unwrap();
+        let name = ColumnName::parse(name).unwrap();
+        Column { name, header: header.to_owned(), kind, not_null, format: format.map(str::to_owned) }
+    }
+
+    fn orders() -> Dataset {
+        let source = Location::parse("raw/{date:%Y-%m-%d}/orders.csv").unwrap();
+        Dataset::new("orders", source, TableName::parse("staging.orders").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_inferred_dataset_is_ready_to_be_pasted() {
+        let columns = vec![
+            column("order_id", "order_id", "integer not null", None),
+            column("Größe", "Größe", "varchar(20)", None),
+            column("day", "Day of \"order\"", "date", Some("%d/%m/%Y")),
+            column("at", "at", "timestamptz not null", None),
+        ];
+        let dataset = Dataset { columns, ..orders() };
+        let text = r#"[datasets.orders]
+source = "raw/{date:%Y-%m-%d}/orders.csv"
+table  = "staging.orders"
+columns.order_id = "integer not null"
+columns."Größe"  = "varchar(20)"
+columns.day      = { type = "date", from = "Day of \"order\"", format = "%d/%m/%Y" }
+columns.at       = "timestamptz not null"
+"#;
+        assert_eq!(dataset.to_toml(), text);
+        assert_eq!(parse(text), dataset);
+        assert_eq!(parse(&orders().to_toml()), orders());
+        assert!(Dataset::new("Orders", orders().source, orders().table).is_err());
+    }
+
+    #[test]
+    fn everything_that_can_be_declared_is_printed() {
+        let check = |lines: &str| {
+            let text = format!("[datasets.x]\ntable = 'x'\nsource = 'raw/{{scheduled:%F}}.csv'\n{lines}\n");
+            let dataset = parse(&text);
+            assert_eq!(parse(&dataset.to_toml()), dataset, "{lines}");
+            let lines_of = |text: &str| text.lines().count();
+            assert_eq!(lines_of(&dataset.to_toml()), lines_of(&text), "{}", dataset.to_toml());
+        };
+        check("trigger = '{status}_{scheduled:%F}.trig'");
+        check("trigger = 's3://other/{status}_{scheduled:%F}.trig'\nwait = '24h'");
+        check("write = 'replace'\non_new_version = 'ignore'");
+        check("write = 'upsert'\nkey = ['a', 'b c']\ncolumns.a = 'int not null'\ncolumns.'b c' = 'time not null'");
+        check("null_values = []\nextra = 'rescue'\nencoding = 'windows-1252'");
+        check("null_values = ['NULL', '', \"\\\\N\"]\nevolve = 'add'");
+        check("csv.delimiter = \"\\t\"\ncsv.quote = \"'\"\ncsv.escape = '\\'\ncsv.comment = '#'");
+        check("csv.delimiter = \"\\u0001\"\ncsv.quote = ''\ncsv.header = false\ncolumns.x = 'timestamp'");
+        check("rejects.max_rows = 0\nrejects.max_ratio = 1.0\nrejects.export = '{scheduled:%Y}/{load_id}.csv'");
+        check("rejects.max_rows = 9223372036854775807\nrejects.max_ratio = 0.0000001");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back(
+            name in "\\PC{1,15}", header in "(?s).{1,15}", null_values in prop::collection::vec("(?s).{0,15}", 0..4),
+        ) {
+            prop_assume!(ColumnName::parse(&name).is_ok());
+            let columns = vec![column(&name, &header, "numeric(10,2)", None)];
+            let dataset = Dataset { columns, null_values, ..orders() };
+            prop_assert_eq!(parse(&dataset.to_toml()), dataset);
+        }
+    }
+}

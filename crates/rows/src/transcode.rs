@@ -1,0 +1,177 @@
+//! Declared encodings, turned into UTF-8 in passing. A byte that means nothing fails the file: nothing is replaced.
+
+use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use pipeline::Encoding;
+
+use crate::FileError;
+use crate::decompress::Decompressor;
+use crate::limits::Limits;
+
+/// The file as UTF-8, or as what is taken for it: UTF-8 itself is checked where it is used.
+pub(crate) struct Source<'a> {
+    decompressor: Decompressor<'a>,
+    transcoder: Option<Box<Transcoder>>,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(decompressor: Decompressor<'a>, encoding: Encoding, limits: &Limits) -> Self {
+        let transcoder = || Box::new(Transcoder::new(encoding, limits.transcode_block_bytes));
+        let transcoder = (encoding != Encoding::Utf8).then(transcoder);
+        Self { decompressor, transcoder }
+    }
+
+    /// Zero at the end. `line` is where the reader stands, for the message.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], line: u64) -> Result<usize, FileError> {
+        match &mut self.transcoder {
+            None => self.decompressor.read(buffer, line),
+            Some(transcoder) => transcoder.read(&mut self.decompressor, buffer),
+        }
+    }
+}
+
+struct Transcoder {
+    encoding: Encoding,
+    /// None for Latin-1, which needs no state.
+    decoder: Option<Decoder>,
+    /// A block as it stands in the file.
+    raw: Vec<u8>,
+    block_bytes: usize,
+    /// Of the block's end, in the file.
+    byte_offset: u64,
+    /// The block as UTF-8, and how much of it has been read.
+    text: Vec<u8>,
+    text_at: usize,
+    /// Of the block's first byte.
+    line: u64,
+    ended: bool,
+}
+
+/// A byte order mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Utf8,
+    Utf16Le,
+    Utf16Be,
+}
+
+impl Mark {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0xef, 0xbb, 0xbf, ..] => Some(Self::Utf8),
+            [0xff, 0xfe, ..] => Some(Self::Utf16Le),
+            [0xfe, 0xff, ..] => Some(Self::Utf16Be),
+            _ => None,
+        }
+    }
+}
+
+impl Transcoder {
+    fn new(encoding: Encoding, block_bytes: usize) -> Self {
+        Self {
+            encoding,
+            decoder: None,
+            raw: Vec::new(),
+            block_bytes,
+            byte_offset: 0,
+            text: Vec::new(),
+            text_at: 0,
+            line: 1,
+            ended: false,
+        }
+    }
+
+    fn read(&mut self, source: &mut Decompressor<'_>, buffer: &mut [u8]) -> Result<usize, FileError> {
+        while self.text_at == self.text.len() && !self.ended {
+            self.next_block(source)?;
+        }
+        let bytes = buffer.len().min(self.text.len() - self.text_at);
+        buffer[..bytes].copy_from_slice(&self.text[self.text_at..][..bytes]);
+        self.text_at += bytes;
+        Ok(bytes)
+    }
+
+    fn next_block(&mut self, source: &mut Decompressor<'_>) -> Result<(), FileError> {
+        self.line += line_feeds(&self.text);
+        self.raw.resize(self.block_bytes, 0);
+        let mut length = 0;
+        while length < self.raw.len() && !self.ended {
+            let bytes = source.read(&mut self.raw[length..], self.line)?;
+            length += bytes;
+            self.ended = bytes == 0;
+        }
+        self.raw.truncate(length);
+        if self.byte_offset == 0 && length > 0 {
+            self.decoder = self.open()?;
+        }
+        self.byte_offset += length as u64;
+        self.text_at = 0;
+        self.decode()
+    }
+
+    /// A byte order mark that is right stays: it is one in UTF-8, too, and is skipped there.
+    fn open(&self) -> Result<Option<Decoder>, FileError> {
+        let encoding = match (self.encoding, Mark::of(&self.raw)) {
+            (Encoding::Utf16 | Encoding::Utf16Le, Some(Mark::Utf16Le)) | (Encoding::Utf16Le, None) => UTF_16LE,
+            (Encoding::Utf16 | Encoding::Utf16Be, Some(Mark::Utf16Be)) | (Encoding::Utf16Be, None) => UTF_16BE,
+            (Encoding::Utf16, None) => {
+                return Err(self.malformed("no byte order mark to tell utf-16le from utf-16be", 0));
+            }
+            (_, Some(_)) => return Err(self.malformed("the byte order mark of another encoding", 0)),
+            (Encoding::Windows1252, None) => WINDOWS_1252,
+            (Encoding::Utf8 | Encoding::Latin1, None) => return Ok(None),
+        };
+        Ok(Some(encoding.new_decoder_without_bom_handling()))
+    }
+
+    fn decode(&mut self) -> Result<(), FileError> {
+        // Three bytes of UTF-8 for one of the file at most, and room for a pair that was held back.
+        self.text.resize(self.raw.len() * 3 + 4, 0);
+        let Some(decoder) = &mut self.decoder else {
+            let written = encoding_rs::mem::convert_latin1_to_utf8(&self.raw, &mut self.text);
+            self.text.truncate(written);
+            return Ok(());
+        };
+        // The decoder takes these for control characters.
+        let is_undefined = |byte: &u8| self.encoding == Encoding::Windows1252 && is_undefined_in_1252(*byte);
+        let defined = self.raw.iter().position(is_undefined).unwrap_or(self.raw.len());
+        let (result, read, written) =
+            decoder.decode_to_utf8_without_replacement(&self.raw[..defined], &mut self.text, self.ended);
+        self.text.truncate(written);
+        let read_to = self.byte_offset - (self.raw.len() - read) as u64;
+        let fault_at = match result {
+            // Half a pair may have been held back from the block before.
+            DecoderResult::Malformed(length, after) => Some(read_to - u64::from(after) - u64::from(length)),
+            DecoderResult::InputEmpty | DecoderResult::OutputFull => (read < self.raw.len()).then_some(read_to),
+        };
+        if let Some(fault_at) = fault_at {
+            self.line += line_feeds(&self.text);
+            return Err(self.malformed("bytes that mean nothing", fault_at));
+        }
+        if self.ended {
+            self.decoder = None;
+        }
+        Ok(())
+    }
+
+    fn malformed(&self, what: &str, byte_offset: u64) -> FileError {
+        let encoding = match self.encoding {
+            Encoding::Utf8 => "utf-8",
+            Encoding::Utf16 => "utf-16",
+            Encoding::Utf16Le => "utf-16le",
+            Encoding::Utf16Be => "utf-16be",
+            Encoding::Latin1 => "latin-1",
+            Encoding::Windows1252 => "windows-1252",
+        };
+        let reason = format!("{what}, at byte {byte_offset} of the file, where the dataset declares {encoding}");
+        FileError::Malformed { line: self.line, reason }
+    }
+}
+
+/// <https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/CP1252.TXT>
+fn is_undefined_in_1252(byte: u8) -> bool {
+    matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d)
+}
+
+fn line_feeds(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
