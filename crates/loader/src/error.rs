@@ -33,7 +33,9 @@ pub enum LoadError {
     File { object: String, source: rows::FileError },
     #[error("{object}: {reason}; the first: {}", samples(.first))]
     TooManyRejects { object: String, reason: String, first: Vec<RejectSample> },
-    #[error("{object}: has no rows from which columns could be inferred; declare them, or begin with a file that has rows")]
+    #[error(
+        "{object}: has no rows from which columns could be inferred; declare them, or begin with a file that has rows"
+    )]
     NothingToInfer { object: String },
     #[error("{object}: stopped before the time was over, after {bytes_read} of {bytes} bytes in {elapsed_s} s{}",
             estimate(*.bytes_read, *.bytes, *.elapsed_s))]

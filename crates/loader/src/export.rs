@@ -43,7 +43,9 @@ impl Curated {
             return;
         };
         match self.put(database, load_id, bucket, key).await {
-            Ok(bytes) => info!(load.id = load_id, object.bucket = %bucket, object.key = %key, bytes, "rejects exported"),
+            Ok(bytes) => {
+                info!(load.id = load_id, object.bucket = %bucket, object.key = %key, bytes, "rejects exported")
+            }
             Err(reason) => {
                 warn!(load.id = load_id, object.bucket = %bucket, object.key = %key, reason, "rejects are not exported");
             }
@@ -119,7 +121,8 @@ impl Upload<'_> {
         let request = self.curated.client.upload_part().bucket(self.bucket).key(self.key).upload_id(&self.id);
         let sent = request.part_number(number).body(ByteStream::from(body)).send().await;
         let sent = sent.map_err(|error| chain(&error))?;
-        let part = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).set_checksum_crc32(sent.checksum_crc32);
+        let part =
+            CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag).set_checksum_crc32(sent.checksum_crc32);
         self.parts.push(part.build());
         Ok(())
     }

@@ -35,8 +35,8 @@ use database::{Database, Session};
 use export::Curated;
 use ledger::{Claim, Entry, Settled};
 use limits::{
-    COMMIT_TIMEOUT, DEADLINE_MARGIN, EXPORT_MARGIN, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT, SHORT_DEADLINE_MARGIN_DIVISOR,
-    TRANSACTION_OVERTIME,
+    COMMIT_TIMEOUT, DEADLINE_MARGIN, EXPORT_MARGIN, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT,
+    SHORT_DEADLINE_MARGIN_DIVISOR, TRANSACTION_OVERTIME,
 };
 use merge::Writing;
 use shape::{Place, Shape};
@@ -94,7 +94,13 @@ impl Loader {
     }
 
     /// Whether the session is fit for the next load.
-    async fn export_rejects(&self, order: &Order<'_>, client: &Client, report: &LoadReport, deadline: Deadline) -> bool {
+    async fn export_rejects(
+        &self,
+        order: &Order<'_>,
+        client: &Client,
+        report: &LoadReport,
+        deadline: Deadline,
+    ) -> bool {
         let is_ours = report.outcome == contracts::LoadOutcome::Loaded && report.rows_rejected > 0;
         let key = order.dataset.rejects_key(&order.request.object.key, report.load_id);
         let Some(key) = key.filter(|_| is_ours) else { return true };
@@ -144,8 +150,7 @@ impl Loader {
             Claim::Settled(settled) => (order.settled_report(client, settled).await?, Transaction::Closed),
             Claim::Granted { load_id, predecessors, newer } => {
                 let (dataset, target) = (&shape.dataset, &target);
-                let writing =
-                    Writing { client, dataset, target, predecessors: &predecessors, newer: &newer };
+                let writing = Writing { client, dataset, target, predecessors: &predecessors, newer: &newer };
                 writing.prepare().await?;
                 let bytes = download.bytes;
                 let to = Destination { client, target, load_id };
@@ -153,7 +158,11 @@ impl Loader {
                 let counts = copied.counts;
                 let duplicates = writing.finish(counts.rows_loaded).await?;
                 if duplicates > 0 {
-                    info!(load.id = load_id, load.duplicates = duplicates, "of several rows with one key the last stays");
+                    info!(
+                        load.id = load_id,
+                        load.duplicates = duplicates,
+                        "of several rows with one key the last stays"
+                    );
                 }
                 (order.loaded_report(load_id, bytes, copied), Transaction::Open { load_id, counts })
             }

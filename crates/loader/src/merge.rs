@@ -166,7 +166,8 @@ fn drop_duplicates(key: &str) -> String {
 }
 
 fn merge_statement(target: &Target, only: &str) -> String {
-    let list = |one: &dyn Fn(&String) -> String, of: &[String], by: &str| of.iter().map(one).collect::<Vec<_>>().join(by);
+    let list =
+        |one: &dyn Fn(&String) -> String, of: &[String], by: &str| of.iter().map(one).collect::<Vec<_>>().join(by);
     let fields = target.field_names();
     let on = list(&|name| format!("kept.{name} = staged.{name}"), &target.key, " and ");
     let set = list(&|name| format!("{name} = staged.{name}"), &fields, ", ");

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use pipeline::{
-    Column, ColumnName, ColumnType, Dataset, Extra, OnNewVersion, RESCUED_COLUMN, TableName, WriteMode,
-};
+use pipeline::{Column, ColumnName, ColumnType, Dataset, Extra, OnNewVersion, RESCUED_COLUMN, TableName, WriteMode};
 
 use crate::client::Client;
 use crate::error::LoadError;
@@ -44,11 +42,7 @@ impl Target {
     /// Creates the table when it was not found, and checks it when it was.
     ///
     /// A transaction of its own: first loads of one table wait for its creation, and not for one another's rows.
-    pub(crate) async fn prepare(
-        client: &Client,
-        shape: &Shape,
-        found: Option<Relation>,
-    ) -> Result<Self, LoadError> {
+    pub(crate) async fn prepare(client: &Client, shape: &Shape, found: Option<Relation>) -> Result<Self, LoadError> {
         let dataset = &*shape.dataset;
         let relation = match found {
             Some(relation) => relation,
@@ -195,8 +189,7 @@ impl Relation {
         if !matches!(self.kind, 'r' | 'p' | 'f') {
             return vec!["is not a table".to_owned()];
         }
-        let will_be_added =
-            |column: &Column| self.column(column.name.as_str()).is_none() && inferred.contains(column);
+        let will_be_added = |column: &Column| self.column(column.name.as_str()).is_none() && inferred.contains(column);
         let declared = dataset.columns.iter().filter(|column| !will_be_added(column));
         let mut differences: Vec<String> = declared.filter_map(|declared| self.difference(declared)).collect();
         differences.extend(self.columns.iter().filter_map(|existing| undeclared(existing, dataset)));
@@ -241,9 +234,7 @@ fn needs_lineage(dataset: &Dataset) -> Option<&'static str> {
         // All rows go, whosever they are.
         (WriteMode::Replace, _) | (_, OnNewVersion::Ignore) | (WriteMode::Append, OnNewVersion::Append) => None,
         (WriteMode::Append | WriteMode::Upsert { .. }, OnNewVersion::Replace) => Some("on_new_version = \"replace\""),
-        (WriteMode::Upsert { .. }, OnNewVersion::Append) => {
-            Some("write = \"upsert\" with on_new_version = \"append\"")
-        }
+        (WriteMode::Upsert { .. }, OnNewVersion::Append) => Some("write = \"upsert\" with on_new_version = \"append\""),
     }
 }
 

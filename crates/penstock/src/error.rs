@@ -93,7 +93,8 @@ impl Error {
             Self::UnknownEmulator(_) => "leave EMULATOR unset for ministack".to_owned(),
             Self::NoKey { .. } => "name the key with --key".to_owned(),
             Self::NotInferred { .. } => {
-                "correct the file, say how it is written (--delimiter, --null), or declare the columns by hand".to_owned()
+                "correct the file, say how it is written (--delimiter, --null), or declare the columns by hand"
+                    .to_owned()
             }
             Self::NotAws(_) => {
                 "unset AWS_ENDPOINT_URL and what else `.local/env` has set, or open a new shell".to_owned()
