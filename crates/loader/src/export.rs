@@ -44,7 +44,7 @@ impl Curated {
         };
         match self.put(database, load_id, bucket, key).await {
             Ok(bytes) => {
-                info!(load.id = load_id, object.bucket = %bucket, object.key = %key, bytes, "rejects exported")
+                info!(load.id = load_id, object.bucket = %bucket, object.key = %key, bytes, "rejects exported");
             }
             Err(reason) => {
                 warn!(load.id = load_id, object.bucket = %bucket, object.key = %key, reason, "rejects are not exported");
