@@ -105,8 +105,8 @@ failure_names! {
     // loader: the database
     /// PostgreSQL cannot be reached, or went away.
     DatabaseUnavailable => Transient, "bring PostgreSQL back (reachable, not full), then replay the file";
-    /// Another load holds this object's claim.
-    LoadInProgress => Transient, "another execution is loading the same object; if none is running, end the database session that holds the lock";
+    /// Another load holds this object's claim, or the table that both would change.
+    LoadInProgress => Transient, "another execution is loading the same object or table, or a query holds the table; replay the file, and if it comes again end the database session that holds the lock";
     /// PostgreSQL refuses the statement, and would again.
     DatabaseRefused => Permanent, "read PostgreSQL's message: a right, a constraint or a trigger of the table; then replay the file";
     /// The table that exists is not the one that the dataset declares.

@@ -30,8 +30,8 @@ pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Tries of one S3 request, the first included.
 pub const STORAGE_ATTEMPTS_MAX: u32 = 4;
 
-/// Chunks of the object that wait for the parser. S3 sends chunks of up to some 100 KiB.
-pub const CHUNKS_IN_FLIGHT_MAX: usize = 16;
+/// Chunks of the object that wait for the parser, each of up to 400 KiB; the socket holds as much again.
+pub const CHUNKS_IN_FLIGHT_MAX: usize = 4;
 /// Blocks of rows that wait for PostgreSQL, each of about `rows::limits::COPY_BLOCK_BYTES`.
 pub const BLOCKS_IN_FLIGHT_MAX: usize = 8;
 /// Rejects are written in batches of about this size.

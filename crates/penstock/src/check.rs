@@ -92,10 +92,10 @@ mod tests {
             &["FILE:2: datasets.orders.source: `{date}` needs a format, as {date:%Y-%m-%d}"],
         );
         check(
-            &format!("timezone = \"Europe/Berlim\"\n{ORDERS}write = \"replace\"\n"),
+            &format!("timezone = \"Europe/Berlim\"\n{ORDERS}write = \"upsert\"\n"),
             &[
                 "FILE:1: timezone: `Europe/Berlim` is not an IANA time zone; did you mean `Europe/Berlin`?",
-                "FILE:6: datasets.orders.write: write = \"replace\" is not built yet; use \"append\"",
+                "FILE:6: datasets.orders.write: \"upsert\" needs to know by what a row is known, as key = [\"order_id\"]",
             ],
         );
     }

@@ -132,6 +132,7 @@ struct Request {
     method: String,
     body: Vec<u8>,
     key: String,
+    query: String,
     version_id: Option<String>,
     if_match: Option<String>,
 }
@@ -157,7 +158,8 @@ fn read_request(stream: &TcpStream) -> io::Result<Request> {
         }
     }
     reader.read_exact(&mut body)?;
-    Ok(Request { method: method.to_owned(), body, key, version_id, if_match })
+    let (method, query) = (method.to_owned(), query.to_owned());
+    Ok(Request { method, body, key, query, version_id, if_match })
 }
 
 fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
@@ -167,20 +169,12 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
 }
 
 fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<String>) -> io::Result<()> {
-    let Request { method, body, key, version_id, if_match } = read_request(stream)?;
-    if method == "POST" {
-        let body = format!("{{\"SecretString\": {:?}}}", secret.lock().unwrap());
-        let length = body.len();
-        return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    let Request { method, body, key, query, version_id, if_match } = read_request(stream)?;
+    if query.contains("upload") || method == "PUT" {
+        return put(stream, objects, &method, (&key, &query), body);
     }
-    if method == "PUT" {
-        let mut objects = objects.lock().unwrap();
-        if let Some(Object { fault: Fault::Refused(status, code), .. }) = objects.get(&(key.clone(), None)) {
-            return refuse(stream, *status, code);
-        }
-        let object = Object { etag: String::new(), version_id: None, body: body.into(), times: 1, fault: Fault::None };
-        objects.insert((key, None), object);
-        return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    if method == "POST" {
+        return succeed(stream, &format!("{{\"SecretString\": {:?}}}", secret.lock().unwrap()));
     }
     let is_versioned = version_id.is_some();
     let found = objects.lock().unwrap().get(&(key, version_id)).cloned();
@@ -194,7 +188,12 @@ fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<Strin
         return refuse(stream, 412, "PreconditionFailed");
     }
     let version = version_id.map_or(String::new(), |id| format!("x-amz-version-id: {id}\r\n"));
-    let checksum = if times == 1 { format!("x-amz-checksum-crc32: {}\r\n", crc32(&body)) } else { String::new() };
+    // Of a large body it would take longer than the client waits.
+    let checksum = if times == 1 && body.len() < 1024 * 1024 {
+        format!("x-amz-checksum-crc32: {}\r\n", crc32(&body))
+    } else {
+        String::new()
+    };
     write!(
         stream,
         "HTTP/1.1 200 OK\r\nETag: \"{etag}\"\r\n{version}{checksum}Content-Length: {}\r\nConnection: close\r\n\r\n",
@@ -220,6 +219,52 @@ fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<Strin
             Ok(())
         }),
     }
+}
+
+/// An object at once, or in parts that become one when they are complete.
+fn put(
+    stream: &TcpStream,
+    objects: &Mutex<Objects>,
+    method: &str,
+    (key, query): (&str, &str),
+    body: Vec<u8>,
+) -> io::Result<()> {
+    let mut objects = objects.lock().unwrap();
+    let (key, parts) = ((key.to_owned(), None), (key.to_owned(), Some("parts".to_owned())));
+    if let Some(Object { fault: Fault::Refused(status, code), .. }) = objects.get(&key) {
+        return refuse(stream, *status, code);
+    }
+    let stored = |body: Vec<u8>| Object {
+        etag: String::new(),
+        version_id: None,
+        body: body.into(),
+        times: 1,
+        fault: Fault::None,
+    };
+    match (method, query.contains("uploadId=")) {
+        ("POST", false) => {
+            objects.insert(parts, stored(Vec::new()));
+            let id = "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+            return succeed(stream, id);
+        }
+        ("PUT", true) => {
+            let before = objects.remove(&parts).map(|object| object.body.to_vec()).unwrap_or_default();
+            objects.insert(parts, stored([before, body].concat()));
+        }
+        ("POST", true) => {
+            let whole = objects.remove(&parts).unwrap();
+            objects.insert(key, whole);
+            return succeed(stream, "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>");
+        }
+        ("DELETE", _) => drop(objects.remove(&parts)),
+        _ => drop(objects.insert(key, stored(body))),
+    }
+    succeed(stream, "")
+}
+
+fn succeed(mut stream: &TcpStream, body: &str) -> io::Result<()> {
+    let length = body.len();
+    write!(stream, "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
 /// As S3 tells it: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>

@@ -22,7 +22,11 @@ async fn what_is_not_declared_can_be_ignored_or_rescued() {
     let file = "order_id,customer,amount,colour,size\n1,ann,1.50,\"dark \"\"red\"\"\",\n2,bob,2.50,,\n";
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), file);
-    check_failure(&stage.fail(DEFINITION, &object).await, FailureName::HeaderMismatch, "unknown [colour, size]");
+    check_failure(
+        &stage.fail(DEFINITION, &object).await,
+        FailureName::HeaderMismatch,
+        "unknown [\"colour\", \"size\"]",
+    );
 
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), file);
@@ -81,6 +85,22 @@ async fn new_columns_are_added_in_the_loads_own_transaction() {
 }
 
 #[tokio::test]
+async fn a_query_that_holds_the_table_is_not_waited_for_long() {
+    let stage = Stage::new().await;
+    stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann"]))).await.unwrap();
+    let reader = stage.database.connect().await;
+    reader.batch_execute("begin; lock table staging.orders in access share mode").await.unwrap();
+    let definition = format!("{DEFINITION}evolve = \"add\"\n");
+    let more = stage.bucket.put(KEY, Some("v2"), "order_id,customer,amount,size\n1,eve,1.50,2\n");
+    let error = stage.load_as(&definition, &more).await.unwrap_err();
+    check_failure(&error, FailureName::LoadInProgress, "staging.orders: in use for 5 s, and columns are to be added");
+    reader.batch_execute("commit").await.unwrap();
+    assert_eq!(stage.customers().await, "ann");
+    stage.load_as(&definition, &more).await.unwrap();
+    assert_eq!(stage.customers().await, "eve");
+}
+
+#[tokio::test]
 async fn columns_are_inferred_from_the_whole_first_file() {
     let stage = Stage::new().await;
     let mut file = "id,Order Date,price,ok,_load_id,note\n".to_owned();
@@ -103,7 +123,7 @@ async fn columns_are_inferred_from_the_whole_first_file() {
     assert_eq!(stage.count("staging.orders where column__load_id = 'z' and note = 'x'").await, 1);
     let more = stage.bucket.put(OTHER_KEY, Some("v2"), "id,colour\n1,red\n");
     let error = stage.load_as(INFERRED, &more).await.unwrap_err();
-    check_failure(&error, FailureName::HeaderMismatch, "unknown [colour]");
+    check_failure(&error, FailureName::HeaderMismatch, "unknown [\"colour\"]");
     // And whoever changes the table changes it.
     stage.client.batch_execute("alter table staging.orders alter column id type bigint").await.unwrap();
     let again = stage.bucket.put(OTHER_KEY, Some("v3"), later.replace("3000000000", "4000000000"));

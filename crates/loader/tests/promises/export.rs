@@ -33,3 +33,20 @@ async fn an_export_that_fails_undoes_nothing() {
     stage.load_as(&definition, &next).await.unwrap();
     assert_eq!(stage.customers().await, "bob");
 }
+
+#[tokio::test]
+async fn an_export_of_any_size_is_one_object() {
+    const ROWS: usize = 4_000;
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{EXPORT}");
+    let mut file = orders(&["ann"]);
+    for number in 0..ROWS {
+        file.push_str(&format!("bad,{number:05000},1.00\n"));
+    }
+    const { assert!(ROWS * 5_000 > 2 * loader::limits::EXPORT_PART_BYTES) };
+    let report = stage.load_as(&definition, &stage.bucket.put(KEY, Some("v1"), file)).await.unwrap();
+    assert_eq!(report.rows_rejected, ROWS as u64);
+    let exported = stage.bucket.get("rejects/2024-03-01/1.csv").unwrap();
+    assert_eq!(exported.lines().count(), ROWS + 1);
+    assert!(exported.ends_with(&format!("{:05000},1.00\"\n", ROWS - 1)));
+}

@@ -99,7 +99,7 @@ table = "sites"
 columns.site = "text"
 
 [datasets.all_sites]
-source = "sites/all.csv.zst"
+source = "{region}/{region}.csv.zst"
 table = "all_sites"
 columns.site = "text"
 
@@ -137,7 +137,7 @@ fn zones_buckets_and_what_definitions_get_wrong() {
         ],
     );
     check(
-        "sites/all.csv.zst",
+        "sites/sites.csv.zst",
         None,
         &["fails as InvalidDefinition: it starts both p/sites and p/all_sites; only one dataset may have it"],
     );
