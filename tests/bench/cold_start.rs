@@ -1,6 +1,7 @@
 //! Cold start and peak memory of each function, beside the same function in Python, under one Runtime API driver.
 //!
 //! A cold start is the time from starting the process to its first answer. The loaders load the same 10,000 rows.
+//! Standard output is a section of `docs/benchmarks.md`.
 //! Reads `PYTHON` (an interpreter with `bench/python/requirements.txt`) and `FUNCTIONS` (a folder of release
 //! binaries); `make bench` sets both.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that cannot run stops")]
@@ -8,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use pipeline::Definition;
 use serde_json::{Value, json};
 use test_support::Stack;
 use test_support::runtime_api::Function;
@@ -30,7 +32,9 @@ async fn main() {
     let bootstrap = here.join("bench/python/bootstrap");
     let event = read_json(&here.join("../events/eventbridge-orders-csv.resolve-trigger.json"));
 
-    println!("{:<44}{:>12}{:>12}{:>12}", "function, median of 11", "cold", "warm", "peak memory");
+    println!("\n## Cold starts\n");
+    println!("A process from its start to its first answer, then a second one; medians of {RUNS}.\n");
+    println!("| {:<45} | {:>9} | {:>9} | {:>11} |\n|---|---:|---:|---:|", "function", "cold", "warm", "peak memory");
     let check = |env: &[(&str, &str)], binary: &Path| measure(binary, env, |_| event.clone());
     print("check-file-extension (Rust)", &check(&[], &functions.join("check-file-extension")));
     let handler = [("PYTHON", python.as_str()), ("HANDLER", "check_file_extension.handler")];
@@ -64,10 +68,11 @@ async fn main() {
     }
     let definition =
         std::fs::read_to_string(here.join("integration/pipelines/people/pipeline.toml")).expect("definition");
+    let hash = Definition::parse("people", "pipeline.toml", &definition).expect("a valid definition").hash;
     let load = |call: usize| {
         json!({"pipeline": "people", "dataset": "csv", "format": "csv", "compression": "none",
                "object": {"bucket": stack.env("LANDING_BUCKET"), "key": format!("people/bench-{call}.csv")},
-               "logical_at": "2024-01-01T00:00:00Z", "definition": definition, "definition_hash": "bench",
+               "logical_at": "2024-01-01T00:00:00Z", "definition": definition, "definition_hash": hash,
                "notify_success": false})
     };
     print("loader, 10,000 rows (Rust)", &measure(&functions.join("loader"), &environment, load));
@@ -104,7 +109,7 @@ fn measure(binary: &Path, env: &[(&str, &str)], payload: impl Fn(usize) -> Value
 
 fn print(name: &str, figures: &Figures) {
     let Figures { cold_ms, warm_ms, peak_mb } = figures;
-    println!("{name:<44}{cold_ms:>9.1} ms{warm_ms:>9.1} ms{peak_mb:>9.1} MB");
+    println!("| {name:<45} | {cold_ms:>6.1} ms | {warm_ms:>6.1} ms | {peak_mb:>8.1} MB |");
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -1,0 +1,52 @@
+//! What decompressing and parsing cost without a database, and what the database costs without them.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use bytes::Bytes;
+use contracts::FileKind;
+use pipeline::Dataset;
+use rows::{COPY_HEADER, COPY_TRAILER, Reject, RowSpec, Sink, SinkClosed};
+
+use crate::used::Used;
+
+/// Turns a file into rows that nobody takes.
+pub(crate) fn convert(dataset: &Dataset, file: &Path) -> Used {
+    let started = Instant::now();
+    convert_into(dataset, file, &mut Into(io::sink()));
+    Used { wall_s: started.elapsed().as_secs_f64(), ..Used::default() }
+}
+
+/// Writes the rows as a file that binary COPY takes as it is.
+pub(crate) fn write_binary(dataset: &Dataset, file: &Path, binary: &Path) -> io::Result<()> {
+    let mut out = BufWriter::new(File::create(binary)?);
+    out.write_all(&COPY_HEADER)?;
+    convert_into(dataset, file, &mut Into(&mut out));
+    out.write_all(&COPY_TRAILER)?;
+    out.flush()
+}
+
+fn convert_into(dataset: &Dataset, file: &Path, sink: &mut impl Sink) {
+    let Ok(FileKind::Data { format, compression }) = FileKind::of_key(&file.to_string_lossy()) else {
+        panic!("{} has no format", file.display())
+    };
+    let Dataset { columns, null_values, csv, encoding, extra, .. } = dataset;
+    let (encoding, extra, lineage) = (*encoding, *extra, Some(1));
+    let spec = RowSpec { columns, null_values, format, compression, csv, encoding, extra, lineage };
+    let counts = rows::convert(&spec, File::open(file).expect("open"), sink).expect("convert");
+    assert_eq!(counts.rows_rejected, 0);
+}
+
+struct Into<W>(W);
+
+impl<W: Write> Sink for Into<W> {
+    fn copy(&mut self, binary_copy_tuples: Bytes) -> Result<(), SinkClosed> {
+        self.0.write_all(&binary_copy_tuples).map_err(|_| SinkClosed)
+    }
+
+    fn reject(&mut self, _: Reject) -> Result<(), SinkClosed> {
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! The loader beside what you would use instead: one server, one run, interleaved pairs, medians.
+//!
+//! Standard output is `docs/benchmarks.md`; what happens meanwhile goes to standard error. `make bench` sets `PYTHON`,
+//! `PGLOADER` and `FUNCTIONS` (a folder of release binaries). `BENCH_MB` is the size of the largest file (1000),
+//! `BENCH_ONLY` some of the sections (copy, lineage, formats, rejects, files, python), and `BENCH_BEFORE` a folder with
+//! an earlier build of the loader to compare small files with.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that cannot run stops")]
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures, not money")]
+
+mod alone;
+mod bucket;
+mod files;
+mod peers;
+mod penstock;
+mod process;
+mod report;
+mod rows_made;
+mod sections;
+mod server;
+mod used;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bucket::Bucket;
+use files::Files;
+use peers::Peers;
+use penstock::Penstock;
+use report::{Report, load_average, machine};
+use server::Server;
+
+/// What every section needs.
+struct Bench {
+    server: Server,
+    penstock: Penstock,
+    penstock_before: Option<Penstock>,
+    peers: Peers,
+    files: Files,
+}
+
+const LARGE_MB: u64 = 1000;
+
+#[tokio::main]
+async fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the project");
+    let large_mb = std::env::var("BENCH_MB").map_or(LARGE_MB, |text| text.parse().expect("BENCH_MB is a number"));
+    let functions = PathBuf::from(std::env::var_os("FUNCTIONS").expect("FUNCTIONS is not set: use `make bench`"));
+
+    let files = Files::new(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench"), large_mb);
+    let bucket = Bucket::start(&files.folder).expect("start the bucket");
+    let database = test_support::database().await;
+    let server = Server::connect(&database.url, database.connect().await).await;
+    let loader = |folder: PathBuf| Penstock::new(folder.join("loader"), &bucket, &server);
+    let penstock = loader(functions);
+    let penstock_before = std::env::var_os("BENCH_BEFORE").map(|folder| loader(folder.into()));
+    let peers = Peers::find(&root, &server.url);
+    let mut about = about(&root, &server, &peers, large_mb).await;
+    let bench = Bench { server, penstock, penstock_before, peers, files };
+
+    let mut report = Report::new();
+    sections::run(&bench, &mut report).await;
+    about.push(format!("load average at the end: {}; what else ran took its share of both sides", load_average()));
+    report.print(&about);
+}
+
+async fn about(root: &Path, server: &Server, peers: &Peers, large_mb: u64) -> Vec<String> {
+    let commit = Command::new("git").arg("-C").arg(root).args(["describe", "--always", "--dirty"]).output();
+    let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    let mut about = vec![
+        machine(),
+        format!("Penstock {} ({commit}), PostgreSQL {}", env!("CARGO_PKG_VERSION"), server.version().await),
+    ];
+    about.extend(peers.versions());
+    about.push(if large_mb == LARGE_MB { "`make bench`".to_owned() } else { format!("`BENCH_MB={large_mb} make bench`") });
+    about.push(format!(
+        "every figure is the median of {} pairs that ran one right after the other on the same server; a ratio is the \
+         median of the pairs' ratios, ours over theirs. The loader's time has its cold start in it, a process a load. \
+         All loaded the same rows, as a checksum over the table says",
+        sections::ROUNDS
+    ));
+    about
+}

@@ -1,0 +1,96 @@
+//! Our side: the loader's own binary, started and spoken to as Lambda does.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use contracts::{FileKind, LoadOutcome, LoadReport, LoadRequest, ObjectRef};
+use pipeline::{Dataset, Definition};
+use test_support::runtime_api::Function;
+
+use crate::bucket::{self, Bucket};
+use crate::process::{Stat, peak_mb};
+use crate::rows_made::COLUMNS;
+use crate::server::{Server, TABLE};
+use crate::used::Used;
+
+const TIMEOUT: Duration = Duration::from_secs(900);
+
+pub(crate) struct Penstock {
+    binary: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    definition: String,
+    parsed: Definition,
+    objects: Cell<u64>,
+}
+
+impl Penstock {
+    pub(crate) fn new(binary: PathBuf, bucket: &Bucket, server: &Server) -> Self {
+        let environment = vec![
+            ("AWS_ENDPOINT_URL", bucket.endpoint.clone()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
+            ("DATABASE_URL", server.url.clone()),
+        ];
+        let mut definition = format!(
+            "[datasets.orders]\nsource = \"orders/{{batch}}.csv\"\ntable = \"{TABLE}\"\non_new_version = \"append\"\n"
+        );
+        for (name, kind) in COLUMNS {
+            definition.push_str(&format!("columns.{name} = \"{kind}\"\n"));
+        }
+        let parsed = Definition::parse("shop", "pipeline.toml", &definition).expect("a valid definition");
+        Self { binary, environment, definition, parsed, objects: Cell::new(0) }
+    }
+
+    pub(crate) fn dataset(&self) -> &Dataset {
+        &self.parsed.datasets[0]
+    }
+
+    pub(crate) fn start(&self) -> Function {
+        let environment: Vec<_> = self.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Function::start(&self.binary, &environment)
+    }
+
+    /// One load by a process of its own: its cold start is part of the time.
+    pub(crate) fn load(&self, server: &Server, file: &str) -> (Used, LoadReport) {
+        let server_before = server.cpu_s();
+        let started = Instant::now();
+        let mut function = self.start();
+        let report = self.load_with(&mut function, file);
+        let wall_s = started.elapsed().as_secs_f64();
+        let client_cpu_s = Stat::of(function.pid()).map_or(f64::NAN, |stat| stat.own_cpu_s);
+        let peak_mb = peak_mb(function.pid()).unwrap_or(f64::NAN);
+        drop(function);
+        let server_cpu_s = server.cpu_s() - server_before;
+        (Used { wall_s, client_cpu_s, server_cpu_s, peak_mb }, report)
+    }
+
+    /// Loads a file of the bucket, as an object that was never loaded before.
+    pub(crate) fn load_with(&self, function: &mut Function, file: &str) -> LoadReport {
+        let request = serde_json::to_string(&self.request(file)).expect("JSON");
+        let answer = function.invoke(request, TIMEOUT).answer();
+        let report: LoadReport = serde_json::from_value(answer).expect("a report");
+        assert_eq!(report.outcome, LoadOutcome::Loaded);
+        report
+    }
+
+    fn request(&self, file: &str) -> LoadRequest {
+        self.objects.set(self.objects.get() + 1);
+        let Ok(FileKind::Data { format, compression }) = FileKind::of_key(file) else { panic!("{file} has no format") };
+        LoadRequest {
+            execution: None,
+            pipeline: "shop".to_owned(),
+            dataset: "orders".to_owned(),
+            object: ObjectRef::new(bucket::NAME, format!("orders/{}/{file}", self.objects.get())),
+            format,
+            compression,
+            logical_at: "2024-01-01T00:00:00Z".parse().expect("a time"),
+            scheduled_at: None,
+            actual_at: None,
+            definition: self.definition.clone(),
+            definition_hash: self.parsed.hash.clone(),
+            notify_success: false,
+        }
+    }
+}

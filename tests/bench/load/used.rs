@@ -1,0 +1,118 @@
+//! What one load took, and what many pairs of loads say when the machine does other things meanwhile.
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::process::{Stat, peak_mb};
+use crate::server::Server;
+
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Used {
+    pub(crate) wall_s: f64,
+    pub(crate) client_cpu_s: f64,
+    pub(crate) server_cpu_s: f64,
+    pub(crate) peak_mb: f64,
+}
+
+impl Used {
+    pub(crate) fn total_cpu_s(&self) -> f64 {
+        self.client_cpu_s + self.server_cpu_s
+    }
+
+    pub(crate) fn beyond(&self, other: &Self) -> Self {
+        Self {
+            wall_s: self.wall_s - other.wall_s,
+            client_cpu_s: self.client_cpu_s - other.client_cpu_s,
+            server_cpu_s: self.server_cpu_s - other.server_cpu_s,
+            peak_mb: self.peak_mb,
+        }
+    }
+
+    pub(crate) fn divided_by(&self, parts: usize) -> Self {
+        let parts = parts as f64;
+        Self {
+            wall_s: self.wall_s / parts,
+            client_cpu_s: self.client_cpu_s / parts,
+            server_cpu_s: self.server_cpu_s / parts,
+            peak_mb: self.peak_mb,
+        }
+    }
+
+    /// Runs a program to its end.
+    pub(crate) fn by(mut command: Command, server: &Server) -> Result<Self, String> {
+        let ended_children = || Stat::of(std::process::id()).map_or(f64::NAN, |stat| stat.ended_children_cpu_s);
+        let (server_before, client_before) = (server.cpu_s(), ended_children());
+        let started = Instant::now();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = child.map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+        let (process, ended) = (child.id(), AtomicBool::new(false));
+        let (output, peak_mb) = thread::scope(|scope| {
+            let peak = scope.spawn(|| highest_peak_mb(process, &ended));
+            let output = child.wait_with_output();
+            ended.store(true, Ordering::Relaxed);
+            (output, peak.join().unwrap_or(f64::NAN))
+        });
+        let wall_s = started.elapsed().as_secs_f64();
+        let output = output.map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        let (client_cpu_s, server_cpu_s) = (ended_children() - client_before, server.cpu_s() - server_before);
+        Ok(Self { wall_s, client_cpu_s, server_cpu_s, peak_mb })
+    }
+}
+
+/// A process takes its figures with it, so they are read while it lives.
+fn highest_peak_mb(process: u32, ended: &AtomicBool) -> f64 {
+    let mut highest = f64::NAN;
+    while !ended.load(Ordering::Relaxed) {
+        highest = peak_mb(process).unwrap_or(highest);
+        thread::sleep(Duration::from_millis(20));
+    }
+    highest
+}
+
+/// Ours and theirs, one right after the other: what disturbs one disturbs the other.
+#[derive(Default)]
+pub(crate) struct Pairs(Vec<(Used, Used)>);
+
+impl Pairs {
+    pub(crate) async fn measure(
+        rounds: usize,
+        mut ours: impl AsyncFnMut(usize) -> Used,
+        mut theirs: impl AsyncFnMut(usize) -> Used,
+    ) -> Self {
+        let mut pairs = Vec::new();
+        for round in 0..rounds {
+            // Neither always goes first.
+            if round % 2 == 0 {
+                let first = ours(round).await;
+                pairs.push((first, theirs(round).await));
+            } else {
+                let first = theirs(round).await;
+                pairs.push((ours(round).await, first));
+            }
+        }
+        Self(pairs)
+    }
+
+    pub(crate) fn ours(&self, figure: impl Fn(&Used) -> f64) -> f64 {
+        median(self.0.iter().map(|(ours, _)| figure(ours)).collect())
+    }
+
+    pub(crate) fn theirs(&self, figure: impl Fn(&Used) -> f64) -> f64 {
+        median(self.0.iter().map(|(_, theirs)| figure(theirs)).collect())
+    }
+
+    /// Of the pairs' own ratios, ours over theirs, the median.
+    pub(crate) fn ratio(&self, figure: impl Fn(&Used) -> f64) -> f64 {
+        median(self.0.iter().map(|(ours, theirs)| figure(ours) / figure(theirs)).collect())
+    }
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
