@@ -1,7 +1,7 @@
 //! Our side: the loader's own binary, started and spoken to as Lambda does.
 
-use std::cell::Cell;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use contracts::{FileKind, LoadOutcome, LoadReport, LoadRequest, ObjectRef};
@@ -21,7 +21,6 @@ pub(crate) struct Penstock {
     environment: Vec<(&'static str, String)>,
     definition: String,
     parsed: Definition,
-    objects: Cell<u64>,
 }
 
 impl Penstock {
@@ -40,7 +39,7 @@ impl Penstock {
             definition.push_str(&format!("columns.{name} = \"{kind}\"\n"));
         }
         let parsed = Definition::parse("shop", "pipeline.toml", &definition).expect("a valid definition");
-        Self { binary, environment, definition, parsed, objects: Cell::new(0) }
+        Self { binary, environment, definition, parsed }
     }
 
     pub(crate) fn dataset(&self) -> &Dataset {
@@ -76,13 +75,14 @@ impl Penstock {
     }
 
     fn request(&self, file: &str) -> LoadRequest {
-        self.objects.set(self.objects.get() + 1);
+        static OBJECTS: AtomicU64 = AtomicU64::new(0);
+        let number = OBJECTS.fetch_add(1, Ordering::Relaxed);
         let Ok(FileKind::Data { format, compression }) = FileKind::of_key(file) else { panic!("{file} has no format") };
         LoadRequest {
             execution: None,
             pipeline: "shop".to_owned(),
             dataset: "orders".to_owned(),
-            object: ObjectRef::new(bucket::NAME, format!("orders/{}/{file}", self.objects.get())),
+            object: ObjectRef::new(bucket::NAME, format!("orders/{number}/{file}")),
             format,
             compression,
             logical_at: "2024-01-01T00:00:00Z".parse().expect("a time"),
