@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 pub(crate) const NAME: &str = "landing";
@@ -31,7 +31,7 @@ impl Bucket {
     }
 }
 
-fn serve(stream: &TcpStream, folder: &PathBuf) -> io::Result<()> {
+fn serve(stream: &TcpStream, folder: &Path) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut lines = BufReader::new(stream).lines();
     while let Some(first) = lines.next() {

@@ -71,7 +71,11 @@ async fn about(root: &Path, server: &Server, peers: &Peers, large_mb: u64) -> Ve
         format!("Penstock {} ({commit}), PostgreSQL {}", env!("CARGO_PKG_VERSION"), server.version().await),
     ];
     about.extend(peers.versions());
-    about.push(if large_mb == LARGE_MB { "`make bench`".to_owned() } else { format!("`BENCH_MB={large_mb} make bench`") });
+    about.push(if large_mb == LARGE_MB {
+        "`make bench`".to_owned()
+    } else {
+        format!("`BENCH_MB={large_mb} make bench`")
+    });
     about.push(format!(
         "every figure is the median of {} pairs that ran one right after the other on the same server; a ratio is the \
          median of the pairs' ratios, ours over theirs. The loader's time has its cold start in it, a process a load. \

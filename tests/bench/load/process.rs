@@ -22,11 +22,7 @@ impl Stat {
             let ticks: u64 = fields.get(first)?.parse::<u64>().ok()? + fields.get(first + 1)?.parse::<u64>().ok()?;
             Some(ticks as f64 / TICKS_PER_SECOND)
         };
-        Some(Self {
-            parent: fields.get(1)?.parse().ok()?,
-            own_cpu_s: seconds(11)?,
-            ended_children_cpu_s: seconds(13)?,
-        })
+        Some(Self { parent: fields.get(1)?.parse().ok()?, own_cpu_s: seconds(11)?, ended_children_cpu_s: seconds(13)? })
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) struct Report {
 const HEAD: [&str; 5] = ["measured", "figures", "result", "target", "verdict"];
 
 /// What the result has to be, to be told as reached.
+#[derive(Clone, Copy)]
 pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
@@ -22,7 +23,14 @@ impl Report {
     }
 
     /// `show` writes a number with its unit.
-    pub(crate) fn add(&mut self, what: &str, figures: String, result: f64, show: impl Fn(f64) -> String, target: Target) {
+    pub(crate) fn add(
+        &mut self,
+        what: &str,
+        figures: String,
+        result: f64,
+        show: impl Fn(f64) -> String,
+        target: Target,
+    ) {
         let (target, verdict) = match target {
             Target::AtLeast(wanted) => (format!("at least {}", show(wanted)), verdict(result >= wanted)),
             Target::AtMost(wanted) => (format!("at most {}", show(wanted)), verdict(result <= wanted)),

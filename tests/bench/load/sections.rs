@@ -75,7 +75,8 @@ async fn copy(bench: &Bench, report: &mut Report) {
         let file = bench.files.rows(mb, Layout::Csv);
         let psql = || bench.peers.copy(&bench.files.path(&file));
         bench.check_same_rows("psql", &file, psql()).await;
-        let pairs = Pairs::measure(ROUNDS, async |_| bench.ours(&file).await, async |_| bench.theirs(psql()).await).await;
+        let pairs =
+            Pairs::measure(ROUNDS, async |_| bench.ours(&file).await, async |_| bench.theirs(psql()).await).await;
         let what = |figure: &str| format!("{mb} MB of CSV against psql \\copy: {figure}");
         let (fast, server, total) = match mb == large {
             true => (Target::AtLeast(1.5), Target::AtMost(0.65), Target::AtMost(0.9)),
@@ -85,7 +86,13 @@ async fn copy(bench: &Bench, report: &mut Report) {
         report.add(&what("times as fast"), seconds(&pairs, |used| used.wall_s), speed, times, fast);
         let figure = |used: &Used| used.server_cpu_s;
         report.add(&what("server CPU"), seconds(&pairs, figure), pairs.ratio(figure), times, server);
-        report.add(&what("total CPU"), seconds(&pairs, Used::total_cpu_s), pairs.ratio(Used::total_cpu_s), times, total);
+        report.add(
+            &what("total CPU"),
+            seconds(&pairs, Used::total_cpu_s),
+            pairs.ratio(Used::total_cpu_s),
+            times,
+            total,
+        );
         peaks.push(pairs.ours(|used| used.peak_mb));
         let theirs = pairs.theirs(|used| used.peak_mb);
         let peak = pairs.ours(|used| used.peak_mb);
@@ -121,10 +128,8 @@ async fn lineage(bench: &Bench, report: &mut Report) {
 
 async fn formats(bench: &Bench, report: &mut Report) {
     let (large, small) = (bench.files.large_mb, bench.files.small_mb());
-    let kinds: [(&str, &dyn Fn(u64) -> String); 2] = [
-        ("JSON Lines", &|mb| bench.files.rows(mb, Layout::JsonLines)),
-        ("gzipped CSV", &|mb| bench.files.gzip(mb)),
-    ];
+    let kinds: [(&str, &dyn Fn(u64) -> String); 2] =
+        [("JSON Lines", &|mb| bench.files.rows(mb, Layout::JsonLines)), ("gzipped CSV", &|mb| bench.files.gzip(mb))];
     for (kind, file) in kinds {
         let csv = bench.files.path(&bench.files.rows(small, Layout::Csv));
         bench.check_same_rows(kind, &file(small), bench.peers.copy(&csv)).await;
@@ -189,8 +194,7 @@ async fn rejects(bench: &Bench, report: &mut Report) {
     bench.server.reset(Lineage::Kept).await;
     let (_, loaded) = bench.penstock.load(&bench.server, &bad);
     assert_eq!(loaded.rows_rejected, loaded.rows_read.div_ceil(ROWS_PER_BAD_ROW));
-    let pairs =
-        Pairs::measure(ROUNDS, async |_| bench.ours(&bad).await, async |_| bench.ours(&good).await).await;
+    let pairs = Pairs::measure(ROUNDS, async |_| bench.ours(&bad).await, async |_| bench.ours(&good).await).await;
     let cost = 100.0 * (pairs.ratio(|used| used.wall_s) - 1.0);
     let what = format!("one bad row in {ROWS_PER_BAD_ROW}, {small} MB: cost");
     report.add(&what, seconds(&pairs, |used| used.wall_s), cost, percent, Target::AtMost(10.0));
@@ -298,7 +302,8 @@ async fn against(
 ) {
     let file = bench.files.rows(mb, Layout::Csv);
     bench.check_same_rows(name, &file, command()).await;
-    let pairs = Pairs::measure(ROUNDS, async |_| bench.ours(&file).await, async |_| bench.theirs(command()).await).await;
+    let pairs =
+        Pairs::measure(ROUNDS, async |_| bench.ours(&file).await, async |_| bench.theirs(command()).await).await;
     let what = |figure: &str| format!("{mb} MB of CSV against {name}: {figure}");
     let times_less = |figure: fn(&Used) -> f64| 1.0 / pairs.ratio(figure);
     let wall = times_less(|used| used.wall_s);
