@@ -35,10 +35,9 @@ impl Outcome {
     /// With the whole outcome when the function failed.
     pub fn answer(self) -> Value {
         match self {
-            Self::Ok(answer) => Some(answer),
-            Self::Error { .. } | Self::Exited | Self::TimedOut => None,
+            Self::Ok(answer) => answer,
+            failed @ (Self::Error { .. } | Self::Exited | Self::TimedOut) => panic!("the function failed: {failed:?}"),
         }
-        .expect("the function answers")
     }
 
     /// The name of the failure, as the state machine would see it.
