@@ -2,7 +2,7 @@
 
 use contracts::{
     CheckedFile, Compression, FileKind, Format, LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample,
-    Resolution, SurvivalReport,
+    Resolution, RunRef, SurvivalReport,
 };
 
 pub(crate) fn object(key: &str) -> ObjectRef {
@@ -96,6 +96,11 @@ pub(crate) fn load_report() -> LoadReport {
         rows_rejected: 3,
         duration_ms: 812,
         first_rejects: vec![reject],
+        run: Some(RunRef {
+            run_id: 3,
+            pipeline: "retail".to_owned(),
+            logical_at: "2024-05-01T00:00:00Z".parse().unwrap(),
+        }),
     }
 }
 

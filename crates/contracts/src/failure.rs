@@ -111,6 +111,22 @@ failure_names! {
     DatabaseRefused => Permanent, "read PostgreSQL's message: a right, a constraint or a trigger of the table; then replay the file";
     /// The table that exists is not the one that the dataset declares.
     TableMismatch => Permanent, "change the table or the dataset's columns so that names and types agree, then replay the file";
+
+    // runs
+    /// A statement of a transform was refused by PostgreSQL.
+    TransformFailed => Permanent, "correct the SQL file as PostgreSQL's message says and upload it, then `penstock run PIPELINE --date DATE --force`; nothing of the run's transforms was committed";
+    /// A transform cannot be used as it is written, or its file is not there.
+    InvalidTransform => Permanent, "correct the SQL file as the message says (`penstock check` finds it too), upload it, then `penstock run PIPELINE --date DATE --force`";
+    /// The tables are built and an export could not be written.
+    ExportFailed => Permanent, "the tables are committed; correct what the message names, then `penstock run PIPELINE --date DATE --force` writes the exports anew";
+    /// The deadline passed, or a run was asked for, and datasets of the set had not arrived.
+    RunIncomplete => Permanent, "have the producers write the datasets named here: the set runs when they are loaded; or run with what there is: `penstock run PIPELINE --date DATE --force`";
+    /// The execution that ran it is gone.
+    RunInterrupted => Permanent, "its execution was stopped or died: `penstock run PIPELINE --date DATE --force` runs it anew";
+    /// Another execution works on the same run, or a session holds what the transforms change.
+    RunInProgress => Transient, "another execution or database session holds the run or its tables; run it again when that has ended, and if it comes again end the session that holds the lock";
+    /// No definition of this name can be used.
+    NoPipeline => Permanent, "name a pipeline that is in the definitions bucket and passes `penstock check`";
 }
 
 impl FailureName {

@@ -5,12 +5,17 @@ mod event;
 mod failure;
 mod file_kind;
 mod object;
+mod runs;
 mod states;
 
 pub use event::{Event, InvalidEvent, KEY_BYTES_MAX};
 pub use failure::{Class, Failure, FailureName};
 pub use file_kind::UnsupportedName;
 pub use object::ObjectRef;
+pub use runs::{
+    AwaitedFile, ExportReport, FailedRun, FollowRequest, Followers, OpenedRun, RunEnded, RunFailure, RunInput,
+    RunOutcome, RunRef, RunReport, RunRequest, RunStart, Sweep, TransformReport,
+};
 pub use states::{
     CheckFileRequest, CheckedFile, Compression, FailureRequest, FileKind, Format, LoadOutcome, LoadReport, LoadRequest,
     RejectSample, Resolution, ResolveRequest, SurvivalReport,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ObjectRef;
+use crate::{ObjectRef, RunRef};
 
 /// What `CheckFileExtension` takes: the event, whole and of any shape, with the execution that handles it.
 /// The function also takes the bare event, for runs by hand.
@@ -124,6 +124,9 @@ pub struct LoadReport {
     pub duration_ms: u64,
     /// The first few; all of them are in `penstock.reject`.
     pub first_rejects: Vec<RejectSample>,
+    /// The run that this load made complete, or that is complete and still waits to be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunRef>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

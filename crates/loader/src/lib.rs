@@ -246,6 +246,7 @@ impl<'a> Order<'a> {
             rows_rejected: settled.rows_rejected,
             duration_ms: 0,
             first_rejects,
+            run: None,
         }
     }
 }

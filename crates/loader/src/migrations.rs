@@ -6,8 +6,11 @@ use crate::error::LoadError;
 use crate::limits::MIGRATION_LOCK_TIMEOUT;
 
 /// Applied in this order, each once; a change is a new file, never an edit of an old one.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_inferred_column.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_ledger.sql"),
+    include_str!("migrations/0002_inferred_column.sql"),
+    include_str!("migrations/0003_runs.sql"),
+];
 const BOOTSTRAP: &str = include_str!("migrations/bootstrap.sql");
 
 /// Brings the schema `penstock` up to this loader. Costs one cheap query when there is nothing to do.

@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 
 use crate::names::check_label;
 use crate::{
-    ColumnName, ColumnType, CsvOptions, DefinitionErrors, Encoding, Evolve, Extra, KeyTemplate, NameError, TableName,
-    TemplateError, parse, print,
+    ColumnName, ColumnType, CsvOptions, DefinitionErrors, Encoding, Evolve, Export, Extra, KeyTemplate, NameError, Run,
+    TableName, TemplateError, Transform, parse, print,
 };
 
 /// One `pipeline.toml`, checked as a whole.
@@ -20,6 +20,11 @@ pub struct Definition {
     pub timezone: Tz,
     /// Whether a load is announced; a failure always is.
     pub notify_success: bool,
+    pub run: Run,
+    /// In the order of the file, which is the order in which they run.
+    pub transforms: Vec<Transform>,
+    /// In the order of the file.
+    pub exports: Vec<Export>,
     /// In the order of the file.
     pub datasets: Vec<Dataset>,
     /// SHA-256 of the text, hex.
@@ -235,8 +240,16 @@ mod tests {
     #[test]
     fn clock_changes() {
         let check = |timezone: Tz, local: &str, utc: &str| {
-            let definition =
-                Definition { pipeline: "p".into(), timezone, notify_success: false, datasets: vec![], hash: "".into() };
+            let definition = Definition {
+                pipeline: "p".into(),
+                timezone,
+                notify_success: false,
+                run: Run::default(),
+                transforms: vec![],
+                exports: vec![],
+                datasets: vec![],
+                hash: "".into(),
+            };
             let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap();
             assert_eq!(definition.instant(local).format("%Y-%m-%d %H:%M").to_string(), utc, "{timezone} {local}");
         };

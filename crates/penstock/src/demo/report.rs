@@ -117,6 +117,7 @@ mod tests {
             rows_rejected,
             duration_ms: 0,
             first_rejects: Vec::new(),
+            run: None,
         });
         Execution {
             arn: String::new(),

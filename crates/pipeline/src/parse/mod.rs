@@ -22,7 +22,7 @@ use toml::de::DeTable;
 use crate::limits::DEFINITION_BYTES_MAX;
 use crate::names::check_label;
 use crate::nearest::did_you_mean;
-use crate::{Dataset, Definition, DefinitionErrors};
+use crate::{Dataset, Definition, DefinitionErrors, Run};
 
 pub(crate) use csv::{ENCODINGS, EVOLVES, EXTRAS};
 pub(crate) use key::ON_NEW_VERSION;
@@ -54,6 +54,9 @@ pub(crate) fn parse(pipeline: &str, file: &str, text: &str) -> Result<Definition
         pipeline: pipeline.to_owned(),
         timezone: timezone(&root, &mut problems),
         notify_success: notify_success(&root, &mut problems),
+        run: Run::default(),
+        transforms: Vec::new(),
+        exports: Vec::new(),
         datasets: datasets(&root, &mut problems),
         hash: hash(text),
     };
