@@ -1,6 +1,7 @@
 //! `pipeline.toml`, parsed once: which key belongs to which dataset, and into which table and columns its rows go.
 //! Everything here takes text and gives values; nothing is read from disk, network, clock or environment.
 
+mod calendar;
 mod catalog;
 mod definition;
 mod errors;
@@ -9,17 +10,20 @@ mod names;
 mod nearest;
 mod options;
 mod parse;
+mod places;
 mod print;
 mod run;
+pub mod sql;
 mod template;
 mod types;
 mod value_format;
 
-pub use catalog::{Catalog, CatalogErrors, FindError, KeyMatch, NoMatch};
+pub use catalog::{Catalog, Claim, DataFile, Decision, FindError, KeyMatch, NoMatch, Refusal, Role, Unusable};
 pub use definition::{Column, Dataset, Definition, Location, OnNewVersion, RejectLimits, Start, WriteMode};
 pub use errors::{DefinitionError, DefinitionErrors};
 pub use limits::DEFINITION_BYTES_MAX;
 pub use names::{ColumnName, NameError, TableName};
+pub use nearest::did_you_mean;
 pub use options::{CsvOptions, Encoding, Evolve, Extra, RESCUED_COLUMN};
 pub use run::{Again, Export, ExportFormat, Exported, Per, Run, Transform, When};
 pub use template::{Captures, KeyTemplate, TemplateError};
