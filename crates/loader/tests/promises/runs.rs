@@ -23,7 +23,8 @@ impl Shop {
     /// For a new file of a dataset, with one row.
     pub(crate) fn request(&self, dataset: &str, logical_at: &str) -> LoadRequest {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
-        let object = self.stage.bucket.put(&format!("raw/{dataset}/{number}.csv"), Some("v1"), orders(&["ann"]));
+        let object =
+            self.stage.bucket.put(&format!("raw/{dataset}/2024-03-01/{number}.csv"), Some("v1"), orders(&["ann"]));
         LoadRequest {
             dataset: dataset.to_owned(),
             logical_at: logical_at.parse().unwrap(),
@@ -73,7 +74,7 @@ fn definition(run: &str) -> String {
     let dataset = |name: &str| {
         format!(
             "[datasets.{name}]
-             source = \"raw/{name}/*.csv\"
+             source = \"raw/{name}/{{date:%Y-%m-%d}}/*.csv\"
              table = \"staging.{name}\"
              columns.order_id = \"integer\"
              columns.customer = \"text\"
@@ -286,6 +287,8 @@ async fn loads_are_grouped_by_periods_of_the_pipelines_time_zone() {
         &["2024-03-01 09:00", "2024-03-01 10:00"],
     )
     .await;
+    // The hour that comes twice.
+    check("hour", &["2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z"], &["2024-10-27 00:00", "2024-10-27 01:00"]).await;
     // Winter and summer.
     check(
         "day",
