@@ -67,7 +67,12 @@ pub(crate) fn resolutions() -> Vec<Resolution> {
             pause_s: 5,
             waited_s: 15,
         },
-        Resolution::Ignored { pipeline, dataset, reason: "starts on a trigger".to_owned() },
+        Resolution::Ignored {
+            pipeline: Some(pipeline),
+            dataset: Some(dataset),
+            reason: "starts on a trigger".to_owned(),
+        },
+        Resolution::Ignored { pipeline: None, dataset: None, reason: "a marker".to_owned() },
     ];
     resolutions.iter().for_each(known);
     resolutions

@@ -87,7 +87,7 @@ impl Error {
                     .to_owned()
             }
             Self::Database { .. } => "check that PostgreSQL is up and DATABASE_URL is right (`penstock up`)".to_owned(),
-            Self::Definitions(_) => "correct pipeline.toml and try again; nothing was uploaded".to_owned(),
+            Self::Definitions(_) => "correct the files named here and try again; nothing was uploaded".to_owned(),
             Self::NoStack(_) => {
                 "run `make up`, or set LANDING_BUCKET and STATE_MACHINE_ARN for a stack in AWS".to_owned()
             }

@@ -16,6 +16,7 @@ pub mod local;
 mod progress;
 mod project;
 mod remote;
+mod run_rule;
 mod table;
 
 pub use cli::{Cli, run};
