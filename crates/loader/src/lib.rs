@@ -11,6 +11,7 @@ pub mod limits;
 mod merge;
 mod migrations;
 mod rejects;
+mod runs;
 mod secret;
 mod shape;
 mod source;
@@ -22,7 +23,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use contracts::{LoadReport, LoadRequest, ObjectRef, RejectSample};
+use contracts::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample, RunRef};
 use lambda_shell::Deadline;
 use pipeline::{Dataset, Definition};
 use rows::Counts;
@@ -39,6 +40,7 @@ use limits::{
     SHORT_DEADLINE_MARGIN_DIVISOR, TRANSACTION_OVERTIME,
 };
 use merge::Writing;
+use runs::Period;
 use shape::{Place, Shape};
 use source::{Progress, Storage};
 use target::{Relation, Target};
@@ -84,11 +86,12 @@ impl Loader {
             Err(_) => return Err(out_of_time(&request.object, &progress, started.elapsed())),
         };
         // Outside the race: once COMMIT is sent, only PostgreSQL knows whether there is nothing loaded.
-        end(&session.client, ending.transaction).await?;
+        let joined = end(&session.client, ending.transaction, order.period.as_ref()).await?;
         if self.export_rejects(&order, &session.client, &ending.report, deadline).await {
             self.database.keep(session);
         }
-        let report = LoadReport { duration_ms: milliseconds(started.elapsed()), ..ending.report };
+        let run = joined.or(ending.report.run);
+        let report = LoadReport { run, duration_ms: milliseconds(started.elapsed()), ..ending.report };
         log(request, &report);
         Ok(report)
     }
@@ -101,7 +104,7 @@ impl Loader {
         report: &LoadReport,
         deadline: Deadline,
     ) -> bool {
-        let is_ours = report.outcome == contracts::LoadOutcome::Loaded && report.rows_rejected > 0;
+        let is_ours = report.outcome == LoadOutcome::Loaded && report.rows_rejected > 0;
         let key = order.dataset.rejects_key(&order.request.object.key, report.load_id);
         let Some(key) = key.filter(|_| is_ours) else { return true };
         let key = match key {
@@ -191,6 +194,7 @@ enum Transaction {
 struct Order<'a> {
     request: &'a LoadRequest,
     dataset: Arc<Dataset>,
+    period: Option<Period>,
 }
 
 impl<'a> Order<'a> {
@@ -205,7 +209,8 @@ impl<'a> Order<'a> {
         let dataset = definition
             .dataset(dataset)
             .ok_or_else(|| LoadError::InvalidInput(format!("{file} has no dataset {dataset}")))?;
-        Ok(Self { request, dataset: Arc::new(dataset.clone()) })
+        let period = Period::of(&definition, request);
+        Ok(Self { request, dataset: Arc::new(dataset.clone()), period })
     }
 
     fn entry(&'a self, object: &'a ObjectRef) -> Entry<'a> {
@@ -214,7 +219,7 @@ impl<'a> Order<'a> {
 
     fn loaded_report(&self, load_id: i64, bytes: u64, Copied { counts, first_rejects }: Copied) -> LoadReport {
         let settled = Settled {
-            outcome: contracts::LoadOutcome::Loaded,
+            outcome: LoadOutcome::Loaded,
             load_id,
             table: self.dataset.table.to_string(),
             bytes,
@@ -222,7 +227,7 @@ impl<'a> Order<'a> {
             rows_loaded: counts.rows_loaded,
             rows_rejected: counts.rows_rejected,
         };
-        self.report(settled, first_rejects)
+        self.report(settled, first_rejects, None)
     }
 
     async fn settled_report(&self, client: &Client, settled: Settled) -> Result<LoadReport, LoadError> {
@@ -230,10 +235,16 @@ impl<'a> Order<'a> {
             0 => Vec::new(),
             _ => ledger::first_rejects(client, settled.load_id).await?,
         };
-        Ok(self.report(settled, first_rejects))
+        let run = match settled.outcome {
+            LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded if self.period.is_some() => {
+                runs::unclaimed(client, settled.load_id).await?
+            }
+            _ => None,
+        };
+        Ok(self.report(settled, first_rejects, run))
     }
 
-    fn report(&self, settled: Settled, first_rejects: Vec<RejectSample>) -> LoadReport {
+    fn report(&self, settled: Settled, first_rejects: Vec<RejectSample>, run: Option<RunRef>) -> LoadReport {
         LoadReport {
             outcome: settled.outcome,
             load_id: settled.load_id,
@@ -246,7 +257,7 @@ impl<'a> Order<'a> {
             rows_rejected: settled.rows_rejected,
             duration_ms: 0,
             first_rejects,
-            run: None,
+            run,
         }
     }
 }
@@ -271,12 +282,13 @@ fn begin(time: Duration) -> String {
     )
 }
 
-async fn end(client: &Client, transaction: Transaction) -> Result<(), LoadError> {
+/// Gives the run that the load has made complete.
+async fn end(client: &Client, transaction: Transaction, period: Option<&Period>) -> Result<Option<RunRef>, LoadError> {
     let ended = async {
         match transaction {
-            Transaction::None => Ok(()),
-            Transaction::Closed => Ok(client.batch_execute("commit").await?),
-            Transaction::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts).await,
+            Transaction::None => Ok(None),
+            Transaction::Closed => Ok(client.batch_execute("commit").await.map(|()| None)?),
+            Transaction::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts, period).await,
         }
     };
     timeout(COMMIT_TIMEOUT, ended).await.unwrap_or_else(|_| {
@@ -310,6 +322,7 @@ fn log(request: &LoadRequest, report: &LoadReport) {
         load.bytes = report.bytes,
         load.rows_loaded = report.rows_loaded,
         load.rows_rejected = report.rows_rejected,
+        run.id = report.run.as_ref().map(|run| run.run_id),
         duration_ms = report.duration_ms,
         "load finished"
     );
