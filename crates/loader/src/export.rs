@@ -9,11 +9,10 @@ use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
+use database::{Client, DatabaseError, chain};
 use futures_util::TryStreamExt;
 use tracing::{info, warn};
 
-use crate::client::Client;
-use crate::error::{LoadError, chain};
 use crate::limits::EXPORT_PART_BYTES;
 
 /// Where rejects are exported to.
@@ -144,5 +143,5 @@ impl Upload<'_> {
 }
 
 fn told(error: tokio_postgres::Error) -> String {
-    LoadError::from(error).to_string()
+    DatabaseError::from(error).to_string()
 }

@@ -7,26 +7,18 @@ pub const DEADLINE_MARGIN: Duration = Duration::from_secs(20);
 /// Of a time so short that [`DEADLINE_MARGIN`] would eat half of it, one part in this many is the margin.
 pub const SHORT_DEADLINE_MARGIN_DIVISOR: u32 = 5;
 
-/// From the first packet to a session that can be used, TLS and password included.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a load waits for a rival that holds its claim.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a load waits for others to replace or merge into the same table: a frozen one is ended before that, by
-/// [`IDLE_IN_TRANSACTION_TIMEOUT`].
+/// [`database::limits::IDLE_IN_TRANSACTION_TIMEOUT`].
 pub const TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(120);
-/// Migrating is short, and every loader that starts meanwhile waits for it.
-pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
-/// After this long PostgreSQL ends the session of a loader that froze between two statements, and frees its claim.
-pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// SQL texts that a session keeps prepared; most are the ledger's own, and each table adds a few.
-pub const STATEMENTS_KEPT_MAX: usize = 200;
 /// How long COMMIT may take; part of [`DEADLINE_MARGIN`].
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long after its deadline a load's transaction may live: PostgreSQL 17 and later end it then.
-pub const TRANSACTION_OVERTIME: Duration = Duration::from_secs(5);
 
 /// How long S3 may be silent: before its answer, and between two chunks of a body.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// From the first packet to a connection to S3.
+pub const STORAGE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tries of one S3 request, the first included.
 pub const STORAGE_ATTEMPTS_MAX: u32 = 4;
 
