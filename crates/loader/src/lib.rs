@@ -28,7 +28,7 @@ use tracing::{info, warn};
 use copy::{Copied, Destination};
 use export::Curated;
 use ledger::{Claim, Entry, Settled};
-use limits::{COMMIT_TIMEOUT, DEADLINE_MARGIN, EXPORT_MARGIN, LOCK_TIMEOUT, SHORT_DEADLINE_MARGIN_DIVISOR};
+use limits::{COMMIT_TIMEOUT, EXPORT_MARGIN, LOCK_TIMEOUT};
 use merge::Writing;
 use shape::{Place, Shape};
 use source::{Progress, Storage};
@@ -61,13 +61,12 @@ impl Loader {
 
     /// Loads one object version exactly once. A second delivery finds the first in the ledger, and succeeds.
     ///
-    /// Gives up [`DEADLINE_MARGIN`] before the deadline. After an error nothing of the load is in the database, but
-    /// for a `DatabaseUnavailable` at COMMIT, which may have happened: the same request, sent again, finds out.
+    /// Gives up in time before the deadline. After an error nothing of the load is in the database, but for a `DatabaseUnavailable` at COMMIT, which may have happened: the same request, sent again, finds out.
     pub async fn load(&self, request: &LoadRequest, deadline: Deadline) -> Result<LoadReport, LoadError> {
         let started = Instant::now();
         let order = Order::of(request)?;
         let progress = Progress::default();
-        let time = working_time(deadline.remaining());
+        let time = deadline.working_time();
         // Boxed: an async SDK call inside makes a future too large to be nested by value.
         let work = Box::pin(self.until_commit(&order, time, &progress));
         let (session, ending) = match timeout(time, work).await {
@@ -261,12 +260,6 @@ async fn end(client: &Client, rest: Rest) -> Result<(), LoadError> {
     })
 }
 
-fn working_time(remaining: Duration) -> Duration {
-    let margin =
-        if remaining < 2 * DEADLINE_MARGIN { remaining / SHORT_DEADLINE_MARGIN_DIVISOR } else { DEADLINE_MARGIN };
-    remaining - margin
-}
-
 fn out_of_time(object: &ObjectRef, progress: &Progress, elapsed: Duration) -> LoadError {
     LoadError::DeadlineExceeded {
         object: object.to_string(),
@@ -293,21 +286,4 @@ fn log(request: &LoadRequest, report: &LoadReport) {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_load_gives_up_before_its_time_is_over() {
-        let check = |remaining_s: u64, working_s: u64| {
-            assert_eq!(working_time(Duration::from_secs(remaining_s)), Duration::from_secs(working_s));
-        };
-        check(900, 880);
-        check(40, 20);
-        check(30, 24);
-        check(5, 4);
-        check(0, 0);
-    }
 }

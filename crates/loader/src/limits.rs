@@ -2,17 +2,12 @@
 
 use std::time::Duration;
 
-/// What is left of the Lambda's time when a load gives up: enough to roll back, answer and be notified about.
-pub const DEADLINE_MARGIN: Duration = Duration::from_secs(20);
-/// Of a time so short that [`DEADLINE_MARGIN`] would eat half of it, one part in this many is the margin.
-pub const SHORT_DEADLINE_MARGIN_DIVISOR: u32 = 5;
-
 /// How long a load waits for a rival that holds its claim.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a load waits for others to replace or merge into the same table: a frozen one is ended before that, by
 /// [`database::limits::IDLE_IN_TRANSACTION_TIMEOUT`].
 pub const TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long COMMIT may take; part of [`DEADLINE_MARGIN`].
+/// How long COMMIT may take; part of [`lambda_shell::DEADLINE_MARGIN`].
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long S3 may be silent: before its answer, and between two chunks of a body.
@@ -30,9 +25,6 @@ pub const BLOCKS_IN_FLIGHT_MAX: usize = 8;
 pub const REJECT_BATCH_BYTES: usize = 1024 * 1024;
 /// Rejects of one load that are kept. Past it the load fails, whatever the dataset allows: more help nobody.
 pub const REJECTS_KEPT_MAX: u64 = 1_000_000;
-/// Exported rejects leave in parts of this size; S3 takes no smaller ones, but for the last.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
-pub const EXPORT_PART_BYTES: usize = 8 * 1024 * 1024;
 /// What of the deadline exporting rejects leaves to the answer.
 pub const EXPORT_MARGIN: Duration = Duration::from_secs(2);
 /// Rejects that a report or a message shows; the table has all of them.
