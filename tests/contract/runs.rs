@@ -48,7 +48,7 @@ fn record_awaited_takes_the_file_that_a_trigger_waits_for() {
     let variables = Expressions::new([("resolution", json!(wait)), ("object", json!(samples::object("ready.trig")))]);
     let Resolution::Wait { pipeline, dataset, source, .. } = wait else { return };
     let awaited = AwaitedFile { pipeline, dataset, source, trigger: samples::object("ready.trig") };
-    let expected = RunRequest::Await { execution: execution(), awaited };
+    let expected = RunRequest::Await { execution: execution(), awaited: Box::new(awaited) };
     assert_eq!(request(&Machine::read("process-file"), "RecordAwaited", &variables), expected);
 }
 

@@ -10,9 +10,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use crate::client::Client;
 use crate::error::LoadError;
 use crate::limits::LOCK_TIMEOUT;
+use database::Client;
 
 /// What one load has to do with its pipeline's runs.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 use contracts::{Failure, FailureName, ObjectRef};
 use pipeline::Refusal;
+use storage::{Fault, StorageError};
 
-use crate::StorageError;
 use crate::library::Broken;
-use crate::storage::Fault;
 
 /// Why a file leads to no load.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +42,7 @@ impl Failure for ResolveError {
             Self::Storage(error) => match error.fault {
                 Fault::Unavailable => FailureName::StorageUnavailable,
                 Fault::Denied | Fault::Absent => FailureName::StorageDenied,
+                Fault::TooLarge => FailureName::InvalidDefinition,
             },
         }
     }
