@@ -12,7 +12,7 @@ FUNCTION  ?= check-file-extension
 EVENT     ?=
 PYTHON    ?= python3
 
-FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader
+FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader transformer
 PENSTOCK  := target/debug/penstock
 FLIGHTS   := .local/test-data/flights.csv
 # cargo-lambda finds zig beside itself.
