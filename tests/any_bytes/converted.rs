@@ -1,0 +1,103 @@
+use std::io::Read;
+use std::iter::Cycle;
+use std::slice::Iter;
+
+use bytes::Bytes;
+use rows::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
+
+/// What became of a file.
+#[derive(Debug, Default, PartialEq)]
+pub struct Converted {
+    /// Binary COPY's, without header and trailer.
+    pub tuples: Vec<u8>,
+    pub rejects: Vec<Reject>,
+    pub counts: Counts,
+}
+
+impl Sink for Converted {
+    fn copy(&mut self, binary_copy_tuples: Bytes) -> Result<(), SinkClosed> {
+        self.tuples.extend_from_slice(&binary_copy_tuples);
+        Ok(())
+    }
+
+    fn reject(&mut self, reject: Reject) -> Result<(), SinkClosed> {
+        self.rejects.push(reject);
+        Ok(())
+    }
+}
+
+/// Reads a file that arrives in pieces of these sizes, over and over. The error is its message.
+///
+/// # Panics
+/// When the counts are not those of the rows and rejects that came.
+pub fn convert(spec: &RowSpec<'_>, file: &[u8], sizes: &[usize]) -> Result<Converted, String> {
+    let mut converted = Converted::default();
+    let pieces = Pieces { bytes: file, sizes: sizes.iter().cycle() };
+    let counts = rows::convert(spec, pieces, &mut converted).map_err(|error: FileError| error.to_string())?;
+    converted.counts = counts;
+    let (loaded, rejected) = (converted.fields().len() as u64, converted.rejects.len() as u64);
+    let counted = (counts.rows_read, counts.rows_loaded, counts.rows_rejected);
+    assert_eq!(counted, (loaded + rejected, loaded, rejected), "counts (read, loaded, rejected) of what came");
+    Ok(converted)
+}
+
+/// The same, and sees to it that the pieces do not matter.
+pub(super) fn convert_both_ways(spec: &RowSpec<'_>, file: &[u8], size: usize) -> Result<Converted, String> {
+    let whole = convert(spec, file, &[usize::MAX]);
+    assert_eq!(convert(spec, file, &[size]), whole, "in pieces of {size} bytes, and as a whole");
+    whole
+}
+
+impl Converted {
+    /// Every tuple's fields as they are sent.
+    ///
+    /// # Panics
+    /// When they are not whole.
+    pub fn fields(&self) -> Vec<Vec<Option<&[u8]>>> {
+        let mut rest = self.tuples.as_slice();
+        let mut tuples = Vec::new();
+        while !rest.is_empty() {
+            let count = i16::from_be_bytes(take(&mut rest));
+            tuples.push((0..count).map(|_| field(&mut rest)).collect());
+        }
+        tuples
+    }
+
+    /// Rejects stand in the file where they say: line, byte offset and raw record.
+    pub(super) fn check_rejects(&self, file: &[u8]) {
+        for reject in &self.rejects {
+            let at = usize::try_from(reject.byte_offset).unwrap_or(usize::MAX);
+            let (before, from) = file.split_at_checked(at).unwrap_or((file, &[]));
+            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+            assert_eq!(reject.line, line, "the line of {reject:?}");
+            assert!(from.starts_with(&reject.raw), "{reject:?} does not stand there");
+        }
+    }
+}
+
+fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    // -1 is NULL.
+    let length = usize::try_from(i32::from_be_bytes(take(rest))).ok()?;
+    let (field, after) = rest.split_at_checked(length).unwrap_or_else(|| panic!("a field that is not whole"));
+    *rest = after;
+    Some(field)
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    let (taken, after) = rest.split_first_chunk().unwrap_or_else(|| panic!("a tuple that is not whole"));
+    *rest = after;
+    *taken
+}
+
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    sizes: Cycle<Iter<'a, usize>>,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let size = self.sizes.next().copied().unwrap_or(1).clamp(1, buffer.len());
+        let (piece, _) = buffer.split_at_mut(size);
+        self.bytes.read(piece)
+    }
+}

@@ -1,0 +1,87 @@
+use std::io::Read;
+
+use ::csv::{ByteRecord, ReaderBuilder};
+use contracts::{Compression, Format};
+use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
+use rows::RowSpec;
+
+use super::converted::{Converted, convert_both_ways};
+
+/// The first byte says the dialect, the second how the rest, a file of two text columns, arrives.
+///
+/// However it arrives, the same becomes of it; rejects stand where they say; and a row that is loaded is one that the
+/// csv crate finds there too.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn csv(bytes: &[u8]) {
+    let [choices, size, file @ ..] = bytes else { return };
+    let options = dialect(*choices);
+    let columns = ["a", "b"].map(text_column);
+    let spec = RowSpec {
+        columns: &columns,
+        null_values: &[],
+        format: Format::Csv,
+        compression: Compression::None,
+        csv: &options,
+        encoding: Encoding::Utf8,
+        extra: Extra::Reject,
+        lineage: None,
+    };
+    let file = if options.header { [header(&options), file].concat() } else { file.to_vec() };
+    let Ok(converted) = convert_both_ways(&spec, &file, usize::from(*size) + 1) else { return };
+    converted.check_rejects(&file);
+    check_against_the_csv_crate(&converted, &file, &options);
+}
+
+fn dialect(choices: u8) -> CsvOptions {
+    let chosen = |bit: u8| choices & (1 << bit) != 0;
+    CsvOptions {
+        delimiter: chosen(0).then_some(b';'),
+        quote: (!chosen(1)).then_some(if chosen(2) { b'\'' } else { b'"' }),
+        escape: (chosen(3) && !chosen(1)).then_some(b'\\'),
+        comment: chosen(4).then_some(b'#'),
+        header: chosen(5),
+    }
+}
+
+fn header(options: &CsvOptions) -> &'static [u8] {
+    if options.delimiter.is_some() { b"a;b\n" } else { b"a,b\n" }
+}
+
+pub(super) fn text_column(name: &str) -> Column {
+    column(name, ColumnType::Text)
+}
+
+pub(super) fn column(name: &str, kind: ColumnType) -> Column {
+    let parsed = ColumnName::parse(name).unwrap_or_else(|error| panic!("{error}"));
+    Column { name: parsed, header: name.to_owned(), kind, not_null: false, format: None }
+}
+
+fn check_against_the_csv_crate(converted: &Converted, file: &[u8], options: &CsvOptions) {
+    // There the two differ, and say so: a bare carriage return ends a record for the csv crate, and an escape escapes
+    // whatever follows.
+    let bare_return = file.iter().zip(file.iter().skip(1).chain([&0])).any(|pair| *pair.0 == b'\r' && *pair.1 != b'\n');
+    if bare_return || options.escape.is_some_and(|escape| file.contains(&escape)) {
+        return;
+    }
+    let mut reader = ReaderBuilder::new()
+        .delimiter(options.delimiter.unwrap_or(b','))
+        .quoting(options.quote.is_some())
+        .quote(options.quote.unwrap_or(b'"'))
+        .comment(options.comment)
+        .has_headers(options.header)
+        .flexible(true)
+        // A comment without a line end is a record to the csv crate.
+        .from_reader(file.chain(&b"\n"[..]));
+    let mut theirs: Vec<ByteRecord> = Vec::new();
+    theirs.extend(reader.byte_records().map_while(Result::ok));
+    let mut left = theirs.iter();
+    for row in converted.fields() {
+        let row: Vec<&[u8]> = row.into_iter().flatten().collect();
+        assert!(left.any(|record| record.iter().eq(row.iter().copied())), "{row:?} is not in its place in {theirs:?}");
+    }
+    if converted.rejects.is_empty() {
+        assert_eq!(converted.counts.rows_loaded, theirs.len() as u64, "rows of {theirs:?}");
+    }
+}

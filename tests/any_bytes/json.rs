@@ -1,0 +1,72 @@
+use contracts::{Compression, Format};
+use pipeline::{ColumnType, CsvOptions, Encoding, Extra};
+use rows::RowSpec;
+use serde_json::{Map, Value};
+
+use super::converted::{Converted, convert_both_ways};
+use super::csv::{column, text_column};
+
+/// The first byte says whether the rest is an array or lines, the second how it arrives.
+///
+/// However it arrives, the same becomes of it; rejects stand where they say; and what is loaded is what serde_json
+/// reads.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn json(bytes: &[u8]) {
+    let [choice, size, file @ ..] = bytes else { return };
+    let format = if choice % 2 == 0 { Format::Json } else { Format::Jsonl };
+    let columns = [text_column("a"), column("j", ColumnType::Jsonb)];
+    let spec = RowSpec {
+        columns: &columns,
+        null_values: &[],
+        format,
+        compression: Compression::None,
+        csv: &CsvOptions::default(),
+        encoding: Encoding::Utf8,
+        extra: Extra::Ignore,
+        lineage: None,
+    };
+    let Ok(converted) = convert_both_ways(&spec, file, usize::from(*size) + 1) else { return };
+    converted.check_rejects(file);
+    if converted.rejects.is_empty() {
+        check_against_serde_json(&converted, file, format);
+    }
+}
+
+/// What serde_json says of the JSON that it does not read and that we need not refuse.
+const LIMITS: [&str; 4] = ["out of range", "surrogate", "hex escape", "unicode code point"];
+
+fn check_against_serde_json(converted: &Converted, file: &[u8], format: Format) {
+    let ours = converted.fields();
+    assert!(ours.iter().flatten().flatten().all(|field| std::str::from_utf8(field).is_ok()), "{ours:?}");
+    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let read = match format {
+        Format::Json => serde_json::from_slice::<Vec<Map<String, Value>>>(file),
+        _ => serde_json::Deserializer::from_slice(file).into_iter().collect(),
+    };
+    let theirs = match read {
+        Ok(objects) => objects,
+        // Numbers that no f64 holds; and half a character, or none, in keys and texts that are left out.
+        Err(error) if LIMITS.iter().any(|limit| error.to_string().contains(limit)) => return,
+        Err(error) => panic!("serde_json reads no objects there: {error}"),
+    };
+    assert_eq!(ours.len(), theirs.len(), "objects");
+    for (row, object) in ours.iter().zip(&theirs) {
+        let mut fields = row.iter().copied();
+        let text = fields.next().flatten().map(String::from_utf8_lossy);
+        if let Some(Value::String(expected)) = object.get("a") {
+            assert_eq!(text.as_deref(), Some(expected.as_str()));
+        }
+        // A byte before it says the version of jsonb.
+        let value = fields.next().flatten().and_then(|jsonb| jsonb.split_first()).map(|(_, text)| text);
+        match (value, object.get("j")) {
+            (Some(value), Some(expected)) => {
+                assert_eq!(serde_json::from_slice::<Value>(value).ok().as_ref(), Some(expected))
+            }
+            (value, expected) => {
+                assert!(value.is_none() && expected.is_none_or(Value::is_null), "{value:?}, {expected:?}")
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use pipeline::Column;
+use rows::{COPY_HEADER, COPY_TRAILER};
+use test_support::TestDatabase;
+use tokio::runtime::Runtime;
+use tokio_postgres::Client;
+
+/// A session of a database of the test's own, for properties, which do not wait for anything.
+pub(crate) struct Session {
+    runtime: Runtime,
+    client: Client,
+    _database: TestDatabase,
+}
+
+pub(crate) type TextRow = Vec<Option<String>>;
+
+impl Session {
+    pub(crate) fn open() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (database, client) = runtime.block_on(async {
+            let database = test_support::database().await;
+            let client = database.connect().await;
+            // Texts of dates and instants depend on these.
+            client.batch_execute("set timezone = 'UTC'; set datestyle = 'ISO'").await.unwrap();
+            (database, client)
+        });
+        Self { runtime, client, _database: database }
+    }
+
+    /// What PostgreSQL shows of tuples that were copied into a table of these columns.
+    pub(crate) fn store(&self, columns: &[Column], tuples: &[u8]) -> Vec<TextRow> {
+        let declared: Vec<String> =
+            columns.iter().map(|column| format!("{} {}", column.name.quoted(), column.kind.sql())).collect();
+        let create = format!("drop table if exists t; create temp table t ({})", declared.join(", "));
+        self.runtime.block_on(async {
+            self.client.batch_execute(&create).await.unwrap();
+            let mut stream = pin!(self.client.copy_in("copy t from stdin (format binary)").await.unwrap());
+            for part in [&COPY_HEADER[..], tuples, &COPY_TRAILER[..]] {
+                stream.send(Bytes::copy_from_slice(part)).await.unwrap();
+            }
+            stream.finish().await.unwrap();
+        });
+        let shown: Vec<String> = columns.iter().map(|column| format!("{}::text", column.name.quoted())).collect();
+        // In a table that was only ever copied into, rows lie in the order in which they came.
+        self.rows(&format!("select {} from t order by ctid", shown.join(", ")), &[])
+    }
+
+    /// What PostgreSQL itself makes of the columns' texts.
+    pub(crate) fn read(&self, columns: &[Column], rows: &[TextRow]) -> Vec<TextRow> {
+        let shown: Vec<String> =
+            columns.iter().zip(1..).map(|(column, place)| format!("c{place}::{}::text", column.kind.sql())).collect();
+        let names: Vec<String> = (1..=columns.len()).map(|place| format!("c{place}")).collect();
+        let arrays: Vec<String> = (1..=columns.len()).map(|place| format!("${place}::text[]")).collect();
+        let query = format!(
+            "select {} from unnest({}) with ordinality as texts ({}, place) order by place",
+            shown.join(", "),
+            arrays.join(", "),
+            names.join(", ")
+        );
+        let texts: Vec<Vec<Option<&str>>> =
+            (0..columns.len()).map(|place| rows.iter().map(|row| row[place].as_deref()).collect()).collect();
+        self.rows(&query, &texts)
+    }
+
+    fn rows(&self, query: &str, arrays: &[Vec<Option<&str>>]) -> Vec<TextRow> {
+        let parameters: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+            arrays.iter().map(|array| array as &(dyn tokio_postgres::types::ToSql + Sync)).collect();
+        let rows = self.runtime.block_on(self.client.query(query, &parameters)).unwrap_or_else(|error| {
+            panic!("{}: {arrays:?}", error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string))
+        });
+        rows.iter().map(|row| (0..row.len()).map(|place| row.get(place)).collect()).collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! Any rows, written into a file of any kind and loaded, are read back from PostgreSQL as it reads their texts itself.
+
+use std::io::Write;
+
+use contracts::{Compression, Format};
+use flate2::write::GzEncoder;
+use penstock_tests::any_bytes::convert;
+use pipeline::{Column, ColumnType, CsvOptions, Encoding, Extra};
+use proptest::prelude::*;
+use proptest::sample::select;
+use rows::RowSpec;
+
+use crate::holds;
+use crate::postgresql::{Session, TextRow};
+use crate::rows::{columns, rows};
+
+/// How a CSV file is written, where the reader need not be told.
+#[derive(Clone, Debug)]
+struct Hand {
+    line_end: &'static str,
+    always_quotes: bool,
+    has_mark: bool,
+}
+
+#[test]
+fn rows_come_back_from_csv_in_any_dialect() {
+    let session = Session::open();
+    let values = (rows(), dialect(), hand(), compression(), 1_usize..200);
+    holds(values, |(rows, dialect, hand, compression, size)| {
+        let rows: Vec<TextRow> =
+            rows.into_iter().map(|row| row.into_iter().map(|text| writable(text, &dialect)).collect()).collect();
+        let file = write_csv(&rows, &dialect, &hand);
+        check(&session, &rows, &file, Format::Csv, &dialect, (compression, size));
+    });
+}
+
+#[test]
+fn rows_come_back_from_json() {
+    let session = Session::open();
+    let values = (rows(), select(vec![Format::Json, Format::Jsonl]), compression(), 1_usize..200);
+    holds(values, |(mut rows, format, compression, size)| {
+        // In a file of JSON there is one null.
+        rows.iter_mut().flatten().filter(|text| text.as_deref() == Some("null")).for_each(|text| *text = None);
+        let objects: Vec<String> = rows.iter().map(|row| object(row)).collect();
+        let file = match format {
+            Format::Json => format!("[{}]", objects.join(",")),
+            _ => objects.join("\n"),
+        };
+        check(&session, &rows, &file, format, &CsvOptions::default(), (compression, size));
+    });
+}
+
+fn check(
+    session: &Session,
+    rows: &[TextRow],
+    file: &str,
+    format: Format,
+    csv: &CsvOptions,
+    (compression, size): (Compression, usize),
+) {
+    // No line at all is no file.
+    if file.is_empty() {
+        return;
+    }
+    let columns = columns();
+    let spec = RowSpec {
+        columns: &columns,
+        null_values: &[String::new()],
+        format,
+        compression,
+        csv,
+        encoding: Encoding::Utf8,
+        extra: Extra::Reject,
+        lineage: None,
+    };
+    let converted = convert(&spec, &compress(file.as_bytes(), compression), &[size]).unwrap();
+    assert!(converted.rejects.is_empty(), "{:?}", converted.rejects);
+    assert_eq!(session.store(&columns, &converted.tuples), session.read(&columns, rows));
+}
+
+fn dialect() -> impl Strategy<Value = CsvOptions> {
+    let quote = select(vec![Some(b'"'), Some(b'"'), Some(b'\''), None]);
+    let delimiter = select(vec![None, Some(b';'), Some(b'\t'), Some(b'|')]);
+    (delimiter, quote, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(delimiter, quote, escapes, comments, header)| CsvOptions {
+            delimiter,
+            quote,
+            escape: (escapes && quote.is_some()).then_some(b'\\'),
+            comment: comments.then_some(b'#'),
+            header,
+        },
+    )
+}
+
+fn hand() -> impl Strategy<Value = Hand> {
+    (select(vec!["\n", "\r\n"]), any::<bool>(), any::<bool>()).prop_map(|(line_end, always_quotes, has_mark)| Hand {
+        line_end,
+        always_quotes,
+        has_mark,
+    })
+}
+
+fn compression() -> impl Strategy<Value = Compression> {
+    select(vec![Compression::None, Compression::Gzip, Compression::Zstd])
+}
+
+fn compress(file: &[u8], compression: Compression) -> Vec<u8> {
+    match compression {
+        Compression::None => file.to_vec(),
+        Compression::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(file).unwrap();
+            encoder.finish().unwrap()
+        }
+        Compression::Zstd => zstd::encode_all(file, 1).unwrap(),
+    }
+}
+
+fn delimiter(dialect: &CsvOptions) -> char {
+    char::from(dialect.delimiter.unwrap_or(b','))
+}
+
+/// Without quotes a text cannot have what ends a field, nor be empty.
+fn writable(text: Option<String>, dialect: &CsvOptions) -> Option<String> {
+    let text = text?;
+    if dialect.quote.is_some() {
+        return Some(text);
+    }
+    let kept: String = text.chars().filter(|c| !['\r', '\n', delimiter(dialect)].contains(c)).collect();
+    // JSON may have lost the comma between two of its values; of texts nothing more is asked.
+    let is_broken_json = text.starts_with(['{', '[', '"']) && kept != text;
+    if kept.is_empty() || is_broken_json { None } else { Some(kept) }
+}
+
+fn write_csv(rows: &[TextRow], dialect: &CsvOptions, hand: &Hand) -> String {
+    let header: TextRow = columns().into_iter().map(|column| Some(column.header)).collect();
+    let records = dialect.header.then_some(&header).into_iter().chain(rows);
+    let line = |row: &TextRow| {
+        let fields: Vec<String> = row.iter().map(|text| field(text.as_deref(), dialect, hand)).collect();
+        fields.join(&delimiter(dialect).to_string()) + hand.line_end
+    };
+    let text: String = records.map(line).collect();
+    let comment = if dialect.comment.is_some() { format!("# \"{}", hand.line_end) } else { String::new() };
+    let mark = if hand.has_mark && !text.is_empty() { "\u{feff}" } else { "" };
+    if text.is_empty() { text } else { format!("{mark}{comment}{text}") }
+}
+
+fn field(text: Option<&str>, dialect: &CsvOptions, hand: &Hand) -> String {
+    let Some(text) = text else { return String::new() };
+    let Some(quote) = dialect.quote.map(char::from) else { return text.to_owned() };
+    let special = [quote, delimiter(dialect), '\r', '\n'];
+    // A file's first field may begin as a mark or a comment does.
+    let is_odd = text.is_empty() || text.contains(special) || text.starts_with(['#', '\u{feff}']);
+    if !hand.always_quotes && !is_odd {
+        return text.to_owned();
+    }
+    let inner = match dialect.escape.map(char::from) {
+        Some(escape) => text.replace(escape, &format!("{escape}{escape}")).replace(quote, &format!("{escape}{quote}")),
+        None => text.replace(quote, &format!("{quote}{quote}")),
+    };
+    format!("{quote}{inner}{quote}")
+}
+
+/// NULL is a key that is not there, or null, by turns.
+fn object(row: &TextRow) -> String {
+    let member = |(place, (text, column)): (usize, (&Option<String>, &Column))| match text {
+        Some(text) => Some(format!("{:?}:{}", column.header, in_json(text, column.kind))),
+        None => (place % 2 == 0).then(|| format!("{:?}:null", column.header)),
+    };
+    let members: Vec<String> = row.iter().zip(&columns()).enumerate().filter_map(member).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn in_json(text: &str, kind: ColumnType) -> String {
+    match kind.declared().as_str() {
+        "date" | "time" | "timestamp" | "timestamptz" | "text" | "varchar(8)" | "uuid" => {
+            serde_json::Value::from(text).to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
