@@ -8,27 +8,30 @@ use crate::machine::project;
 const FUNCTIONS: [&str; 4] = ["check-file-extension", "random-failure-generator", "trigger-resolver", "loader"];
 
 /// What a crate may import of this workspace, and of the crates in [`GUARDED`].
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 13] = [
     // aws_lambda_events and serde_json bring types and serde, and no I/O: contracts stays pure.
     ("contracts", &["aws_lambda_events"]),
     ("pipeline", &["contracts", "toml"]),
     ("rows", &["contracts", "pipeline"]),
     ("lambda-shell", &["contracts", "lambda_runtime", "tokio"]),
+    ("storage", &["aws-sdk-s3"]),
+    ("database", &["contracts", "lambda-shell", "tokio", "tokio-postgres", "aws-config", "aws-sdk-secretsmanager"]),
     ("check-file-extension", &["contracts", "lambda-shell", "tokio"]),
     ("random-failure-generator", &["contracts", "lambda-shell", "tokio"]),
-    ("trigger-resolver", &["contracts", "lambda-shell", "pipeline", "tokio", "aws-config", "aws-sdk-s3"]),
+    ("trigger-resolver", &["contracts", "lambda-shell", "pipeline", "storage", "tokio", "aws-config", "aws-sdk-s3"]),
     (
         "loader",
         &[
             "contracts",
+            "database",
             "lambda-shell",
             "pipeline",
             "rows",
+            "storage",
             "tokio",
             "tokio-postgres",
             "aws-config",
             "aws-sdk-s3",
-            "aws-sdk-secretsmanager",
         ],
     ),
     (

@@ -29,7 +29,7 @@ pub enum RunRequest {
     /// `SweepRuns`: fails the runs that are past their deadline. Gives a [`Sweep`].
     Sweep { execution: String },
     /// `RecordAwaited`: remembers a data file that its trigger announced and that is not there yet. Gives nothing.
-    Await { execution: String, awaited: AwaitedFile },
+    Await { execution: String, awaited: Box<AwaitedFile> },
 }
 
 /// Which run to open.

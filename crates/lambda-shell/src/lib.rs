@@ -9,6 +9,6 @@ mod serve;
 pub mod telemetry;
 
 pub use decode::InvalidInput;
-pub use invocation::{Deadline, Invocation};
+pub use invocation::{DEADLINE_MARGIN, Deadline, Invocation};
 pub use lambda_runtime::Error;
 pub use serve::{serve, serve_with};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use contracts::{Compression, Format, LoadRequest, ObjectRef, RejectSample};
+use database::Client;
 use futures_util::SinkExt;
 use pipeline::Dataset;
 use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
@@ -14,7 +15,6 @@ use tokio::sync::mpsc;
 use tokio::task;
 use tokio_postgres::CopyInSink;
 
-use crate::client::Client;
 use crate::error::LoadError;
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX};
 use crate::rejects::{Rejects, TooMany};

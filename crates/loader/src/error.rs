@@ -1,5 +1,5 @@
 use contracts::{Failure, FailureName, RejectSample};
-use tokio_postgres::error::{DbError, SqlState};
+use database::DatabaseError;
 
 /// Why nothing of an object was loaded: one variant for each thing that an operator does about it.
 ///
@@ -110,51 +110,21 @@ fn describe(reject: &RejectSample) -> String {
     }
 }
 
+impl From<DatabaseError> for LoadError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unavailable(reason) => Self::DatabaseUnavailable(reason),
+            DatabaseError::Refused(reason) => Self::DatabaseRefused(reason),
+            DatabaseError::Misconfigured(reason) => Self::InvalidConfiguration(reason),
+            DatabaseError::Internal(reason) => Self::Internal(reason),
+        }
+    }
+}
+
 impl From<tokio_postgres::Error> for LoadError {
     fn from(error: tokio_postgres::Error) -> Self {
-        match error.as_db_error() {
-            Some(refusal) if may_pass(refusal.code()) => Self::DatabaseUnavailable(told(refusal)),
-            Some(refusal) => Self::DatabaseRefused(told(refusal)),
-            None => Self::DatabaseUnavailable(chain(&error)),
-        }
+        DatabaseError::from(error).into()
     }
-}
-
-/// Whether the same statement may succeed later, by the class of the SQLSTATE.
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn may_pass(code: &SqlState) -> bool {
-    let code = code.code();
-    matches!(
-        code.get(..2),
-        // Connection; out of disk, memory or connections; shut down, starting up or cancelled.
-        // Connection; serialization and deadlock; out of disk, memory or connections; lock not available; shut down,
-        // starting up or cancelled; the disk.
-        Some("08" | "40" | "53" | "55" | "57" | "58")
-    ) || matches!(code, "25006" | "25P03" | "25P04")
-}
-
-/// PostgreSQL's words without detail and context, which quote values of the row.
-fn told(refusal: &DbError) -> String {
-    let place = match (refusal.table(), refusal.column(), refusal.constraint()) {
-        (Some(table), _, Some(constraint)) => format!(" (constraint {constraint} of table {table})"),
-        (Some(table), Some(column), None) => format!(" (column {column} of table {table})"),
-        _ => String::new(),
-    };
-    format!("PostgreSQL says: {}{place} [SQLSTATE {}]", refusal.message(), refusal.code().code())
-}
-
-/// An error and what caused it, from the outside in.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -167,23 +137,5 @@ mod tests {
         check(500, 1000, "; at this pace all of it takes 1760 s");
         check(0, 1000, "");
         check(1000, 1000, "");
-    }
-
-    #[test]
-    fn what_may_pass_is_tried_again() {
-        let check = |code: &str, expected: bool| assert_eq!(may_pass(&SqlState::from_code(code)), expected, "{code}");
-        check("08006", true);
-        check("53100", true);
-        check("53300", true);
-        check("57P01", true);
-        check("40P01", true);
-        check("55P03", true);
-        check("25006", true);
-        check("25P04", true);
-        check("23505", false);
-        check("42501", false);
-        check("22001", false);
-        check("25P02", false);
-        check("P0001", false);
     }
 }

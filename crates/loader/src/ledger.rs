@@ -1,6 +1,7 @@
 //! `penstock.load`: which object versions have been dealt with, and how.
 
 use contracts::{LoadOutcome, LoadRequest, ObjectRef, RejectSample};
+use database::Client;
 use futures_util::future::{join, join4};
 use pipeline::{Dataset, OnNewVersion, TableName, WriteMode};
 use rows::Counts;
@@ -9,7 +10,6 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
-use crate::client::Client;
 use crate::error::LoadError;
 use crate::limits::REJECTS_SHOWN_MAX;
 

@@ -1,21 +1,16 @@
 //! One S3 object version becomes rows in PostgreSQL, exactly once: ledger, rows, rejects and counts in one transaction.
 
-mod client;
 mod config;
 mod copy;
-mod database;
 mod error;
 mod export;
 mod ledger;
 pub mod limits;
 mod merge;
-mod migrations;
 mod rejects;
-mod secret;
 mod shape;
 mod source;
 mod target;
-mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,27 +18,24 @@ use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use contracts::{LoadReport, LoadRequest, ObjectRef, RejectSample};
+use database::{Client, Database, Mode, Session, Transaction};
 use lambda_shell::Deadline;
 use pipeline::{Dataset, Definition};
 use rows::Counts;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use client::Client;
 use copy::{Copied, Destination};
-use database::{Database, Session};
 use export::Curated;
 use ledger::{Claim, Entry, Settled};
-use limits::{
-    COMMIT_TIMEOUT, DEADLINE_MARGIN, EXPORT_MARGIN, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT,
-    SHORT_DEADLINE_MARGIN_DIVISOR, TRANSACTION_OVERTIME,
-};
+use limits::{COMMIT_TIMEOUT, EXPORT_MARGIN, LOCK_TIMEOUT};
 use merge::Writing;
 use shape::{Place, Shape};
 use source::{Progress, Storage};
 use target::{Relation, Target};
 
-pub use config::{Config, DatabaseAddress, InvalidConfig};
+pub use config::{Config, InvalidConfig};
+pub use database::DatabaseAddress;
 pub use error::LoadError;
 
 /// Loads objects; made once, at cold start, and good for one load at a time and more.
@@ -62,21 +54,19 @@ impl Loader {
     }
 
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        let secrets = aws_sdk_secretsmanager::Client::new(sdk);
         let storage = Storage::new(sdk, config.stall_timeout);
         let curated = Curated::new(storage.client().clone(), config.curated_bucket);
-        Self { storage, database: Database::new(config.database, secrets), curated }
+        Self { storage, database: Database::new("penstock-loader", config.database, sdk), curated }
     }
 
     /// Loads one object version exactly once. A second delivery finds the first in the ledger, and succeeds.
     ///
-    /// Gives up [`DEADLINE_MARGIN`] before the deadline. After an error nothing of the load is in the database, but
-    /// for a `DatabaseUnavailable` at COMMIT, which may have happened: the same request, sent again, finds out.
+    /// Gives up in time before the deadline. After an error nothing of the load is in the database, but for a `DatabaseUnavailable` at COMMIT, which may have happened: the same request, sent again, finds out.
     pub async fn load(&self, request: &LoadRequest, deadline: Deadline) -> Result<LoadReport, LoadError> {
         let started = Instant::now();
         let order = Order::of(request)?;
         let progress = Progress::default();
-        let time = working_time(deadline.remaining());
+        let time = deadline.working_time();
         // Boxed: an async SDK call inside makes a future too large to be nested by value.
         let work = Box::pin(self.until_commit(&order, time, &progress));
         let (session, ending) = match timeout(time, work).await {
@@ -84,7 +74,7 @@ impl Loader {
             Err(_) => return Err(out_of_time(&request.object, &progress, started.elapsed())),
         };
         // Outside the race: once COMMIT is sent, only PostgreSQL knows whether there is nothing loaded.
-        end(&session.client, ending.transaction).await?;
+        end(&session.client, ending.rest).await?;
         if self.export_rejects(&order, &session.client, &ending.report, deadline).await {
             self.database.keep(session);
         }
@@ -134,7 +124,7 @@ impl Loader {
         let client = &session.client;
         if let Some(settled) = settled {
             let report = order.settled_report(client, settled).await?;
-            return Ok((session, Ending { report, transaction: Transaction::None }));
+            return Ok((session, Ending { report, rest: Rest::None }));
         }
 
         let storage = self.storage.open(&order.request.object);
@@ -145,9 +135,9 @@ impl Loader {
         let target = Target::prepare(client, &shape, relation).await?;
 
         let object = download.object.clone();
-        let claim = ledger::claim(client, &begin(time), order.entry(&object), &order.dataset).await?;
-        let (report, transaction) = match claim {
-            Claim::Settled(settled) => (order.settled_report(client, settled).await?, Transaction::Closed),
+        let claim = ledger::claim(client, &transaction(time).begin(), order.entry(&object), &order.dataset).await?;
+        let (report, rest) = match claim {
+            Claim::Settled(settled) => (order.settled_report(client, settled).await?, Rest::Closed),
             Claim::Granted { load_id, predecessors, newer } => {
                 let (dataset, target) = (&shape.dataset, &target);
                 let writing = Writing { client, dataset, target, predecessors: &predecessors, newer: &newer };
@@ -164,20 +154,20 @@ impl Loader {
                         "of several rows with one key the last stays"
                     );
                 }
-                (order.loaded_report(load_id, bytes, copied), Transaction::Open { load_id, counts })
+                (order.loaded_report(load_id, bytes, copied), Rest::Open { load_id, counts })
             }
         };
-        Ok((session, Ending { report, transaction }))
+        Ok((session, Ending { report, rest }))
     }
 }
 
 struct Ending {
     report: LoadReport,
-    transaction: Transaction,
+    rest: Rest,
 }
 
 /// What is left to do before a load is over.
-enum Transaction {
+enum Rest {
     None,
     /// The ledger has all it needs.
     Closed,
@@ -251,44 +241,23 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Time-outs of the transaction, so that a loader that froze or fell off the network frees its claim.
-///
-/// `statement_timeout` is off: a long COPY is right, and our own deadline ends a wrong one.
-fn begin(time: Duration) -> String {
-    let lock_ms = LOCK_TIMEOUT.as_millis();
-    let idle_ms = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
-    let transaction_ms = (time + TRANSACTION_OVERTIME).as_millis();
-    format!(
-        "begin isolation level read committed read write;
-         set local lock_timeout = {lock_ms};
-         set local statement_timeout = 0;
-         set local idle_in_transaction_session_timeout = {idle_ms};
-         set local tcp_keepalives_idle = 15;
-         set local tcp_keepalives_interval = 5;
-         set local tcp_keepalives_count = 3;
-         select case when current_setting('server_version_num')::integer >= 170000
-                     then set_config('transaction_timeout', '{transaction_ms}', true) end"
-    )
+/// No time-out for a statement: a long COPY is right, and our own deadline ends a wrong one.
+fn transaction(time: Duration) -> Transaction {
+    Transaction { mode: Mode::ReadWrite, lock_timeout: LOCK_TIMEOUT, statement_timeout: None, time }
 }
 
-async fn end(client: &Client, transaction: Transaction) -> Result<(), LoadError> {
+async fn end(client: &Client, rest: Rest) -> Result<(), LoadError> {
     let ended = async {
-        match transaction {
-            Transaction::None => Ok(()),
-            Transaction::Closed => Ok(client.batch_execute("commit").await?),
-            Transaction::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts).await,
+        match rest {
+            Rest::None => Ok(()),
+            Rest::Closed => Ok(client.batch_execute("commit").await?),
+            Rest::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts).await,
         }
     };
     timeout(COMMIT_TIMEOUT, ended).await.unwrap_or_else(|_| {
         let seconds = COMMIT_TIMEOUT.as_secs();
         Err(LoadError::DatabaseUnavailable(format!("PostgreSQL did not answer COMMIT within {seconds} s")))
     })
-}
-
-fn working_time(remaining: Duration) -> Duration {
-    let margin =
-        if remaining < 2 * DEADLINE_MARGIN { remaining / SHORT_DEADLINE_MARGIN_DIVISOR } else { DEADLINE_MARGIN };
-    remaining - margin
 }
 
 fn out_of_time(object: &ObjectRef, progress: &Progress, elapsed: Duration) -> LoadError {
@@ -317,21 +286,4 @@ fn log(request: &LoadRequest, report: &LoadReport) {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_load_gives_up_before_its_time_is_over() {
-        let check = |remaining_s: u64, working_s: u64| {
-            assert_eq!(working_time(Duration::from_secs(remaining_s)), Duration::from_secs(working_s));
-        };
-        check(900, 880);
-        check(40, 20);
-        check(30, 24);
-        check(5, 4);
-        check(0, 0);
-    }
 }

@@ -1,10 +1,10 @@
 //! `penstock.reject`: every record that did not fit, written in batches.
 
 use contracts::RejectSample;
+use database::Client;
 use pipeline::RejectLimits;
 use rows::{Counts, Reject};
 
-use crate::client::Client;
 use crate::error::LoadError;
 use crate::ledger::signed;
 use crate::limits::{REJECT_BATCH_BYTES, REJECTS_KEPT_MAX, REJECTS_SHOWN_MAX};

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use contracts::LoadRequest;
+use database::Client;
 use pipeline::{Column, Dataset, Evolve, Extra, TableName};
 use rows::Inference;
 use tokio::sync::mpsc;
 use tokio::task;
 
-use crate::client::Client;
 use crate::copy::{ChunkReader, row_spec};
 use crate::error::LoadError;
 use crate::limits::CHUNKS_IN_FLIGHT_MAX;

@@ -13,11 +13,12 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::Bytes;
 use contracts::ObjectRef;
+use database::chain;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::error::{LoadError, chain};
-use crate::limits::{CONNECT_TIMEOUT, STORAGE_ATTEMPTS_MAX};
+use crate::error::LoadError;
+use crate::limits::{STORAGE_ATTEMPTS_MAX, STORAGE_CONNECT_TIMEOUT};
 
 /// The name that S3 gives to the one version of an object in a bucket whose versioning is suspended. A write replaces
 /// it, so it does not tell one content from another.
@@ -48,7 +49,8 @@ pub(crate) struct Progress {
 
 impl Storage {
     pub(crate) fn new(sdk: &aws_config::SdkConfig, stall_timeout: Duration) -> Self {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(stall_timeout).build();
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(STORAGE_CONNECT_TIMEOUT).read_timeout(stall_timeout).build();
         let config = Builder::from(sdk)
             // An endpoint of one's own seldom has a host name for every bucket.
             .force_path_style(sdk.endpoint_url().is_some())

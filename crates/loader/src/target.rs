@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
+use database::Client;
 use pipeline::{Column, ColumnName, ColumnType, Dataset, Extra, OnNewVersion, RESCUED_COLUMN, TableName, WriteMode};
 
-use crate::client::Client;
 use crate::error::LoadError;
 use crate::limits::{DIFFERENCES_SHOWN_MAX, LOCK_TIMEOUT};
 use crate::merge;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use aws_sdk_s3::Client;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use pipeline::limits::DEFINITION_BYTES_MAX;
+use storage::{Fault, StorageError};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
+use crate::ResolveError;
 use crate::library::{Broken, Entry, Library};
-use crate::storage::{Fault, StorageError};
-use crate::{ResolveError, storage};
 
 const FOLDER: &str = "pipelines/";
 const FILE: &str = "/pipeline.toml";
@@ -97,7 +97,9 @@ impl Definitions {
             let reason = format!("{key}: {size_bytes} bytes, and a definition has at most {DEFINITION_BYTES_MAX}");
             return Ok(entry(Err(Broken::new(&pipeline, &reason))));
         }
-        let Some(bytes) = storage::read_whole(&self.s3, &self.bucket, &key).await? else { return Ok(None) };
+        let Some(bytes) = storage::read_whole(&self.s3, &self.bucket, &key, DEFINITION_BYTES_MAX).await? else {
+            return Ok(None);
+        };
         let parsed = match String::from_utf8(bytes) {
             Ok(text) => Entry::parse(&pipeline, text),
             Err(error) => Err(Broken::new(&pipeline, &format!("{key}: {error}"))),

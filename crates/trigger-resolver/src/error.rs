@@ -1,8 +1,7 @@
 use contracts::{Failure, FailureName, ObjectRef, UnsupportedName};
+use storage::{Fault, StorageError};
 
-use crate::StorageError;
 use crate::library::Broken;
-use crate::storage::Fault;
 
 /// Why a file leads to no load.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +55,7 @@ impl Failure for ResolveError {
             Self::Storage(error) => match error.fault {
                 Fault::Unavailable => FailureName::StorageUnavailable,
                 Fault::Denied | Fault::Absent => FailureName::StorageDenied,
+                Fault::TooLarge => FailureName::InvalidDefinition,
             },
         }
     }

@@ -1,8 +1,7 @@
 use aws_sdk_s3::Client;
 use chrono::{DateTime, Utc};
 use contracts::ObjectRef;
-
-use crate::storage::{Fault, StorageError};
+use storage::{Fault, StorageError};
 
 /// What S3 says of an object that is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

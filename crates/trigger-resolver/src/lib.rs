@@ -2,12 +2,12 @@
 //! for it, or nothing. The decision is pure ([`plan`], [`Lookup::decide`]); around it stand a listing of the
 //! definitions bucket and one HEAD.
 
+mod client;
 mod definitions;
 mod error;
 mod head;
 mod library;
 mod plan;
-mod storage;
 
 use contracts::{Resolution, ResolveRequest};
 use lambda_shell::config::{self, ConfigError};
@@ -30,7 +30,7 @@ pub struct Resolver {
 impl Resolver {
     /// Reads `LANDING_BUCKET` and `DEFINITIONS_BUCKET`; speaks to nobody yet.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        let s3 = storage::client().await?;
+        let s3 = client::client().await?;
         let definitions = Definitions::new(s3.clone(), config::required("DEFINITIONS_BUCKET")?);
         Ok(Self { s3, landing_bucket: config::required("LANDING_BUCKET")?, definitions })
     }

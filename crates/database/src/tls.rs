@@ -7,10 +7,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{LoadError, chain};
+use crate::error::{DatabaseError, chain};
 
 /// TLS that trusts the system's authorities, and `ca` (PEM) beside them.
-pub(crate) fn connector(ca: Option<&str>) -> Result<MakeRustlsConnect, LoadError> {
+pub(crate) fn connector(ca: Option<&str>) -> Result<MakeRustlsConnect, DatabaseError> {
     let mut roots = RootCertStore::empty();
     // Some of the system's may be unreadable; what cannot be verified in the end says so itself.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -20,25 +20,25 @@ pub(crate) fn connector(ca: Option<&str>) -> Result<MakeRustlsConnect, LoadError
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| LoadError::Internal(format!("TLS cannot be set up: {error}")))?
+        .map_err(|error| DatabaseError::Internal(format!("TLS cannot be set up: {error}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn own_authorities(ca: Option<&str>) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+fn own_authorities(ca: Option<&str>) -> Result<Vec<CertificateDer<'static>>, DatabaseError> {
     let Some(pem) = ca else { return Ok(Vec::new()) };
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|error| unusable_ca(&error))?;
     if found.is_empty() {
-        return Err(LoadError::InvalidConfiguration("the secret's `ca` holds no PEM certificate".to_owned()));
+        return Err(DatabaseError::Misconfigured("the secret's `ca` holds no PEM certificate".to_owned()));
     }
     Ok(found)
 }
 
-fn unusable_ca(error: &dyn Error) -> LoadError {
-    LoadError::InvalidConfiguration(format!("the secret's `ca` cannot be used: {}", chain(error)))
+fn unusable_ca(error: &dyn Error) -> DatabaseError {
+    DatabaseError::Misconfigured(format!("the secret's `ca` cannot be used: {}", chain(error)))
 }
 
 /// Why a server is not trusted, when that is what failed: no retry mends it.

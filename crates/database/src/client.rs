@@ -7,11 +7,11 @@ use tokio_postgres::{CopyInSink, CopyOutStream, Error, Row, Statement};
 
 use crate::limits::STATEMENTS_KEPT_MAX;
 
-/// A client that keeps its statements prepared: what a warm loader says again costs one wait and no planning.
+/// A client that keeps its statements prepared: what a warm function says again costs one wait and no planning.
 ///
 /// A future sends when it is polled first, and PostgreSQL works in the order of sending. A statement that is not
 /// prepared yet is sent one wait later: where the order matters, [`Client::prepare`] comes first.
-pub(crate) struct Client {
+pub struct Client {
     inner: tokio_postgres::Client,
     prepared: Mutex<HashMap<String, Statement>>,
 }
@@ -28,7 +28,7 @@ impl Client {
         &mut self.inner
     }
 
-    pub(crate) async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
+    pub async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         let known = self.prepared().get(sql).cloned();
         if let Some(statement) = known {
             return Ok(statement);
@@ -42,36 +42,36 @@ impl Client {
         Ok(statement)
     }
 
-    pub(crate) async fn query(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
+    pub async fn query(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         self.inner.query(&self.prepare(sql).await?, parameters).await
     }
 
-    pub(crate) async fn query_one(&self, sql: &str, parameters: Parameters<'_>) -> Result<Row, Error> {
+    pub async fn query_one(&self, sql: &str, parameters: Parameters<'_>) -> Result<Row, Error> {
         self.inner.query_one(&self.prepare(sql).await?, parameters).await
     }
 
-    pub(crate) async fn query_opt(&self, sql: &str, parameters: Parameters<'_>) -> Result<Option<Row>, Error> {
+    pub async fn query_opt(&self, sql: &str, parameters: Parameters<'_>) -> Result<Option<Row>, Error> {
         self.inner.query_opt(&self.prepare(sql).await?, parameters).await
     }
 
-    pub(crate) async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64, Error> {
+    pub async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64, Error> {
         self.inner.execute(&self.prepare(sql).await?, parameters).await
     }
 
-    pub(crate) async fn execute_prepared(&self, sql: &Statement, parameters: Parameters<'_>) -> Result<u64, Error> {
+    pub async fn execute_prepared(&self, sql: &Statement, parameters: Parameters<'_>) -> Result<u64, Error> {
         self.inner.execute(sql, parameters).await
     }
 
-    pub(crate) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, Error> {
+    pub async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, Error> {
         self.inner.copy_in(&self.prepare(sql).await?).await
     }
 
-    pub(crate) async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, Error> {
+    pub async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, Error> {
         self.inner.copy_out(sql).await
     }
 
     /// Several statements, sent as they are.
-    pub(crate) async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
+    pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
         self.inner.batch_execute(sql).await
     }
 

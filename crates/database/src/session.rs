@@ -1,26 +1,32 @@
 //! One session of PostgreSQL for a warm function: opened when first needed, replaced when it broke.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use contracts::{Failure, FailureName};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Config, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Config, Connection, NoTls, Socket};
 use tracing::{debug, warn};
 
+use crate::address::DatabaseAddress;
 use crate::client::Client;
-use crate::config::DatabaseAddress;
-use crate::error::{LoadError, chain};
+use crate::error::{DatabaseError, chain};
 use crate::limits::CONNECT_TIMEOUT;
 use crate::secret::Credentials;
 use crate::{migrations, tls};
 
+/// A function's way to its database; made once, at cold start.
 #[derive(Debug)]
-pub(crate) struct Database {
+pub struct Database {
+    function: &'static str,
     address: DatabaseAddress,
     secrets: aws_sdk_secretsmanager::Client,
     /// Read once; again when the database refuses them.
@@ -30,8 +36,8 @@ pub(crate) struct Database {
 
 /// Dropping a session closes its socket at once, whatever is under way: PostgreSQL rolls back.
 #[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) client: Client,
+pub struct Session {
+    pub client: Client,
     connection: JoinHandle<()>,
 }
 
@@ -42,22 +48,25 @@ impl Drop for Session {
 }
 
 impl Database {
-    pub(crate) fn new(address: DatabaseAddress, secrets: aws_sdk_secretsmanager::Client) -> Self {
-        Self { address, secrets, credentials: Mutex::default(), idle: Mutex::default() }
+    /// Builds clients and speaks to nobody yet. `function` is what the server's own views call our sessions.
+    pub fn new(function: &'static str, address: DatabaseAddress, sdk: &SdkConfig) -> Self {
+        let secrets = aws_sdk_secretsmanager::Client::new(sdk);
+        Self { function, address, secrets, credentials: Mutex::default(), idle: Mutex::default() }
     }
 
-    /// A session, in a database whose schema `penstock` is as new as this loader, and its answer to a first question.
+    /// A session, in a database whose schema `penstock` is as new as this function, and its answer to a first question.
     ///
     /// An idle session may have died while the function was frozen, without a word to us; then a new one is asked. So
     /// the question must be one that can be asked twice.
-    pub(crate) async fn session<T>(
-        &self,
-        ask: impl AsyncFn(&Client) -> Result<T, LoadError>,
-    ) -> Result<(Session, T), LoadError> {
+    pub async fn session<T, E>(&self, ask: impl AsyncFn(&Client) -> Result<T, E>) -> Result<(Session, T), E>
+    where
+        E: Failure + From<DatabaseError>,
+    {
         let idle = lock(&self.idle).take();
         if let Some(session) = idle {
             match timeout(CONNECT_TIMEOUT, ask(&session.client)).await {
-                Ok(Err(LoadError::DatabaseUnavailable(_))) | Err(_) => {}
+                Ok(Err(error)) if error.name() == FailureName::DatabaseUnavailable => {}
+                Err(_) => {}
                 Ok(answer) => return answer.map(|answer| (session, answer)),
             }
             debug!("the idle database session is gone, opening another");
@@ -69,35 +78,35 @@ impl Database {
     }
 
     /// Keeps a session, whose transaction has ended, for the next invocation.
-    pub(crate) fn keep(&self, session: Session) {
+    pub fn keep(&self, session: Session) {
         *lock(&self.idle) = Some(session);
     }
 
-    async fn connect(&self) -> Result<Session, LoadError> {
+    async fn connect(&self) -> Result<Session, DatabaseError> {
         let known = lock(&self.credentials).clone();
         let was_known = known.is_some();
         let credentials = match known {
             Some(known) => known,
             None => self.read_credentials().await?,
         };
-        match open(&credentials).await {
+        match self.open(&credentials).await {
             // The password may have been rotated since it was read.
             Err(OpenError::Postgres(refusal)) if was_known && is_refused_password(&refusal) => {
                 let credentials = self.read_credentials().await?;
-                open(&credentials).await
+                self.open(&credentials).await
             }
             opened => opened,
         }
         .map_err(|error| error.at(&credentials.config))
     }
 
-    async fn read_credentials(&self) -> Result<Credentials, LoadError> {
+    async fn read_credentials(&self) -> Result<Credentials, DatabaseError> {
         let text = match &self.address {
             DatabaseAddress::Url(url) => url.clone(),
             DatabaseAddress::Secret(arn) => self.read_secret(arn).await?,
         };
         let credentials: Credentials = text.parse().map_err(|error| {
-            LoadError::InvalidConfiguration(match &self.address {
+            DatabaseError::Misconfigured(match &self.address {
                 DatabaseAddress::Url(_) => format!("DATABASE_URL: {error}"),
                 DatabaseAddress::Secret(arn) => format!("secret {arn}: {error}"),
             })
@@ -106,40 +115,68 @@ impl Database {
         Ok(credentials)
     }
 
-    async fn read_secret(&self, arn: &str) -> Result<String, LoadError> {
+    async fn read_secret(&self, arn: &str) -> Result<String, DatabaseError> {
         let answer = self.secrets.get_secret_value().secret_id(arn).send().await;
         let secret = answer.map_err(|error| match error.as_service_error() {
             Some(refusal) if !refusal.is_internal_service_error() => {
-                LoadError::InvalidConfiguration(format!("secret {arn}: {}", chain(refusal)))
+                DatabaseError::Misconfigured(format!("secret {arn}: {}", chain(refusal)))
             }
-            _ => LoadError::DatabaseUnavailable(format!("secret {arn} cannot be read now: {}", chain(&error))),
+            _ => DatabaseError::Unavailable(format!("secret {arn} cannot be read now: {}", chain(&error))),
         })?;
         let text = secret.secret_string();
-        text.map(str::to_owned).ok_or_else(|| LoadError::InvalidConfiguration(format!("secret {arn} is not text")))
+        text.map(str::to_owned).ok_or_else(|| DatabaseError::Misconfigured(format!("secret {arn} is not text")))
+    }
+
+    async fn open(&self, credentials: &Credentials) -> Result<Session, OpenError> {
+        let mut config = credentials.config.clone();
+        config.connect_timeout(CONNECT_TIMEOUT);
+        // A network that swallows packets must not hold us until Lambda's own end.
+        config.tcp_user_timeout(Duration::from_secs(30));
+        config
+            .keepalives_idle(Duration::from_secs(15))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3);
+        if config.get_application_name().is_none() {
+            config.application_name(self.function);
+        }
+        let opened = match transport(&config) {
+            Transport::Plain => {
+                config.ssl_mode(SslMode::Disable);
+                timeout(CONNECT_TIMEOUT, open_with(&config, NoTls)).await
+            }
+            Transport::Verified => {
+                config.ssl_mode(SslMode::Require);
+                let connector = tls::connector(credentials.ca.as_deref()).map_err(OpenError::Other)?;
+                timeout(CONNECT_TIMEOUT, open_with(&config, connector)).await
+            }
+            Transport::Refused => {
+                let reason = format!("{}: sslmode=disable is for loopback only", place(&config));
+                return Err(OpenError::Other(DatabaseError::Misconfigured(reason)));
+            }
+        };
+        opened.map_err(|_| OpenError::TimedOut)?.map_err(OpenError::Postgres)
     }
 }
 
 enum OpenError {
     Postgres(tokio_postgres::Error),
     TimedOut,
-    Other(LoadError),
+    Other(DatabaseError),
 }
 
 impl OpenError {
-    fn at(self, config: &Config) -> LoadError {
+    fn at(self, config: &Config) -> DatabaseError {
         let place = place(config);
         match self {
             Self::Other(error) => error,
             Self::TimedOut => {
-                LoadError::DatabaseUnavailable(format!("{place}: no session within {} s", CONNECT_TIMEOUT.as_secs()))
+                DatabaseError::Unavailable(format!("{place}: no session within {} s", CONNECT_TIMEOUT.as_secs()))
             }
             Self::Postgres(error) => match tls::distrust(&error) {
-                Some(reason) => LoadError::InvalidConfiguration(format!("{place}: {reason}")),
-                None => match LoadError::from(error) {
-                    LoadError::DatabaseUnavailable(reason) => {
-                        LoadError::DatabaseUnavailable(format!("{place}: {reason}"))
-                    }
-                    LoadError::DatabaseRefused(reason) => LoadError::DatabaseRefused(format!("{place}: {reason}")),
+                Some(reason) => DatabaseError::Misconfigured(format!("{place}: {reason}")),
+                None => match DatabaseError::from(error) {
+                    DatabaseError::Unavailable(reason) => DatabaseError::Unavailable(format!("{place}: {reason}")),
+                    DatabaseError::Refused(reason) => DatabaseError::Refused(format!("{place}: {reason}")),
                     other => other,
                 },
             },
@@ -147,45 +184,34 @@ impl OpenError {
     }
 }
 
-async fn open(credentials: &Credentials) -> Result<Session, OpenError> {
-    let mut config = credentials.config.clone();
-    config.connect_timeout(CONNECT_TIMEOUT);
-    // A network that swallows packets must not hold a load until Lambda's own end.
-    config.tcp_user_timeout(Duration::from_secs(30));
-    config.keepalives_idle(Duration::from_secs(15)).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
-    if config.get_application_name().is_none() {
-        config.application_name("penstock-loader");
-    }
-    let opened = match transport(&config) {
-        Transport::Plain => {
-            config.ssl_mode(SslMode::Disable);
-            timeout(CONNECT_TIMEOUT, open_with(&config, NoTls)).await
-        }
-        Transport::Verified => {
-            config.ssl_mode(SslMode::Require);
-            let connector = tls::connector(credentials.ca.as_deref()).map_err(OpenError::Other)?;
-            timeout(CONNECT_TIMEOUT, open_with(&config, connector)).await
-        }
-        Transport::Refused => {
-            let reason = format!("{}: sslmode=disable is for loopback only", place(&config));
-            return Err(OpenError::Other(LoadError::InvalidConfiguration(reason)));
-        }
-    };
-    opened.map_err(|_| OpenError::TimedOut)?.map_err(OpenError::Postgres)
-}
-
 async fn open_with<T>(config: &Config, tls: T) -> Result<Session, tokio_postgres::Error>
 where
     T: MakeTlsConnect<Socket, Stream: Send + 'static>,
 {
     let (client, connection) = config.connect(tls).await?;
-    let connection = tokio::spawn(async {
-        if let Err(error) = connection.await {
+    Ok(Session { client: Client::new(client), connection: tokio::spawn(serve(connection)) })
+}
+
+/// Does the session's work, and tells what PostgreSQL says beside its answers.
+async fn serve<S, T>(mut connection: Connection<S, T>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notice(notice))) => {
+                debug!(severity = notice.severity(), notice = notice.message(), "PostgreSQL says");
+            }
+            Some(Ok(_)) => {}
             // A `DbError` shows its detail, which may quote a row: its code alone goes into the log.
-            warn!(sqlstate = error.code().map(SqlState::code), "the database session broke");
+            Some(Err(error)) => {
+                warn!(sqlstate = error.code().map(SqlState::code), "the database session broke");
+                return;
+            }
+            None => return,
         }
-    });
-    Ok(Session { client: Client::new(client), connection })
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient};
 use tracing::info;
 
-use crate::error::LoadError;
+use crate::error::DatabaseError;
 use crate::limits::MIGRATION_LOCK_TIMEOUT;
 
 /// Applied in this order, each once; a change is a new file, never an edit of an old one.
@@ -13,10 +13,10 @@ const MIGRATIONS: [&str; 3] = [
 ];
 const BOOTSTRAP: &str = include_str!("migrations/bootstrap.sql");
 
-/// Brings the schema `penstock` up to this loader. Costs one cheap query when there is nothing to do.
+/// Brings the schema `penstock` up to this function. Costs one cheap query when there is nothing to do.
 ///
-/// A schema that is newer still is left alone: during a deployment old and new loaders run side by side.
-pub(crate) async fn apply(client: &mut Client) -> Result<(), LoadError> {
+/// A schema that is newer still is left alone: during a deployment old and new functions run side by side.
+pub(crate) async fn apply(client: &mut Client) -> Result<(), DatabaseError> {
     if version(client).await? >= MIGRATIONS.len() {
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub(crate) async fn apply(client: &mut Client) -> Result<(), LoadError> {
     Ok(transaction.commit().await?)
 }
 
-async fn version(client: &impl GenericClient) -> Result<usize, LoadError> {
+async fn version(client: &impl GenericClient) -> Result<usize, DatabaseError> {
     let counted = client.query_one("select count(*) from penstock.migration", &[]).await;
     match counted {
         Ok(row) => Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(0)),

@@ -1,52 +1,8 @@
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 
-use aws_config::BehaviorVersion;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use lambda_shell::config::{self, ConfigError};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// With all its retries.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// Made once, at cold start. An endpoint of its own (an emulator) is spoken to by path: there is no name for a bucket.
-pub(crate) async fn client() -> Result<Client, ConfigError> {
-    let has_own_endpoint = config::optional::<String>("AWS_ENDPOINT_URL")?.is_some();
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
-    let shared = aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard())
-        .load()
-        .await;
-    let config = aws_sdk_s3::config::Builder::from(&shared).force_path_style(has_own_endpoint).build();
-    Ok(Client::from_conf(config))
-}
-
-/// A small object's bytes; none when it is not there.
-pub(crate) async fn read_whole(s3: &Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, StorageError> {
-    let at = format!("s3://{bucket}/{key}");
-    let object = match s3.get_object().bucket(bucket).key(key).send().await {
-        Ok(object) => object,
-        Err(error) => {
-            return match StorageError::new("GET", &at, &error) {
-                StorageError { fault: Fault::Absent, .. } => Ok(None),
-                error => Err(error),
-            };
-        }
-    };
-    let body = object.body.collect().await.map_err(|error| StorageError::broken_off("GET", &at, &error))?;
-    Ok(Some(body.to_vec()))
-}
 
 /// What S3's answer, or its silence, means for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +13,8 @@ pub enum Fault {
     Denied,
     /// It has no such thing.
     Absent,
+    /// It is larger than what we read.
+    TooLarge,
 }
 
 /// A call to S3 that failed, retries included.
@@ -70,7 +28,7 @@ pub struct StorageError {
 }
 
 impl StorageError {
-    pub(crate) fn new<E>(operation: &'static str, at: &impl fmt::Display, error: &SdkError<E, HttpResponse>) -> Self
+    pub fn new<E>(operation: &'static str, at: &impl fmt::Display, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
@@ -81,6 +39,11 @@ impl StorageError {
     /// The answer began well and broke off.
     pub(crate) fn broken_off(operation: &'static str, at: &impl fmt::Display, error: &(dyn Error + 'static)) -> Self {
         Self { operation, at: at.to_string(), fault: Fault::Unavailable, reason: chain(error) }
+    }
+
+    /// The answer was not one that can be.
+    pub(crate) fn unclear(operation: &'static str, at: &impl fmt::Display, reason: &str) -> Self {
+        Self { operation, at: at.to_string(), fault: Fault::Unavailable, reason: reason.to_owned() }
     }
 }
 

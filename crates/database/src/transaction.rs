@@ -1,0 +1,49 @@
+use std::time::Duration;
+
+use crate::limits::{IDLE_IN_TRANSACTION_TIMEOUT, TRANSACTION_OVERTIME};
+
+/// A transaction to begin, with time-outs, so that a function that froze or fell off the network frees its locks.
+#[derive(Clone, Copy, Debug)]
+pub struct Transaction {
+    pub mode: Mode,
+    /// How long a statement waits for a lock.
+    pub lock_timeout: Duration,
+    /// How long a statement may take; none where our own deadline ends a wrong one.
+    pub statement_timeout: Option<Duration>,
+    /// How long all of it is meant to take.
+    pub time: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Each statement sees what is committed when it begins.
+    ReadWrite,
+    /// All statements see the same.
+    Snapshot,
+}
+
+impl Transaction {
+    /// The statements that begin it, to be sent as they are.
+    pub fn begin(&self) -> String {
+        let mode = match self.mode {
+            Mode::ReadWrite => "read committed read write",
+            Mode::Snapshot => "repeatable read read only",
+        };
+        let lock_ms = self.lock_timeout.as_millis();
+        // Zero is none.
+        let statement_ms = self.statement_timeout.map_or(0, |time| time.as_millis().max(1));
+        let idle_ms = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
+        let transaction_ms = (self.time + TRANSACTION_OVERTIME).as_millis();
+        format!(
+            "begin isolation level {mode};
+             set local lock_timeout = {lock_ms};
+             set local statement_timeout = {statement_ms};
+             set local idle_in_transaction_session_timeout = {idle_ms};
+             set local tcp_keepalives_idle = 15;
+             set local tcp_keepalives_interval = 5;
+             set local tcp_keepalives_count = 3;
+             select case when current_setting('server_version_num')::integer >= 170000
+                         then set_config('transaction_timeout', '{transaction_ms}', true) end"
+        )
+    }
+}
