@@ -9,13 +9,16 @@ mod drop_file;
 mod error;
 mod executions;
 mod explain;
+mod history;
 mod infer;
 mod interrupt;
 mod keys;
 pub mod local;
+mod numbers;
 mod progress;
 mod project;
 mod remote;
+mod run_pipeline;
 mod table;
 
 pub use cli::{Cli, run};
