@@ -12,7 +12,7 @@ FUNCTION  ?= check-file-extension
 EVENT     ?=
 PYTHON    ?= python3
 
-FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader
+FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader transformer
 PENSTOCK  := target/debug/penstock
 FLIGHTS   := .local/test-data/flights.csv
 # cargo-lambda finds zig beside itself.
@@ -60,10 +60,10 @@ bench: .venv/.stamp .venv-bench/.stamp binaries ## measure against what you woul
 	@mv target/benchmarks.md docs/benchmarks.md
 	@cat docs/benchmarks.md
 
-lint: .venv/.stamp ## format, clippy, the state machine, the template
+lint: .venv/.stamp ## format, clippy, the state machines, the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	npx --yes asl-validator@4.0.0 --json-path statemachine/process-file.asl.json
+	npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachine/*.asl.json),--json-path $(machine))
 	.venv/bin/cfn-lint infra/template.yaml
 
 build: .venv/.stamp ## functions for Lambda, release: target/lambda/<function>/bootstrap

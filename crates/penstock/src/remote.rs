@@ -101,9 +101,10 @@ fn say_what_next(outputs: &Outputs) -> Result<()> {
         "\nThe stack is up in AWS. Drop the first file:\n\
          \x20 aws s3 cp orders.csv s3://{landing}/raw_data/retail/$(date +%F)/orders.csv\n\
          and look at what became of it:\n\
-         \x20 export LANDING_BUCKET={landing} STATE_MACHINE_ARN={}\n\
+         \x20 export LANDING_BUCKET={landing} STATE_MACHINE_ARN={} RUN_PIPELINE_ARN={}\n\
          \x20 penstock runs",
-        outputs.get("StateMachineArn")?
+        outputs.get("StateMachineArn")?,
+        outputs.get("RunPipelineArn")?
     );
     Ok(())
 }
