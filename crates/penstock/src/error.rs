@@ -45,7 +45,9 @@ pub enum Error {
     NoKey { file: String, reason: String },
     #[error("no dataset is called {0}")]
     NoSuchDataset(String, Vec<String>),
-    #[error("nothing says where the database is: neither DATABASE_URL nor DATABASE_SECRET_ARN is set, and no stack is up")]
+    #[error(
+        "nothing says where the database is: neither DATABASE_URL nor DATABASE_SECRET_ARN is set, and no stack is up"
+    )]
     NoDatabase,
     #[error("there is no load {0}")]
     NoSuchLoad(i64),

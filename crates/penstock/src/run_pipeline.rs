@@ -114,9 +114,10 @@ impl Ended {
             [input.dataset.clone()].into_iter().chain(counts.map(grouped)).collect()
         });
         section(&["dataset", "loads", "rows", "rejected"], inputs.collect());
-        let transforms = report.transforms.iter().map(|it| {
-            vec![it.sql.clone(), grouped(it.statements), grouped(it.rows), duration(it.duration_ms)]
-        });
+        let transforms = report
+            .transforms
+            .iter()
+            .map(|it| vec![it.sql.clone(), grouped(it.statements), grouped(it.rows), duration(it.duration_ms)]);
         section(&["transform", "statements", "rows", "time"], transforms.collect());
         let exports = report
             .exports

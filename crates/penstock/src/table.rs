@@ -89,8 +89,12 @@ fn lines(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     head.into_iter().chain(rows.iter().map(|row| line(row.iter().map(String::as_str).collect()))).collect()
 }
 
+/// `12,345`, `-0.5`, `1.2 s`; a date is none.
 fn is_number(cell: &str) -> bool {
-    cell.strip_prefix('-').unwrap_or(cell).starts_with(|c: char| c.is_ascii_digit())
+    let number = cell.split(' ').next().unwrap_or_default();
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.'))
 }
 
 #[cfg(test)]

@@ -41,8 +41,17 @@ pub(super) enum Command {
     ///
     /// Ends with a failure when one of them fails.
     Drop(Drop),
-    /// List the latest executions: file, states, outcome, rows
+    /// Run a pipeline's transforms and exports by hand, for one period, and follow them to their end
+    ///
+    /// Needs every dataset of the period, and a period that has not run yet, unless --force is given. Ends with a
+    /// failure when the run fails.
+    Run(Run),
+    /// List the latest runs, what is missing, and the latest executions, with what is under way
     Runs(Runs),
+    /// List the latest loads: file, outcome, rows, and the run that each is part of
+    Loads(Loads),
+    /// List the rows that a load refused: line, column, reason, and the record as it came
+    Rejects(Rejects),
     /// Check definitions, and name everything that is to correct
     ///
     /// By the same rules as `up` and `deploy`, and with neither stack nor network. Prints `file:line: key: reason` for

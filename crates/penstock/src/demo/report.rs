@@ -128,6 +128,7 @@ mod tests {
             failed,
             reason: None,
             report,
+            started_at: chrono::DateTime::UNIX_EPOCH,
             duration_ms: None,
         }
     }

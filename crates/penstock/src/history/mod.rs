@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::{Error, Result};
 
-pub(crate) use print::{loads, missing, rejects, runs};
+pub(crate) use print::{print_loads, print_missing, print_rejects, print_runs};
 pub(crate) use rows::{Load, Missing, Refused, Reject, Run};
 
 const RUNS: &str = "

@@ -7,7 +7,7 @@ use crate::table::{print, say};
 /// A record is shown up to here, in one line.
 const RECORD_CHARS_SHOWN: usize = 80;
 
-pub(crate) fn runs(runs: &[Run]) {
+pub(crate) fn print_runs(runs: &[Run]) {
     let header =
         ["run", "pipeline", "period (UTC)", "attempt", "state", "datasets", "rows", "rejected", "exports", "time"];
     print(&header, &runs.iter().map(run_cells).collect::<Vec<_>>());
@@ -53,7 +53,7 @@ fn why(run: &Run) -> Option<String> {
     }
 }
 
-pub(crate) fn missing(missing: &[Missing]) {
+pub(crate) fn print_missing(missing: &[Missing]) {
     let cells = |it: &Missing| {
         let what = match (&it.bucket, &it.key, it.logical_at) {
             (Some(bucket), Some(key), _) => format!("s3://{bucket}/{key}"),
@@ -69,7 +69,7 @@ pub(crate) fn missing(missing: &[Missing]) {
     print(&["dataset", "missing", "expected by", "since (UTC)"], &missing.iter().map(cells).collect::<Vec<_>>());
 }
 
-pub(crate) fn loads(loads: &[Load]) {
+pub(crate) fn print_loads(loads: &[Load]) {
     let cells = |load: &Load| {
         vec![
             load.load_id.to_string(),
@@ -88,7 +88,7 @@ pub(crate) fn loads(loads: &[Load]) {
     print(&header, &loads.iter().map(cells).collect::<Vec<_>>());
 }
 
-pub(crate) fn rejects(refused: &Refused) {
+pub(crate) fn print_rejects(refused: &Refused) {
     let Refused { load, rejects } = refused;
     let (rejected, read) = (grouped(load.rows_rejected), grouped(load.rows_read));
     say(&format!(
