@@ -16,6 +16,9 @@ const COMPRESSIONS: [(&str, Compression); 2] = [("gz", Compression::Gzip), ("zst
 
 const TRIGGER: &str = "trig";
 
+/// What jobs call the empty file that they write last: `_SUCCESS`, `.SUCCESS`, `orders.SUCCESS`.
+const SUCCESS: &str = "success";
+
 /// Folders in which a job keeps what it has not committed.
 const UNCOMMITTED_FOLDER: &str = "_temporary";
 
@@ -36,6 +39,9 @@ impl FileKind {
     /// What a key's name promises about its bytes, by a table: kind, format and compression, in any letter case.
     pub fn of_key(key: &str) -> Result<Self, UnsupportedName> {
         let (folders, file_name) = key.rsplit_once('/').unwrap_or(("", key));
+        if Self::is_success_marker(key) && !is_uncommitted(folders) {
+            return Ok(Self::Trigger {});
+        }
         if let Some(reason) = reason_to_ignore(folders, file_name) {
             return Ok(Self::Ignored { reason: reason.to_owned() });
         }
@@ -60,12 +66,22 @@ impl FileKind {
             },
         }
     }
+
+    /// Whether the key's name alone says that its process succeeded, in any letter case.
+    pub fn is_success_marker(key: &str) -> bool {
+        let file_name = key.rsplit('/').next().unwrap_or(key).to_lowercase();
+        file_name.strip_suffix(SUCCESS).is_some_and(|name| name == "_" || name.ends_with('.'))
+    }
+}
+
+fn is_uncommitted(folders: &str) -> bool {
+    folders.split('/').any(|folder| folder == UNCOMMITTED_FOLDER)
 }
 
 fn reason_to_ignore(folders: &str, file_name: &str) -> Option<&'static str> {
     if file_name.is_empty() {
         Some("a folder marker")
-    } else if folders.split('/').any(|folder| folder == UNCOMMITTED_FOLDER) {
+    } else if is_uncommitted(folders) {
         Some("a file under _temporary/, which its job has not committed")
     } else if file_name.starts_with('_') {
         Some("a marker: its name starts with an underscore")
@@ -125,6 +141,14 @@ mod tests {
     fn triggers() {
         check("triggers/Succeeded_2026-01-05_10:15:00.trig", "trigger");
         check("a.TRIG", "trigger");
+        check("out/_SUCCESS", "trigger");
+        check("out/.SUCCESS", "trigger");
+        check("out/2026-01-05/orders.SUCCESS", "trigger");
+        check("orders.csv.success", "trigger");
+        check("_success", "trigger");
+        check("orders_SUCCESS", "error: \"orders_SUCCESS\" has no ending that says what is in it");
+        check("SUCCESS", "error: \"SUCCESS\" has no ending that says what is in it");
+        check("out/_temporary/_SUCCESS", "ignored: a file under _temporary/, which its job has not committed");
         check("a.trig.gz", "error: nothing reads `.trig.gz` files");
     }
 
@@ -132,7 +156,6 @@ mod tests {
     fn ignored_files_say_why() {
         check("raw_data/", "ignored: a folder marker");
         check("raw.csv/", "ignored: a folder marker");
-        check("out/_SUCCESS", "ignored: a marker: its name starts with an underscore");
         check("out/_committed_42.csv", "ignored: a marker: its name starts with an underscore");
         check("out/_temporary/0/part-0.csv", "ignored: a file under _temporary/, which its job has not committed");
         check("_temporary/part-0.csv", "ignored: a file under _temporary/, which its job has not committed");

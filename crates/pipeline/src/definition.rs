@@ -1,14 +1,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::offset::LocalResult;
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::names::check_label;
+use crate::places::Places;
 use crate::{
-    ColumnName, ColumnType, CsvOptions, DefinitionErrors, Encoding, Evolve, Export, Extra, KeyTemplate, NameError, Run,
-    TableName, TemplateError, Transform, parse, print,
+    ColumnName, ColumnType, CsvOptions, DefinitionError, DefinitionErrors, Encoding, Evolve, Export, Extra,
+    KeyTemplate, NameError, Run, TableName, TemplateError, Transform, parse, print,
 };
 
 /// One `pipeline.toml`, checked as a whole.
@@ -29,6 +28,8 @@ pub struct Definition {
     pub datasets: Vec<Dataset>,
     /// SHA-256 of the text, hex.
     pub hash: String,
+    pub(crate) declares_runs: bool,
+    pub(crate) places: Places,
 }
 
 /// One dataset: what starts it, where its data lies, and into which table it goes.
@@ -125,18 +126,16 @@ impl Definition {
         self.datasets.iter().find(|dataset| dataset.name == name)
     }
 
-    /// The instant of a local time in the pipeline's zone. Of an hour that comes twice the first is meant; a time
-    /// inside a skipped hour is shifted forward by the gap.
-    pub fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
-        match self.timezone.from_local_datetime(&local) {
-            LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.to_utc(),
-            LocalResult::None => {
-                // A day back is before the gap in every zone, and its offset is the one that the gap ends.
-                let before = local.checked_sub_signed(TimeDelta::days(1)).unwrap_or(local);
-                let offset = self.timezone.offset_from_utc_datetime(&before).fix();
-                local.checked_sub_offset(offset).unwrap_or(local).and_utc()
-            }
-        }
+    /// What is wrong with a key of this definition, and shows only beside other files; `key` is dotted, and the items of
+    /// a list are counted from 1: `datasets.orders.source`, `exports[1].to`.
+    pub fn error(&self, key: &str, reason: &str) -> DefinitionError {
+        self.places.error(key, reason)
+    }
+
+    /// Whether loads make runs: the file has `[run]`, `[[transforms]]` or `[[exports]]`. Others are loaded, and that
+    /// is all.
+    pub fn has_runs(&self) -> bool {
+        self.declares_runs
     }
 }
 
@@ -235,45 +234,5 @@ mod tests {
         check("s3://Other/x", Err("`Other` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
         check("s3://{a}/x", Err("`{a}` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
         check("s3:///x", Err("`` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
-    }
-
-    #[test]
-    fn clock_changes() {
-        let check = |timezone: Tz, local: &str, utc: &str| {
-            let definition = Definition {
-                pipeline: "p".into(),
-                timezone,
-                notify_success: false,
-                run: Run::default(),
-                transforms: vec![],
-                exports: vec![],
-                datasets: vec![],
-                hash: "".into(),
-            };
-            let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%d %H:%M").unwrap();
-            assert_eq!(definition.instant(local).format("%Y-%m-%d %H:%M").to_string(), utc, "{timezone} {local}");
-        };
-        check(Tz::UTC, "2024-03-31 02:30", "2024-03-31 02:30");
-        // Skipped: 02:00 to 03:00.
-        check(Tz::Europe__Berlin, "2024-03-31 01:59", "2024-03-31 00:59");
-        check(Tz::Europe__Berlin, "2024-03-31 02:00", "2024-03-31 01:00");
-        check(Tz::Europe__Berlin, "2024-03-31 02:30", "2024-03-31 01:30");
-        check(Tz::Europe__Berlin, "2024-03-31 03:00", "2024-03-31 01:00");
-        // Doubled: 02:00 to 03:00.
-        check(Tz::Europe__Berlin, "2024-10-27 01:59", "2024-10-26 23:59");
-        check(Tz::Europe__Berlin, "2024-10-27 02:00", "2024-10-27 00:00");
-        check(Tz::Europe__Berlin, "2024-10-27 02:30", "2024-10-27 00:30");
-        check(Tz::Europe__Berlin, "2024-10-27 03:00", "2024-10-27 02:00");
-        // Skipped: 02:00 to 03:00.
-        check(Tz::America__New_York, "2024-03-10 01:59", "2024-03-10 06:59");
-        check(Tz::America__New_York, "2024-03-10 02:30", "2024-03-10 07:30");
-        check(Tz::America__New_York, "2024-03-10 03:00", "2024-03-10 07:00");
-        // Doubled: 01:00 to 02:00.
-        check(Tz::America__New_York, "2024-11-03 00:59", "2024-11-03 04:59");
-        check(Tz::America__New_York, "2024-11-03 01:30", "2024-11-03 05:30");
-        check(Tz::America__New_York, "2024-11-03 02:00", "2024-11-03 07:00");
-        // A gap of half an hour, and one of a whole day.
-        check(Tz::Australia__Lord_Howe, "2024-10-06 02:15", "2024-10-05 15:45");
-        check(Tz::Pacific__Apia, "2011-12-30 12:00", "2011-12-30 22:00");
     }
 }

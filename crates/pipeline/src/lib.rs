@@ -1,6 +1,7 @@
 //! `pipeline.toml`, parsed once: which key belongs to which dataset, and into which table and columns its rows go.
 //! Everything here takes text and gives values; nothing is read from disk, network, clock or environment.
 
+mod calendar;
 mod catalog;
 mod definition;
 mod errors;
@@ -9,8 +10,10 @@ mod names;
 mod nearest;
 mod options;
 mod parse;
+mod places;
 mod print;
 mod run;
+pub mod sql;
 mod template;
 mod types;
 mod value_format;

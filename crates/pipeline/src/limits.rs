@@ -36,3 +36,9 @@ pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// The same, when nothing is declared.
 pub const WAIT_DEFAULT: Duration = Duration::from_secs(10 * 60);
+
+/// Of one SQL file.
+pub const SQL_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long an incomplete set may wait.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(31 * 24 * 3600);

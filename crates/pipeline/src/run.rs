@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use crate::{KeyTemplate, TableName};
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use crate::template::samples;
+use crate::{Captures, Definition, KeyTemplate, TableName, TemplateError};
+
+/// The names that an export's key may have.
+pub(crate) const RUN_DATE: &str = "run_date";
+pub(crate) const RUN_ID: &str = "run_id";
 
 /// `[run]`: which loads make a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,4 +86,40 @@ pub enum Exported {
 pub enum ExportFormat {
     Csv,
     Parquet,
+}
+
+impl Run {
+    /// Whether this pipeline's runs follow those of another, and are made by no load.
+    pub fn follows(&self) -> bool {
+        self.after.is_some() || self.after_failure.is_some()
+    }
+}
+
+impl Export {
+    /// The key that a run writes. `{run_date}` is the local time of `logical_at`: the day, unless a format says more.
+    pub fn key(
+        &self,
+        definition: &Definition,
+        logical_at: DateTime<Utc>,
+        run_id: i64,
+    ) -> Result<String, TemplateError> {
+        self.to.write(&captures(definition.local(logical_at), run_id))
+    }
+
+    /// A key that both are written to by one run.
+    pub(crate) fn same_key(&self, other: &Export) -> Option<String> {
+        samples().find_map(|local| {
+            let key = |export: &Export| export.to.write(&captures(local, SAMPLE_RUN)).ok();
+            key(self).filter(|written| key(other).as_ref() == Some(written))
+        })
+    }
+}
+
+/// A number that is part of no sampled time.
+const SAMPLE_RUN: i64 = 42;
+
+fn captures(local: NaiveDateTime, run_id: i64) -> Captures {
+    let day = local.date().format("%Y-%m-%d").to_string();
+    let dated = Captures::default().with_time(RUN_DATE, local).with_text(RUN_DATE, &day);
+    dated.with_text(RUN_ID, &run_id.to_string())
 }

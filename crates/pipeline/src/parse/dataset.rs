@@ -1,8 +1,10 @@
 use std::time::Duration;
 
+use contracts::FileKind;
+
 use super::problems::Problems;
 use super::section::{Entry, Section};
-use super::{columns, csv, key, rejects};
+use super::{columns, csv, duration, key, rejects};
 use crate::limits::{WAIT_DEFAULT, WAIT_MAX};
 use crate::{Dataset, Location, Start, TableName};
 
@@ -92,11 +94,20 @@ fn start(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Start
     };
     let wait = match wait {
         None => Some(WAIT_DEFAULT),
-        Some(entry) => entry.string(problems).and_then(|text| entry.accept(parse_wait(text), problems)),
+        Some(entry) => {
+            let parse = |text| duration::parse(text, Duration::ZERO, WAIT_MAX, "30s, 10m or 2h");
+            entry.string(problems).and_then(|text| entry.accept(parse(text), problems))
+        }
     };
     let location = location(&trigger, problems)?;
-    if location.template.text_names().all(|name| name != "status") {
-        trigger.refuse(problems, "a trigger's name says {status}, which must be `Succeeded` for the data to load");
+    if location.template.text_names().all(|name| name != "status")
+        && !FileKind::is_success_marker(&location.to_string())
+    {
+        trigger.refuse(
+            problems,
+            "a trigger's name says {status}, which must be `Succeeded` for the data to load, or ends in `_SUCCESS` or \
+             `.SUCCESS`",
+        );
     }
     Some(Start::Trigger { trigger: location, wait: wait? })
 }
@@ -107,50 +118,5 @@ fn check_source_of_trigger(entry: &Entry<'_, '_>, source: &Location, start: &Sta
         && let Some(lack) = source.template.lacks_from(&trigger.template, "the trigger", &[])
     {
         entry.refuse(problems, &format!("the source's key cannot be built from the trigger: {lack}"));
-    }
-}
-
-fn parse_wait(text: &str) -> Result<Duration, String> {
-    let refused = || format!("`{text}` is not a duration from 0s to 24h, as 30s, 10m or 2h");
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(refused)?;
-    let seconds_per_unit = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(refused()),
-    };
-    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(refused());
-    }
-    let seconds = number.parse().ok().and_then(|number: u64| number.checked_mul(seconds_per_unit));
-    seconds.map(Duration::from_secs).filter(|wait| *wait <= WAIT_MAX).ok_or_else(refused)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits() {
-        let check = |text: &str, expected: Option<u64>| {
-            assert_eq!(parse_wait(text).ok(), expected.map(Duration::from_secs), "{text}");
-        };
-        check("0s", Some(0));
-        check("30s", Some(30));
-        check("10m", Some(600));
-        check("24h", Some(86_400));
-        check("1d", Some(86_400));
-        check("86401s", None);
-        check("2d", None);
-        check("18446744073709551615d", None);
-        check("10", None);
-        check("m", None);
-        check("", None);
-        check("-1m", None);
-        check("+1m", None);
-        check("1.5h", None);
-        check("10 m", None);
-        check("10µ", None);
     }
 }

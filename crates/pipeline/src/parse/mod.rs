@@ -3,11 +3,14 @@
 mod columns;
 mod csv;
 mod dataset;
+mod duration;
+mod exports;
 mod key;
-mod not_built;
 mod problems;
 mod rejects;
+mod run;
 mod section;
+mod transforms;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +25,8 @@ use toml::de::DeTable;
 use crate::limits::DEFINITION_BYTES_MAX;
 use crate::names::check_label;
 use crate::nearest::did_you_mean;
-use crate::{Dataset, Definition, DefinitionErrors, Run};
+use crate::places::Places;
+use crate::{Dataset, Definition, DefinitionErrors};
 
 pub(crate) use csv::{ENCODINGS, EVOLVES, EXTRAS};
 pub(crate) use key::ON_NEW_VERSION;
@@ -30,7 +34,7 @@ pub(crate) use key::ON_NEW_VERSION;
 use problems::Problems;
 use section::Section;
 
-const KEYS: [&str; 3] = ["timezone", "datasets", "notify"];
+const KEYS: [&str; 6] = ["timezone", "run", "datasets", "transforms", "exports", "notify"];
 
 pub(crate) fn parse(pipeline: &str, file: &str, text: &str) -> Result<Definition, DefinitionErrors> {
     let mut problems = Problems::new(file, text);
@@ -54,14 +58,16 @@ pub(crate) fn parse(pipeline: &str, file: &str, text: &str) -> Result<Definition
         pipeline: pipeline.to_owned(),
         timezone: timezone(&root, &mut problems),
         notify_success: notify_success(&root, &mut problems),
-        run: Run::default(),
-        transforms: Vec::new(),
-        exports: Vec::new(),
+        run: run::parse(&root, &mut problems),
+        transforms: transforms::parse(&root, &mut problems),
+        exports: exports::parse(&root, &mut problems),
         datasets: datasets(&root, &mut problems),
         hash: hash(text),
+        declares_runs: ["run", "transforms", "exports"].iter().any(|key| root.get(key).is_some()),
+        places: Places::new(file, text, root.places()),
     };
-    not_built::refuse(&root, &mut problems);
-    root.refuse_unknown(&KEYS, &not_built::TOP_LEVEL, &mut problems);
+    run::check_datasets(&root, &definition, &mut problems);
+    root.refuse_unknown(&KEYS, &[], &mut problems);
     problems.none_or(definition)
 }
 
@@ -82,8 +88,11 @@ fn notify_success(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> bool {
 }
 
 fn datasets(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Dataset> {
+    const NONE: &str = "a pipeline has at least one dataset, as [datasets.orders]";
     let Some(entry) = root.get("datasets") else {
-        problems.add(0, "datasets", "a pipeline has at least one dataset, as [datasets.orders]");
+        if !run::follows(root) {
+            problems.add(0, "datasets", NONE);
+        }
         return Vec::new();
     };
     let Some(section) = entry.section(problems) else { return Vec::new() };
@@ -94,8 +103,8 @@ fn datasets(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Dataset>
         }
         datasets.extend(entry.section(problems).and_then(|section| dataset::parse(&section, problems)));
     }
-    if section.is_empty() {
-        entry.refuse(problems, "a pipeline has at least one dataset, as [datasets.orders]");
+    if section.is_empty() && !run::follows(root) {
+        entry.refuse(problems, NONE);
     }
     datasets
 }

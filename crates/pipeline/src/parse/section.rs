@@ -45,6 +45,24 @@ impl<'a, 't> Section<'a, 't> {
         self.table.is_empty()
     }
 
+    /// A table of the section, if it is one.
+    pub(super) fn table(&self, name: &str) -> Option<Section<'a, 't>> {
+        let entry = self.get(name)?;
+        Some(entry.section_of(entry.value.get_ref().as_table()?))
+    }
+
+    /// Every key, dotted, with the byte at which it stands; without columns, of which there are many.
+    pub(super) fn places(&self) -> Vec<(String, usize)> {
+        let mut places = Vec::new();
+        for entry in self.entries() {
+            places.push((entry.path.clone(), entry.key_at));
+            if entry.name != "columns" {
+                places.extend(entry.tables().iter().flat_map(Section::places));
+            }
+        }
+        places
+    }
+
     /// Names a key that the section has not.
     pub(super) fn refuse_missing(&self, name: &str, problems: &mut Problems<'_>, reason: &str) {
         problems.add(self.at, &dotted(&self.path, name), reason);
@@ -116,7 +134,42 @@ impl<'a, 't> Entry<'a, 't> {
 
     pub(super) fn section(&self, problems: &mut Problems<'_>) -> Option<Section<'a, 't>> {
         let table = self.typed(self.value.get_ref().as_table(), "a table", problems)?;
-        Some(Section { name: self.name, path: self.path.clone(), at: self.key_at, table })
+        Some(self.section_of(table))
+    }
+
+    /// The items of `[[name]]`, counted from 1 in their paths; what is none is noted.
+    pub(super) fn sections(&self, problems: &mut Problems<'_>) -> Vec<Section<'a, 't>> {
+        let wanted = format!("a list of tables, each as [[{}]]", self.name);
+        let array = self.value.get_ref().as_array();
+        let items: &[Spanned<DeValue<'t>>] = self.typed(array, &wanted, problems).map_or(&[], |array| array.as_ref());
+        if let Some(item) = items.iter().find(|item| !item.get_ref().is_table()) {
+            let reason = format!("must be {wanted}, but one of them is {}", shown(item.get_ref()));
+            problems.add(item.span().start, &self.path, &reason);
+        }
+        self.tables()
+    }
+
+    /// The table that the value is, or the tables that it is a list of.
+    fn tables(&self) -> Vec<Section<'a, 't>> {
+        match self.value.get_ref() {
+            DeValue::Table(table) => vec![self.section_of(table)],
+            DeValue::Array(array) => {
+                let items = array
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, item)| Some((index, item, item.get_ref().as_table()?)));
+                items.map(|(index, item, table)| self.item(index + 1, item.span().start, table)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn section_of(&self, table: &'a DeTable<'t>) -> Section<'a, 't> {
+        Section { name: self.name, path: self.path.clone(), at: self.key_at, table }
+    }
+
+    fn item(&self, number: usize, at: usize, table: &'a DeTable<'t>) -> Section<'a, 't> {
+        Section { name: self.name, path: format!("{}[{number}]", self.path), at, table }
     }
 
     pub(super) fn is_table(&self) -> bool {

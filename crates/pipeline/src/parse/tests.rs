@@ -1,10 +1,12 @@
 mod files;
+mod runs;
 
 use std::time::Duration;
 
 use crate::limits::{COLUMNS_MAX, DEFINITION_BYTES_MAX};
 use crate::{
-    ColumnType, CsvOptions, Definition, Encoding, Evolve, Extra, OnNewVersion, RejectLimits, Start, WriteMode,
+    ColumnType, CsvOptions, Definition, Encoding, Evolve, ExportFormat, Exported, Extra, OnNewVersion, Per,
+    RejectLimits, Run, Start, TableName, Transform, When, WriteMode,
 };
 
 const FILE: &str = "pipelines/retail/pipeline.toml";
@@ -61,31 +63,15 @@ fn errors(text: &str) -> Vec<String> {
     }
 }
 
-#[test]
-fn the_example_is_refused_for_what_is_not_built_and_nothing_else() {
-    assert_eq!(
-        errors(EXAMPLE),
-        [
-            ":3: run: `run` is not built yet",
-            ":13: datasets.orders.key: `key` is for write = \"upsert\"",
-            ":27: transforms: `transforms` is not built yet",
-            ":30: exports: `exports` is not built yet",
-        ]
-    );
-}
-
-/// The example without its parts that are not built.
-fn built_example() -> Definition {
-    let unbuilt = ["[run]", "when ", "per ", "deadline", "again", "key  ", "[[", "sql = ", "table = \"ana", "to  "];
-    let lines: Vec<&str> =
-        EXAMPLE.lines().filter(|line| !unbuilt.iter().any(|start| line.starts_with(start))).collect();
-    let text = lines.join("\n").replace("wait    = \"10m\"", "wait = \"90s\"");
+/// The example without the one line that its own comment is about.
+fn example() -> Definition {
+    let text = EXAMPLE.replace("key      = [\"order_id\"]\n", "").replace("wait    = \"10m\"", "wait = \"90s\"");
     Definition::parse("retail", FILE, &text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 #[test]
-fn everything_that_is_built_arrives() {
-    let definition = built_example();
+fn everything_arrives() {
+    let definition = example();
     assert_eq!((definition.pipeline.as_str(), definition.timezone.name()), ("retail", "UTC"));
     assert!(definition.notify_success);
     assert_eq!(definition.datasets.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["orders", "pump_flow"]);
@@ -112,6 +98,16 @@ fn everything_that_is_built_arrives() {
     assert!(trigger.to_string().starts_with("triggers/pump_flow/{status}_"));
     assert_eq!(*wait, Duration::from_secs(90));
     assert!(definition.dataset("pump_flow").unwrap().infers_columns());
+
+    assert!(definition.has_runs());
+    let day = Run { when: When::All, per: Per::Day, deadline: Some(Duration::from_secs(21_600)), ..Run::default() };
+    assert_eq!(definition.run, day);
+    assert_eq!(definition.transforms, [Transform { sql: "agg_shipments.sql".to_owned() }]);
+    let [export] = definition.exports.as_slice() else { panic!("{:?}", definition.exports) };
+    assert_eq!(export.what, Exported::Table(TableName::parse("analytics.agg_shipments").unwrap()));
+    assert_eq!(export.format, ExportFormat::Csv);
+    let key = export.key(&definition, "2024-05-01T23:59:59Z".parse().unwrap(), 42);
+    assert_eq!(key.as_deref(), Ok("analytics_export/2024-05-01/agg_shipments.csv"));
 }
 
 #[test]
@@ -127,6 +123,8 @@ fn defaults() {
     assert_eq!(orders.csv, csv);
     assert!(!orders.infers_columns());
     assert_eq!(definition.dataset("none"), None);
+    assert_eq!((definition.has_runs(), &definition.run), (false, &Run::default()));
+    assert_eq!((definition.transforms.len(), definition.exports.len()), (0, 0));
     // `printf … | sha256sum`
     let hash = Definition::parse("p", FILE, "[datasets.x]\nsource='x'\ntable='x'\ncolumns.x='text'\n").unwrap().hash;
     assert_eq!(hash, HASH);
@@ -267,7 +265,8 @@ fn every_error_says_where() {
     check(
         &added("trigger = '{date:%F}.trig'\nwait = '25h'"),
         &[
-            ":5: datasets.orders.trigger: a trigger's name says {status}, which must be `Succeeded` for the data to load",
+            ":5: datasets.orders.trigger: a trigger's name says {status}, which must be `Succeeded` for the data to load, or \
+             ends in `_SUCCESS` or `.SUCCESS`",
             ":6: datasets.orders.wait: `25h` is not a duration from 0s to 24h, as 30s, 10m or 2h",
         ],
     );

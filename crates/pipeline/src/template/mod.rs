@@ -22,6 +22,7 @@ use crate::limits::KEY_BYTES_MAX;
 
 pub use captures::Captures;
 pub use error::TemplateError;
+pub(crate) use overlap::samples;
 pub(crate) use progress::Progress;
 
 /// The pattern of a dataset's keys, readable both ways: [`KeyTemplate::matches`] takes a key apart,

@@ -37,8 +37,8 @@ pub(super) fn shared_key(left: &KeyTemplate, right: &KeyTemplate) -> Option<Stri
     keys.find(|key| left.matches(key).is_some() && right.matches(key).is_some())
 }
 
-/// One that people know for a time, and one whose fields agree wherever they stand: `%m-%d` and `%d-%m`.
-fn samples() -> impl Iterator<Item = NaiveDateTime> {
+/// Times to try templates with: one that people know for a time, and one whose fields agree wherever they stand: `%m-%d` and `%d-%m`.
+pub(crate) fn samples() -> impl Iterator<Item = NaiveDateTime> {
     let at = |(year, month, day), (hour, minute, second)| {
         NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(hour, minute, second)
     };

@@ -1,0 +1,104 @@
+//! `[run]`: which loads make a run.
+
+use std::time::Duration;
+
+use super::duration;
+use super::problems::Problems;
+use super::section::{Entry, Section};
+use crate::limits::DEADLINE_MAX;
+use crate::names::check_label;
+use crate::{Again, Dataset, Definition, Per, Run, Start, When};
+
+const KEYS: [&str; 6] = ["when", "per", "deadline", "again", "after", "after_failure"];
+
+const WHENS: [(&str, When); 3] = [("each", When::Each), ("any", When::Any), ("all", When::All)];
+
+const PERS: [(&str, Per); 4] = [("file", Per::File), ("hour", Per::Hour), ("day", Per::Day), ("month", Per::Month)];
+
+const AGAINS: [(&str, Again); 2] = [("skip", Again::Skip), ("rerun", Again::Rerun)];
+
+/// Those that say which loads make a set, which another pipeline's run is not.
+const OF_SETS: [&str; 4] = ["when", "per", "deadline", "again"];
+
+/// Shorter ones fail sets whose second file is on its way.
+const DEADLINE_MIN: Duration = Duration::from_secs(1);
+
+/// What is wrong is noted, and as if not declared.
+pub(super) fn parse(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Run {
+    let Some(section) = root.get("run").and_then(|entry| entry.section(problems)) else { return Run::default() };
+    section.refuse_unknown(&KEYS, &[], problems);
+    let when = section.get("when").map_or(Some(When::default()), |entry| entry.choice(&WHENS, problems));
+    let run = Run {
+        when: when.unwrap_or_default(),
+        per: choice(&section, "per", &PERS, problems),
+        deadline: section.get("deadline").and_then(|entry| deadline(&entry, problems)),
+        again: choice(&section, "again", &AGAINS, problems),
+        after: section.get("after").and_then(|entry| pipeline(&entry, problems)),
+        after_failure: section.get("after_failure").and_then(|entry| pipeline(&entry, problems)),
+    };
+    if run.follows() {
+        for entry in OF_SETS.iter().filter_map(|key| section.get(key)) {
+            let reason = format!("`{}` is about loads, and these runs follow another pipeline's", entry.name);
+            entry.refuse_name(problems, &reason);
+        }
+    } else if let Some(when) = when {
+        check_when(&section, when, problems);
+    }
+    run
+}
+
+/// Whether runs follow another pipeline's, so that no dataset is needed; also when that is wrongly written.
+pub(super) fn follows(root: &Section<'_, '_>) -> bool {
+    root.table("run").is_some_and(|run| run.get("after").or_else(|| run.get("after_failure")).is_some())
+}
+
+fn choice<T: Clone + Default>(
+    section: &Section<'_, '_>,
+    name: &str,
+    choices: &[(&str, T)],
+    problems: &mut Problems<'_>,
+) -> T {
+    section.get(name).and_then(|entry| entry.choice(choices, problems)).unwrap_or_default()
+}
+
+fn deadline(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<Duration> {
+    let text = entry.string(problems)?;
+    entry.accept(duration::parse(text, DEADLINE_MIN, DEADLINE_MAX, "30m, 6h or 2d"), problems)
+}
+
+fn pipeline(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<String> {
+    let name = entry.string(problems)?;
+    entry.accept(check_label(name).map(|()| name.to_owned()), problems)
+}
+
+fn check_when(section: &Section<'_, '_>, when: When, problems: &mut Problems<'_>) {
+    if let Some(entry) = section.get("deadline").filter(|_| when != When::All) {
+        let reason = "a deadline is for when = \"all\": nothing else waits for a dataset";
+        entry.refuse_name(problems, reason);
+    }
+    if let Some(entry) = section.get("again").filter(|_| when == When::Each) {
+        let reason = "`again` is for when = \"all\" and \"any\": here every load is a run of its own";
+        entry.refuse_name(problems, reason);
+    }
+}
+
+/// Refuses a set that can never be complete: loads of exactly the same logical time, of a dataset whose keys tell none.
+pub(super) fn check_datasets(root: &Section<'_, '_>, definition: &Definition, problems: &mut Problems<'_>) {
+    let Run { when: When::All, per: Per::File, .. } = definition.run else { return };
+    let Some(datasets) = root.table("datasets").filter(|_| definition.datasets.len() > 1) else { return };
+    for dataset in definition.datasets.iter().filter(|dataset| !tells_time(dataset)) {
+        if let Some(entry) = datasets.get(&dataset.name) {
+            let reason = "its keys tell no logical time ({date} or {scheduled}), and with when = \"all\" and per = \"file\" \
+                          the set is complete when all datasets have the same; say per = \"day\", or as it is";
+            entry.refuse(problems, reason);
+        }
+    }
+}
+
+fn tells_time(dataset: &Dataset) -> bool {
+    let template = match &dataset.start {
+        Start::Source => &dataset.source.template,
+        Start::Trigger { trigger, .. } => &trigger.template,
+    };
+    template.time_names().any(|name| name == "date" || name == "scheduled")
+}

@@ -1,0 +1,35 @@
+use std::collections::HashSet;
+
+use super::problems::Problems;
+use super::section::Section;
+use crate::Transform;
+
+/// In the order of the file; those that are wrong are left out.
+pub(super) fn parse(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Transform> {
+    let sections = root.get("transforms").map(|entry| entry.sections(problems)).unwrap_or_default();
+    let mut seen = HashSet::new();
+    let mut transforms = Vec::new();
+    for section in sections {
+        section.refuse_unknown(&["sql"], &[], problems);
+        let Some(entry) = section.required("sql", problems) else { continue };
+        let Some(sql) = entry.string(problems) else { continue };
+        if entry.accept(check_name(sql), problems).is_none() {
+            continue;
+        }
+        if !seen.insert(sql) {
+            entry.refuse(problems, &format!("`{sql}` is a transform already, and each file is executed once"));
+        }
+        transforms.push(Transform { sql: sql.to_owned() });
+    }
+    transforms
+}
+
+fn check_name(sql: &str) -> Result<(), String> {
+    if sql.contains(['/', '\\']) || sql.starts_with('.') || sql.chars().any(char::is_control) {
+        Err(format!("`{sql}` is not the name of a file in the pipeline's folder"))
+    } else if !sql.ends_with(".sql") {
+        Err(format!("`{sql}` is no SQL file: its name ends in .sql"))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! PostgreSQL's tokens, as far as they tell where a statement ends and what is a parameter.
+//! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>
+
+/// A piece of the text; all of them together are the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Token<'t> {
+    pub(super) kind: Kind,
+    pub(super) text: &'t str,
+    /// Byte of the text.
+    pub(super) at: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// White space or a comment.
+    Blank,
+    /// A key word or a name without quotes.
+    Word,
+    /// A string, a number or a name in quotes.
+    Value,
+    /// `:name`
+    Parameter,
+    /// `(` or `[`
+    Open,
+    /// `)` or `]`
+    Close,
+    Semicolon,
+    Other,
+}
+
+/// What is no token, and where. Nothing behind it is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NoToken {
+    /// Byte of the text.
+    pub(super) at: usize,
+    pub(super) reason: String,
+}
+
+/// The tokens of a text in their order.
+pub(super) struct Lexer<'t> {
+    text: &'t str,
+    at: usize,
+    last: Option<Kind>,
+}
+
+impl<'t> Lexer<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, at: 0, last: None }
+    }
+
+    /// A colon right behind an operand divides it from another, as in `a[1:n]` and `json_object('k':v)`.
+    fn colon(&self, rest: &str) -> (Kind, usize) {
+        let is_operand = matches!(self.last, Some(Kind::Word | Kind::Value | Kind::Close));
+        match rest.as_bytes() {
+            [_, b':' | b'=', ..] => (Kind::Other, 2),
+            [_, first, ..] if !is_operand && is_word_start(*first) => {
+                let name = rest.get(1..).unwrap_or_default();
+                (Kind::Parameter, 1 + count(name, |byte| is_word_start(byte) || byte.is_ascii_digit()))
+            }
+            _ => (Kind::Other, 1),
+        }
+    }
+
+    fn measure(&self, rest: &str) -> Result<(Kind, usize), String> {
+        match rest.as_bytes() {
+            [b'-', b'-', ..] => Ok((Kind::Blank, count(rest, |byte| !is_line_end(byte)))),
+            [b'/', b'*', ..] => Ok((Kind::Blank, block_comment(rest)?)),
+            [b'\'', ..] => Ok((Kind::Value, string(rest, 1)?)),
+            [b'"', ..] => Ok((Kind::Value, quoted(rest, 1, b'"').ok_or("the name in quotes never ends")?)),
+            [b'$', ..] => dollar(rest),
+            [b':', ..] => Ok(self.colon(rest)),
+            [b'(' | b'[', ..] => Ok((Kind::Open, 1)),
+            [b')' | b']', ..] => Ok((Kind::Close, 1)),
+            [b';', ..] => Ok((Kind::Semicolon, 1)),
+            [b'\\', ..] => Err("a `\\` begins a command of psql, and only SQL is executed here".to_owned()),
+            [0, ..] => Err("a NUL character, which PostgreSQL takes nowhere".to_owned()),
+            [first, ..] if is_blank(*first) => Ok((Kind::Blank, count(rest, is_blank))),
+            [first, ..] if first.is_ascii_digit() => Ok((Kind::Value, count(rest, is_of_number))),
+            [first, ..] if is_word_start(*first) => word(rest),
+            _ => Ok((Kind::Other, 1)),
+        }
+    }
+}
+
+impl<'t> Iterator for Lexer<'t> {
+    type Item = Result<Token<'t>, NoToken>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let at = self.at;
+        match self.measure(rest) {
+            Ok((kind, bytes)) => {
+                (self.at, self.last) = (at + bytes, Some(kind));
+                Some(Ok(Token { kind, text: rest.get(..bytes).unwrap_or(rest), at }))
+            }
+            Err(reason) => {
+                self.at = self.text.len();
+                Some(Err(NoToken { at, reason }))
+            }
+        }
+    }
+}
+
+/// A word, or the string or name that it is the prefix of.
+fn word(rest: &str) -> Result<(Kind, usize), String> {
+    match rest.as_bytes() {
+        [b'e' | b'E', b'\'', ..] => Ok((Kind::Value, escape_string(rest)?)),
+        [b'b' | b'B' | b'x' | b'X' | b'n' | b'N', b'\'', ..] => Ok((Kind::Value, string(rest, 2)?)),
+        [b'u' | b'U', b'&', b'\'', ..] => Ok((Kind::Value, string(rest, 3)?)),
+        [b'u' | b'U', b'&', b'"', ..] => {
+            Ok((Kind::Value, quoted(rest, 3, b'"').ok_or("the name in quotes never ends")?))
+        }
+        _ => Ok((Kind::Word, count(rest, |byte| is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'))),
+    }
+}
+
+fn string(rest: &str, start: usize) -> Result<usize, String> {
+    quoted(rest, start, b'\'').ok_or_else(|| "the string never ends".to_owned())
+}
+
+/// The length up to the closing quote; a doubled quote is none. `start` is what stands before the content.
+fn quoted(rest: &str, start: usize, quote: u8) -> Option<usize> {
+    let mut bytes = rest.bytes().enumerate().skip(start).peekable();
+    while let Some((at, byte)) = bytes.next() {
+        if byte == quote && bytes.next_if(|(_, next)| *next == quote).is_none() {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// `E'…'`, where a backslash takes the meaning of the quote behind it. A string that goes on behind a line break is in
+/// the same way.
+fn escape_string(rest: &str) -> Result<usize, String> {
+    let mut at = 2;
+    loop {
+        let mut bytes = rest.bytes().enumerate().skip(at).peekable();
+        let end = loop {
+            match bytes.next().ok_or("the string never ends")? {
+                (_, b'\\') => drop(bytes.next()),
+                (end, b'\'') if bytes.next_if(|(_, next)| *next == b'\'').is_none() => break end + 1,
+                _ => {}
+            }
+        };
+        match continued(rest.get(end..).unwrap_or_default()) {
+            Some(gap) => at = end + gap + 1,
+            None => return Ok(end),
+        }
+    }
+}
+
+/// The bytes up to the quote with which a string goes on: white space and comments with a line break in them.
+fn continued(rest: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let next = rest.get(at..)?;
+        match next.as_bytes() {
+            [first, ..] if is_blank(*first) => at += count(next, is_blank),
+            [b'-', b'-', ..] => at += count(next, |byte| !is_line_end(byte)),
+            [b'\'', ..] => return rest.get(..at)?.bytes().any(is_line_end).then_some(at),
+            _ => return None,
+        }
+    }
+}
+
+/// Block comments lie in each other.
+fn block_comment(rest: &str) -> Result<usize, String> {
+    let (mut depth, mut at) = (0_usize, 0);
+    loop {
+        match rest.as_bytes().get(at..) {
+            Some([b'/', b'*', ..]) => (depth, at) = (depth + 1, at + 2),
+            Some([b'*', b'/', ..]) if depth == 1 => return Ok(at + 2),
+            Some([b'*', b'/', ..]) => (depth, at) = (depth - 1, at + 2),
+            Some([_, ..]) => at += 1,
+            _ => return Err("the comment never ends".to_owned()),
+        }
+    }
+}
+
+/// `$$…$$` or `$tag$…$tag$`.
+fn dollar(rest: &str) -> Result<(Kind, usize), String> {
+    let after = rest.get(1..).unwrap_or_default();
+    if after.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err("`$1` and its like have no values here; the parameters are :run_date and :run_id".to_owned());
+    }
+    let tag = count(after, |byte| is_word_start(byte) || byte.is_ascii_digit());
+    let Some(delimiter) = rest.get(..tag + 2).filter(|delimiter| delimiter.ends_with('$')) else {
+        return Ok((Kind::Other, 1));
+    };
+    let body = rest.get(delimiter.len()..).unwrap_or_default();
+    let end = body.find(delimiter).ok_or_else(|| format!("the text that begins with `{delimiter}` never ends"))?;
+    Ok((Kind::Value, end + 2 * delimiter.len()))
+}
+
+fn count(text: &str, belongs: impl Fn(u8) -> bool) -> usize {
+    text.bytes().take_while(|byte| belongs(*byte)).count()
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c')
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+/// Everything beyond ASCII is a letter to PostgreSQL.
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
+}
+
+fn is_of_number(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.'
+}

@@ -1,0 +1,124 @@
+use super::lexer::{Kind, Lexer, Token};
+use super::{Statement, parameter, refused};
+
+/// A line from 1, and what is wrong there.
+type Problem = (usize, String);
+
+/// The statements of a text, and everything that is wrong with them.
+pub(super) fn statements(text: &str) -> (Vec<Statement>, Vec<Problem>) {
+    let (mut statements, mut problems) = (Vec::new(), Vec::new());
+    let line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+    let mut draft = Draft::default();
+    for token in Lexer::new(text) {
+        match token {
+            Ok(token) if token.kind == Kind::Semicolon && draft.is_whole() => {
+                draft.finish(&mut statements, &mut problems, line);
+                draft = Draft::default();
+            }
+            Ok(token) => problems.extend(draft.push(token).err().map(|reason| (line(token.at), reason))),
+            Err(no) => {
+                // What came before it is half a statement, of which nothing more can be said.
+                problems.push((line(no.at), no.reason));
+                return (statements, problems);
+            }
+        }
+    }
+    if let Some(unclosed) = draft.open.last() {
+        problems.push((line(unclosed.at), format!("`{}` never closes", unclosed.text)));
+    } else if let Some(body) = draft.bodies.first() {
+        problems.push((line(body.at), "`begin atomic` never ends".to_owned()));
+    } else {
+        draft.finish(&mut statements, &mut problems, line);
+    }
+    (statements, problems)
+}
+
+/// A statement while it is read.
+#[derive(Default)]
+struct Draft<'t> {
+    /// From its first token that is no blank.
+    tokens: Vec<Token<'t>>,
+    /// Those outside of parentheses, in lower case.
+    words: Vec<String>,
+    /// The parentheses and brackets around here.
+    open: Vec<Token<'t>>,
+    /// The `begin atomic` of a routine, and every `case` in it, that have no `end` yet.
+    bodies: Vec<Token<'t>>,
+}
+
+impl<'t> Draft<'t> {
+    /// Whether a `;` ends it here.
+    fn is_whole(&self) -> bool {
+        self.open.is_empty() && self.bodies.is_empty()
+    }
+
+    fn push(&mut self, token: Token<'t>) -> Result<(), String> {
+        if token.kind == Kind::Blank && self.tokens.is_empty() {
+            return Ok(());
+        }
+        self.tokens.push(token);
+        match token.kind {
+            Kind::Open => self.open.push(token),
+            Kind::Close => self.close(token)?,
+            Kind::Word if self.open.is_empty() => self.word(token),
+            Kind::Parameter => parameter(token.text).map(drop).or_else(|reason| self.slice(reason))?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, token: Token<'t>) -> Result<(), String> {
+        let opening = if token.text == ")" { "(" } else { "[" };
+        match self.open.pop() {
+            Some(open) if open.text == opening => Ok(()),
+            Some(open) => Err(format!("`{}` closes `{}`", token.text, open.text)),
+            None => Err(format!("`{}` closes nothing", token.text)),
+        }
+    }
+
+    /// Inside of brackets a colon also divides the bounds of a slice, as in `a[:n]`.
+    fn slice(&self, reason: String) -> Result<(), String> {
+        if self.open.last().is_some_and(|open| open.text == "[") { Ok(()) } else { Err(reason) }
+    }
+
+    /// Follows the one construct that has a `;` in it: `create function … begin atomic …; …; end`.
+    fn word(&mut self, token: Token<'t>) {
+        let word = token.text.to_lowercase();
+        let is_body = self.words.last().is_some_and(|last| last == "begin") && self.makes_a_routine();
+        match word.as_str() {
+            "atomic" if is_body && self.bodies.is_empty() => self.bodies.push(token),
+            "case" if !self.bodies.is_empty() => self.bodies.push(token),
+            "end" => drop(self.bodies.pop()),
+            _ => {}
+        }
+        self.words.push(word);
+    }
+
+    fn makes_a_routine(&self) -> bool {
+        let words: Vec<&str> = self.words.iter().take(4).map(String::as_str).collect();
+        matches!(
+            words.as_slice(),
+            ["create", "function" | "procedure", ..] | ["create", "or", "replace", "function" | "procedure"]
+        )
+    }
+
+    fn finish(&self, statements: &mut Vec<Statement>, problems: &mut Vec<Problem>, line: impl Fn(usize) -> usize) {
+        let Some(first) = self.tokens.first() else { return };
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        problems.extend(refused::refusal(&words).map(|reason| (line(first.at), reason)));
+        if let Some(named) = self.tokens.iter().find(|token| token.kind == Kind::Parameter) {
+            problems.extend(refused::keeps_parameters(&words).map(|reason| (line(named.at), reason)));
+        }
+        let last = self.tokens.iter().rposition(|token| token.kind != Kind::Blank).unwrap_or_default();
+        let sql = self.tokens.iter().take(last + 1).map(Draft::sent).collect();
+        statements.push(Statement { number: statements.len() + 1, line: line(first.at), sql });
+    }
+
+    /// What is sent in a token's place.
+    fn sent<'a>(token: &'a Token<'t>) -> &'a str {
+        match token.kind {
+            Kind::Parameter => parameter(token.text).unwrap_or(token.text),
+            _ => token.text,
+        }
+    }
+}
