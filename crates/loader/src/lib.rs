@@ -61,7 +61,8 @@ impl Loader {
 
     /// Loads one object version exactly once. A second delivery finds the first in the ledger, and succeeds.
     ///
-    /// Gives up in time before the deadline. After an error nothing of the load is in the database, but for a `DatabaseUnavailable` at COMMIT, which may have happened: the same request, sent again, finds out.
+    /// Gives up in time before the deadline. After an error nothing of the load is in the database, but for a
+    /// `DatabaseUnavailable` at COMMIT, which may have happened: the same request, sent again, finds out.
     pub async fn load(&self, request: &LoadRequest, deadline: Deadline) -> Result<LoadReport, LoadError> {
         let started = Instant::now();
         let order = Order::of(request)?;
