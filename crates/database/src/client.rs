@@ -62,6 +62,10 @@ impl Client {
         self.inner.execute(sql, parameters).await
     }
 
+    pub async fn query_prepared(&self, sql: &Statement, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
+        self.inner.query(sql, parameters).await
+    }
+
     pub async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, Error> {
         self.inner.copy_in(&self.prepare(sql).await?).await
     }

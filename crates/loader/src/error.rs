@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use contracts::{Failure, FailureName, RejectSample};
 use database::DatabaseError;
 
@@ -47,6 +48,8 @@ pub enum LoadError {
     LoadInProgress { object: String },
     #[error("{table}: {reason}")]
     TableBusy { table: String, reason: String },
+    #[error("run of {pipeline} for {logical_at}: {reason}")]
+    RunBusy { pipeline: String, logical_at: DateTime<Utc>, reason: String },
     #[error("{0}")]
     DatabaseRefused(String),
     #[error("{table}: {}", .differences.join("; "))]
@@ -72,7 +75,7 @@ impl Failure for LoadError {
             Self::NothingToInfer { .. } => FailureName::HeaderMismatch,
             Self::DeadlineExceeded { .. } => FailureName::DeadlineExceeded,
             Self::DatabaseUnavailable(_) => FailureName::DatabaseUnavailable,
-            Self::LoadInProgress { .. } | Self::TableBusy { .. } => FailureName::LoadInProgress,
+            Self::LoadInProgress { .. } | Self::TableBusy { .. } | Self::RunBusy { .. } => FailureName::LoadInProgress,
             Self::DatabaseRefused(_) => FailureName::DatabaseRefused,
             Self::TableMismatch { .. } => FailureName::TableMismatch,
         }

@@ -1,8 +1,8 @@
 //! `penstock.load`: which object versions have been dealt with, and how.
 
-use contracts::{LoadOutcome, LoadRequest, ObjectRef, RejectSample};
+use contracts::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef};
 use database::Client;
-use futures_util::future::{join, join4};
+use futures_util::future::{join3, join4};
 use pipeline::{Dataset, OnNewVersion, TableName, WriteMode};
 use rows::Counts;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::error::LoadError;
 use crate::limits::REJECTS_SHOWN_MAX;
+use crate::runs::Period;
 
 /// What the ledger is asked about: one object version for one dataset.
 #[derive(Clone, Copy, Debug)]
@@ -142,19 +143,37 @@ pub(crate) async fn claim(
     }
 }
 
-/// Writes what a load came to, and commits.
+/// Writes what a load came to, makes it part of its run, and commits. Gives the run when it is complete now.
 ///
 /// # Errors
 /// As those of COMMIT: the load may have been committed all the same.
-pub(crate) async fn close_and_commit(client: &Client, load_id: i64, counts: &Counts) -> Result<(), LoadError> {
+pub(crate) async fn close_and_commit(
+    client: &Client,
+    load_id: i64,
+    counts: &Counts,
+    period: Option<&Period>,
+) -> Result<Option<RunRef>, LoadError> {
     // Ready before it is needed, or it would be sent after COMMIT.
     let close = client.prepare(CLOSE).await?;
+    let joining = match period {
+        Some(period) => Some(period.find_place(client).await?),
+        None => None,
+    };
+    let join = async {
+        match &joining {
+            Some(joining) => joining.join(client, load_id).await,
+            None => Ok(None),
+        }
+    };
     let (read, loaded) = (signed(counts.rows_read), signed(counts.rows_loaded));
     let parameters: [&(dyn ToSql + Sync); 4] = [&load_id, &read, &loaded, &signed(counts.rows_rejected)];
-    // When the first fails, COMMIT only rolls back.
-    let (closed, committed) = join(client.execute_prepared(&close, &parameters), client.batch_execute("commit")).await;
+    // When one of them fails, COMMIT only rolls back.
+    let (closed, run, committed) =
+        join3(client.execute_prepared(&close, &parameters), join, client.batch_execute("commit")).await;
     closed?;
-    Ok(committed?)
+    let run = run?;
+    committed?;
+    Ok(run)
 }
 
 const CLOSE: &str = "update penstock.load

@@ -8,6 +8,7 @@ mod ledger;
 pub mod limits;
 mod merge;
 mod rejects;
+mod runs;
 mod shape;
 mod source;
 mod target;
@@ -17,7 +18,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use contracts::{LoadReport, LoadRequest, ObjectRef, RejectSample};
+use contracts::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample, RunRef};
 use database::{Client, Database, Mode, Session, Transaction};
 use lambda_shell::Deadline;
 use pipeline::{Dataset, Definition};
@@ -30,6 +31,7 @@ use export::Curated;
 use ledger::{Claim, Entry, Settled};
 use limits::{COMMIT_TIMEOUT, EXPORT_MARGIN, LOCK_TIMEOUT};
 use merge::Writing;
+use runs::Period;
 use shape::{Place, Shape};
 use source::{Progress, Storage};
 use target::{Relation, Target};
@@ -75,11 +77,12 @@ impl Loader {
             Err(_) => return Err(out_of_time(&request.object, &progress, started.elapsed())),
         };
         // Outside the race: once COMMIT is sent, only PostgreSQL knows whether there is nothing loaded.
-        end(&session.client, ending.rest).await?;
+        let joined = end(&session.client, ending.rest, order.period.as_ref()).await?;
         if self.export_rejects(&order, &session.client, &ending.report, deadline).await {
             self.database.keep(session);
         }
-        let report = LoadReport { duration_ms: milliseconds(started.elapsed()), ..ending.report };
+        let run = joined.or(ending.report.run);
+        let report = LoadReport { run, duration_ms: milliseconds(started.elapsed()), ..ending.report };
         log(request, &report);
         Ok(report)
     }
@@ -92,7 +95,7 @@ impl Loader {
         report: &LoadReport,
         deadline: Deadline,
     ) -> bool {
-        let is_ours = report.outcome == contracts::LoadOutcome::Loaded && report.rows_rejected > 0;
+        let is_ours = report.outcome == LoadOutcome::Loaded && report.rows_rejected > 0;
         let key = order.dataset.rejects_key(&order.request.object.key, report.load_id);
         let Some(key) = key.filter(|_| is_ours) else { return true };
         let key = match key {
@@ -182,6 +185,7 @@ enum Rest {
 struct Order<'a> {
     request: &'a LoadRequest,
     dataset: Arc<Dataset>,
+    period: Option<Period>,
 }
 
 impl<'a> Order<'a> {
@@ -196,7 +200,8 @@ impl<'a> Order<'a> {
         let dataset = definition
             .dataset(dataset)
             .ok_or_else(|| LoadError::InvalidInput(format!("{file} has no dataset {dataset}")))?;
-        Ok(Self { request, dataset: Arc::new(dataset.clone()) })
+        let period = Period::of(&definition, request);
+        Ok(Self { request, dataset: Arc::new(dataset.clone()), period })
     }
 
     fn entry(&'a self, object: &'a ObjectRef) -> Entry<'a> {
@@ -205,7 +210,7 @@ impl<'a> Order<'a> {
 
     fn loaded_report(&self, load_id: i64, bytes: u64, Copied { counts, first_rejects }: Copied) -> LoadReport {
         let settled = Settled {
-            outcome: contracts::LoadOutcome::Loaded,
+            outcome: LoadOutcome::Loaded,
             load_id,
             table: self.dataset.table.to_string(),
             bytes,
@@ -213,7 +218,7 @@ impl<'a> Order<'a> {
             rows_loaded: counts.rows_loaded,
             rows_rejected: counts.rows_rejected,
         };
-        self.report(settled, first_rejects)
+        self.report(settled, first_rejects, None)
     }
 
     async fn settled_report(&self, client: &Client, settled: Settled) -> Result<LoadReport, LoadError> {
@@ -221,10 +226,16 @@ impl<'a> Order<'a> {
             0 => Vec::new(),
             _ => ledger::first_rejects(client, settled.load_id).await?,
         };
-        Ok(self.report(settled, first_rejects))
+        let run = match settled.outcome {
+            LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded if self.period.is_some() => {
+                runs::unclaimed(client, settled.load_id).await?
+            }
+            _ => None,
+        };
+        Ok(self.report(settled, first_rejects, run))
     }
 
-    fn report(&self, settled: Settled, first_rejects: Vec<RejectSample>) -> LoadReport {
+    fn report(&self, settled: Settled, first_rejects: Vec<RejectSample>, run: Option<RunRef>) -> LoadReport {
         LoadReport {
             outcome: settled.outcome,
             load_id: settled.load_id,
@@ -237,7 +248,7 @@ impl<'a> Order<'a> {
             rows_rejected: settled.rows_rejected,
             duration_ms: 0,
             first_rejects,
-            run: None,
+            run,
         }
     }
 }
@@ -247,12 +258,13 @@ fn transaction(time: Duration) -> Transaction {
     Transaction { mode: Mode::ReadWrite, lock_timeout: LOCK_TIMEOUT, statement_timeout: None, time }
 }
 
-async fn end(client: &Client, rest: Rest) -> Result<(), LoadError> {
+/// Gives the run that the load has made complete.
+async fn end(client: &Client, rest: Rest, period: Option<&Period>) -> Result<Option<RunRef>, LoadError> {
     let ended = async {
         match rest {
-            Rest::None => Ok(()),
-            Rest::Closed => Ok(client.batch_execute("commit").await?),
-            Rest::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts).await,
+            Rest::None => Ok(None),
+            Rest::Closed => Ok(client.batch_execute("commit").await.map(|()| None)?),
+            Rest::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts, period).await,
         }
     };
     timeout(COMMIT_TIMEOUT, ended).await.unwrap_or_else(|_| {
@@ -280,6 +292,7 @@ fn log(request: &LoadRequest, report: &LoadReport) {
         load.bytes = report.bytes,
         load.rows_loaded = report.rows_loaded,
         load.rows_rejected = report.rows_rejected,
+        run.id = report.run.as_ref().map(|run| run.run_id),
         duration_ms = report.duration_ms,
         "load finished"
     );

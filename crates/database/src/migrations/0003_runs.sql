@@ -98,6 +98,11 @@ create view penstock.run_history as
         from penstock.run_input join penstock.load using (load_id) where run_input.run_id = run.run_id) as input
     cross join lateral (select count(*) as exports from penstock.run_export where run_export.run_id = run.run_id) as export;
 comment on view penstock.run_history is 'every run with what came in and went out: order by run_id desc for the latest first';
+comment on column penstock.run_history.datasets_needed is 'how many datasets the run needs';
+comment on column penstock.run_history.loads is 'how many loads it is made of';
+comment on column penstock.run_history.rows_loaded is 'rows of all of them';
+comment on column penstock.run_history.rows_rejected is 'records of all of them that did not fit';
+comment on column penstock.run_history.exports is 'how many objects it wrote to the curated bucket';
 comment on column penstock.run_history.datasets_arrived is 'how many of the needed datasets have a load in this run';
 comment on column penstock.run_history.duration is 'from the claim to the end';
 
@@ -106,11 +111,12 @@ create view penstock.missing as
            null::text as bucket, null::text as key, null::text as trigger_key, run.started_at as since, run.deadline_at
     from penstock.run
     cross join lateral unnest(run.datasets) as dataset (name)
-    where (run.state = 'Waiting' or run.state = 'Failed' and run.failure = 'RunIncomplete')
+    where run.attempt is not null
       -- A failed set that was completed later, or waits on, is not missing twice.
-      and not exists (
-          select from penstock.run as later
-          where later.pipeline = run.pipeline and later.logical_at = run.logical_at and later.attempt > run.attempt)
+      and (run.state = 'Waiting'
+           or run.state = 'Failed' and run.failure = 'RunIncomplete' and not exists (
+               select from penstock.run as later
+               where later.pipeline = run.pipeline and later.logical_at = run.logical_at and later.attempt > run.attempt))
       and not exists (
           select from penstock.run_input as input join penstock.run as any_attempt using (run_id)
           where any_attempt.pipeline = run.pipeline and any_attempt.logical_at = run.logical_at
@@ -126,6 +132,10 @@ create view penstock.missing as
 comment on view penstock.missing is 'what was expected and has not arrived';
 comment on column penstock.missing.expected_by is
     'period: other datasets of its run have arrived; trigger: its trigger has arrived';
+comment on column penstock.missing.run_id is 'the run that waits for the dataset, or waited until its deadline';
+comment on column penstock.missing.bucket is 'S3 bucket of the data file; null for a dataset that a run waits for';
+comment on column penstock.missing.key is 'S3 key of the data file; null for a dataset that a run waits for';
+comment on column penstock.missing.logical_at is 'start of the period that the missing data is about; null for a data file';
 comment on column penstock.missing.since is 'since when it is expected';
 
 create view penstock.rejects as
@@ -133,3 +143,24 @@ create view penstock.rejects as
            reject.line, reject.byte_offset, reject."column", reject.reason, reject.raw, load.committed_at
     from penstock.reject join penstock.load using (load_id);
 comment on view penstock.rejects is 'every refused record with the file that it came in';
+
+-- What a view takes over from a table is documented there, and here by the same words.
+do $$
+declare
+    taken record;
+begin
+    for taken in
+        select format('penstock.%I.%I', shown.relname, attribute.attname) as "column",
+               col_description(origin.oid, original.attnum) as comment
+        from (values ('load_history', 'load'), ('run_history', 'run'), ('missing', 'awaited'), ('missing', 'run'),
+                     ('rejects', 'reject'), ('rejects', 'load')) as pair (view_name, table_name)
+        join pg_class as shown on shown.oid = to_regclass('penstock.' || pair.view_name)
+        join pg_class as origin on origin.oid = to_regclass('penstock.' || pair.table_name)
+        join pg_attribute as attribute on attribute.attrelid = shown.oid
+        join pg_attribute as original on original.attrelid = origin.oid and original.attname = attribute.attname
+        where original.attnum > 0 and col_description(shown.oid, attribute.attnum) is null
+    loop
+        execute format('comment on column %s is %L', taken."column", taken.comment);
+    end loop;
+end
+$$;

@@ -1,0 +1,95 @@
+//! What the views of schema `penstock` tell while a set comes together.
+
+use crate::runs::{ALL, DAY, Shop};
+
+impl Shop {
+    /// The rows of a query, their columns separated by spaces; a null is a dash.
+    async fn rows(&self, columns: &str, from: &str) -> String {
+        let columns: Vec<String> = columns.split(' ').map(|column| format!("coalesce({column}::text, '-')")).collect();
+        let row = format!("concat_ws(' ', {})", columns.join(", "));
+        self.text(&format!("select coalesce(string_agg({row}, '; '), '') from (select * from penstock.{from}) as t"))
+            .await
+    }
+
+    async fn missing(&self) -> String {
+        self.rows("expected_by dataset run_id key", "missing order by dataset, key").await
+    }
+}
+
+#[tokio::test]
+async fn a_set_is_told_of_from_its_first_load_to_its_end() {
+    let shop = Shop::new(ALL).await;
+    let history = "state datasets_arrived datasets_needed loads rows_loaded rows_rejected exports failure";
+    let check = async |run: &str, missing: &str| {
+        assert_eq!(shop.rows(history, "run_history order by run_id").await, run);
+        assert_eq!(shop.missing().await, missing);
+    };
+    shop.load("orders", DAY).await;
+    shop.load("orders", DAY).await;
+    check("Waiting 1 3 2 2 0 0 -", "period customers 1 -; period items 1 -").await;
+    shop.load("items", DAY).await;
+    check("Waiting 2 3 3 3 0 0 -", "period customers 1 -").await;
+
+    let failed = "state = 'Failed', failure = 'RunIncomplete', ended_at = clock_timestamp()";
+    shop.set_latest(failed).await;
+    check("Failed 2 3 3 3 0 0 RunIncomplete", "period customers 1 -").await;
+    let run = shop.load("customers", DAY).await.unwrap();
+    let both = "Failed 2 3 3 3 0 0 RunIncomplete; Ready 3 3 4 4 0 0 -";
+    check(both, "").await;
+
+    shop.set_latest("state = 'Succeeded', claimed_at = started_at, ended_at = started_at + interval '2 s'").await;
+    let export = format!("insert into penstock.run_export values ({}, 'curated', 'a.csv', 1, 10)", run.run_id);
+    shop.stage.client.batch_execute(&export).await.unwrap();
+    check(&both.replace("Ready 3 3 4 4 0 0", "Succeeded 3 3 4 4 0 1"), "").await;
+    let latest = format!("run_history where run_id = {}", run.run_id);
+    assert_eq!(shop.rows("pipeline attempt duration", &latest).await, "shop 2 00:00:02");
+}
+
+#[tokio::test]
+async fn a_set_that_was_forced_is_still_missing_what_it_waits_for() {
+    let shop = Shop::new(ALL).await;
+    shop.load("orders", DAY).await;
+    let forced = "insert into penstock.run (pipeline, logical_at, attempt, state, datasets)
+                  select pipeline, logical_at, 2, 'Succeeded', datasets from penstock.run";
+    shop.stage.client.batch_execute(forced).await.unwrap();
+    assert_eq!(shop.missing().await, "period customers 1 -; period items 1 -");
+    shop.load("customers", DAY).await;
+    assert!(shop.load("items", DAY).await.is_some());
+    assert_eq!(shop.missing().await, "");
+    assert_eq!(shop.runs().await, "1 Ready 1 customers, 1 items, 1 orders; 2 Succeeded");
+}
+
+#[tokio::test]
+async fn a_file_that_its_trigger_announced_is_missing_until_it_is_loaded() {
+    let shop = Shop::new("").await;
+    let request = shop.request("orders", DAY);
+    // The tables are there from the first load on.
+    shop.load("items", DAY).await;
+    let await_it = format!(
+        "insert into penstock.awaited (pipeline, dataset, bucket, key, trigger_key, execution_arn)
+         values ('shop', 'orders', '{}', '{}', 'triggers/orders.trig', 'arn')",
+        request.object.bucket, request.object.key
+    );
+    shop.stage.client.batch_execute(&await_it).await.unwrap();
+    assert_eq!(shop.missing().await, format!("trigger orders - {}", request.object.key));
+    shop.try_load(&request).await.unwrap();
+    assert_eq!(shop.missing().await, "");
+}
+
+#[tokio::test]
+async fn loads_and_their_rejects_are_told_with_their_file() {
+    let shop = Shop::new(ALL).await;
+    let mut request = shop.request("orders", DAY);
+    let (key, body) = (request.object.key.clone(), "order_id,customer,amount\n1,ann,1.50\nx,bob,2.50\n");
+    request.object = shop.stage.bucket.put(&key, Some("v2"), body);
+    request.scheduled_at = Some("2024-03-01T09:00:00Z".parse().unwrap());
+    request.actual_at = Some("2024-03-01T09:02:30Z".parse().unwrap());
+    shop.try_load(&request).await.unwrap();
+
+    let columns = "load_id dataset outcome key version_id rows_read rows_loaded rows_rejected started_late_by run_id";
+    let told = format!("1 orders Loaded {key} v2 2 1 1 00:02:30 1");
+    assert_eq!(shop.rows(columns, "load_history").await, told);
+    assert_eq!(shop.rows("duration", "load_history where duration > interval '0'").await.split(':').count(), 3);
+    let refused = shop.rows("load_id dataset key line \"column\" raw", "rejects").await;
+    assert_eq!(refused, format!("1 orders {key} 3 order_id x,bob,2.50"));
+}

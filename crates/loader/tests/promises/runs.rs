@@ -1,0 +1,378 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use contracts::{FailureName, LoadOutcome, LoadReport, LoadRequest, RunRef};
+use futures_util::future::join_all;
+use loader::{LoadError, Loader};
+
+use crate::stage::{Stage, check_failure, in_a_minute, orders, request};
+
+pub(crate) const DAY: &str = "2024-03-01T09:00:00Z";
+
+/// A pipeline of three datasets, in Berlin.
+pub(crate) struct Shop {
+    pub(crate) stage: Stage,
+    definition: String,
+    files: AtomicU32,
+}
+
+impl Shop {
+    pub(crate) async fn new(run: &str) -> Self {
+        Self { stage: Stage::new().await, definition: definition(run), files: AtomicU32::new(0) }
+    }
+
+    /// For a new file of a dataset, with one row.
+    pub(crate) fn request(&self, dataset: &str, logical_at: &str) -> LoadRequest {
+        let number = self.files.fetch_add(1, Ordering::Relaxed);
+        let object =
+            self.stage.bucket.put(&format!("raw/{dataset}/2024-03-01/{number}.csv"), Some("v1"), orders(&["ann"]));
+        LoadRequest {
+            dataset: dataset.to_owned(),
+            logical_at: logical_at.parse().unwrap(),
+            execution: Some(format!("arn:aws:states:::execution:process-file:{number}")),
+            ..request(&self.definition, &object)
+        }
+    }
+
+    pub(crate) async fn try_load(&self, request: &LoadRequest) -> Result<LoadReport, LoadError> {
+        self.stage.loader.load(request, in_a_minute()).await
+    }
+
+    /// Loads a new file, and gives the run that it tells of.
+    pub(crate) async fn load(&self, dataset: &str, logical_at: &str) -> Option<RunRef> {
+        let report = self.try_load(&self.request(dataset, logical_at)).await.unwrap();
+        assert_eq!(report.outcome, LoadOutcome::Loaded);
+        report.run
+    }
+
+    /// Every run: attempt, state, and how many loads of which datasets.
+    pub(crate) async fn runs(&self) -> String {
+        self.text(
+            "select coalesce(string_agg(concat_ws(' ', attempt, state, inputs), '; ' order by run_id), 'none')
+             from (select run_id, attempt, state,
+                          (select string_agg(format('%s %s', loads, dataset), ', ' order by dataset)
+                           from (select dataset, count(*) as loads from penstock.run_input as input
+                                 where input.run_id = run.run_id group by dataset) as by_dataset) as inputs
+                   from penstock.run) as run",
+        )
+        .await
+    }
+
+    /// A single value, which is there.
+    pub(crate) async fn text(&self, query: &str) -> String {
+        self.stage.text(query).await.unwrap()
+    }
+
+    /// What the transformer or the sweep would do to the latest run.
+    pub(crate) async fn set_latest(&self, change: &str) {
+        let statement =
+            format!("update penstock.run set {change} where run_id = (select max(run_id) from penstock.run)");
+        self.stage.client.batch_execute(&statement).await.unwrap();
+    }
+}
+
+fn definition(run: &str) -> String {
+    let dataset = |name: &str| {
+        format!(
+            "[datasets.{name}]
+             source = \"raw/{name}/{{date:%Y-%m-%d}}/*.csv\"
+             table = \"staging.{name}\"
+             columns.order_id = \"integer\"
+             columns.customer = \"text\"
+             columns.amount = \"numeric(10,2)\"
+             "
+        )
+    };
+    let datasets = ["customers", "items", "orders"].map(dataset).concat();
+    format!("timezone = \"Europe/Berlin\"\n{run}\n{datasets}")
+}
+
+pub(crate) const ALL: &str = "[run]\nwhen = \"all\"\nper = \"day\"\ndeadline = \"6h\"";
+const ALL_AGAIN: &str = "[run]\nwhen = \"all\"\nper = \"day\"\ndeadline = \"6h\"\nagain = \"rerun\"";
+
+#[tokio::test]
+async fn the_last_dataset_of_a_set_makes_its_run_ready_in_every_order() {
+    let shop = Shop::new(ALL).await;
+    let orders = [
+        ["customers", "items", "orders"],
+        ["customers", "orders", "items"],
+        ["items", "customers", "orders"],
+        ["items", "orders", "customers"],
+        ["orders", "customers", "items"],
+        ["orders", "items", "customers"],
+    ];
+    for (order, day) in orders.into_iter().zip(1..) {
+        let logical_at = format!("2024-03-{day:02}T09:00:00Z");
+        assert_eq!(shop.load(order[0], &logical_at).await, None);
+        assert_eq!(shop.load(order[1], &logical_at).await, None);
+        let run = shop.load(order[2], &logical_at).await.unwrap();
+        // Midnight in Berlin.
+        let midnight =
+            if day == 1 { "2024-02-29T23:00:00Z".to_owned() } else { format!("2024-03-{:02}T23:00:00Z", day - 1) };
+        assert_eq!(run.logical_at, midnight.parse::<chrono::DateTime<chrono::Utc>>().unwrap(), "{order:?}");
+        assert_eq!(run.pipeline, "shop");
+        assert_eq!(shop.text(&format!("select state from penstock.run where run_id = {}", run.run_id)).await, "Ready");
+    }
+    assert_eq!(shop.runs().await, ["1 Ready 1 customers, 1 items, 1 orders"; 6].join("; "));
+}
+
+#[tokio::test]
+async fn many_files_of_one_dataset_are_no_set() {
+    let shop = Shop::new(ALL).await;
+    for _ in 0..3 {
+        assert_eq!(shop.load("orders", DAY).await, None);
+    }
+    assert_eq!(shop.load("items", DAY).await, None);
+    assert_eq!(shop.runs().await, "1 Waiting 1 items, 3 orders");
+    assert!(shop.load("customers", DAY).await.is_some());
+    assert_eq!(shop.runs().await, "1 Ready 1 customers, 1 items, 3 orders");
+}
+
+/// Loads files at once, each by a loader of its own: none can enter a run until all are about to.
+async fn race(shop: &Shop, loaders: &[Loader], requests: &[LoadRequest]) -> Vec<Option<RunRef>> {
+    let gate = shop.stage.database.connect().await;
+    gate.batch_execute("begin; lock table penstock.run in exclusive mode").await.unwrap();
+    let loads = join_all(loaders.iter().zip(requests).map(|(loader, request)| loader.load(request, in_a_minute())));
+    let waiting = "pg_locks where relation = 'penstock.run'::regclass and not granted";
+    let open = async {
+        while shop.stage.count(waiting).await < i64::try_from(requests.len()).unwrap() {}
+        gate.batch_execute("commit").await.unwrap();
+    };
+    let (reports, ()) = tokio::join!(loads, open);
+    reports.into_iter().map(|report| report.unwrap().run).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_last_files_that_commit_together_make_one_run_ready() {
+    const RACES: usize = 200;
+    let shop = Shop::new("[run]\nwhen = \"all\"").await;
+    let loaders = [shop.stage.another_loader(), shop.stage.another_loader()];
+    let mut once = 0;
+    for race_number in 0..RACES {
+        let logical_at = format!("2024-03-01T{:02}:{:02}:00Z", race_number / 60, race_number % 60);
+        assert_eq!(shop.load("customers", &logical_at).await, None);
+        let requests = ["items", "orders"].map(|dataset| shop.request(dataset, &logical_at));
+        let told: Vec<RunRef> = race(&shop, &loaders, &requests).await.into_iter().flatten().collect();
+        let of_period = format!("penstock.run where logical_at = '{logical_at}'");
+        let whole = "state = 'Ready' and (select count(*) from penstock.run_input as input
+                                         where input.run_id = run.run_id) = 3";
+        let found = (shop.stage.count(&of_period).await, shop.stage.count(&format!("{of_period} and {whole}")).await);
+        assert_eq!((told.len(), found), (1, (1, 1)), "race {race_number}");
+        once += told.len();
+    }
+    println!("{RACES} races of the two last files of a set: {once} runs ready, each told by one of the two loads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_sets_that_commit_together_make_one_run_ready_each_time() {
+    let shop = Shop::new(ALL_AGAIN).await;
+    let loaders: Vec<Loader> = (0..3).map(|_| shop.stage.another_loader()).collect();
+    // With it the tables are there.
+    shop.load("orders", "2024-02-01T09:00:00Z").await;
+    let requests = || ["customers", "items", "orders"].map(|dataset| shop.request(dataset, DAY));
+    assert_eq!(race(&shop, &loaders, &requests()).await.iter().flatten().count(), 1);
+    assert!(shop.runs().await.ends_with("; 1 Ready 1 customers, 1 items, 1 orders"));
+    for attempt in 2..=20 {
+        shop.set_latest("state = 'Succeeded'").await;
+        let told = race(&shop, &loaders, &requests()).await;
+        assert!(told.iter().all(|run| run.is_some() && *run == told[0]), "{told:?}");
+        let latest = format!("{attempt} Ready {attempt} customers, {attempt} items, {attempt} orders");
+        assert!(shop.runs().await.ends_with(&latest), "{latest}");
+    }
+}
+
+#[tokio::test]
+async fn one_file_is_enough_for_any() {
+    let shop = Shop::new("[run]\nwhen = \"any\"\nper = \"day\"").await;
+    assert!(shop.load("items", DAY).await.is_some());
+    assert_eq!(shop.load("orders", DAY).await, None);
+    assert!(shop.load("orders", "2024-03-02T09:00:00Z").await.is_some());
+    assert_eq!(shop.runs().await, "1 Ready 1 items; 2 Skipped 1 orders; 1 Ready 1 orders");
+    assert_eq!(shop.stage.count("penstock.run where deadline_at is not null").await, 0);
+}
+
+#[tokio::test]
+async fn every_load_is_a_run_of_its_own_with_each() {
+    let shop = Shop::new("[run]\nwhen = \"each\"\nper = \"day\"").await;
+    let mut runs = Vec::new();
+    for dataset in ["items", "orders", "orders"] {
+        runs.push(shop.load(dataset, DAY).await.unwrap().run_id);
+    }
+    runs.dedup();
+    assert_eq!(runs.len(), 3);
+    assert_eq!(shop.runs().await, "Ready 1 items; Ready 1 orders; Ready 1 orders");
+}
+
+#[tokio::test]
+async fn a_second_set_is_skipped_and_recorded() {
+    let shop = Shop::new(ALL).await;
+    for dataset in ["customers", "items", "orders"] {
+        shop.load(dataset, DAY).await;
+    }
+    shop.set_latest("state = 'Succeeded'").await;
+    for dataset in ["customers", "items", "orders"] {
+        assert_eq!(shop.load(dataset, DAY).await, None);
+    }
+    let recorded = "1 Succeeded 1 customers, 1 items, 1 orders; 2 Skipped 1 customers, 1 items, 1 orders";
+    assert_eq!(shop.runs().await, recorded);
+    assert_eq!(shop.stage.count("penstock.run where state = 'Skipped' and ended_at is not null").await, 1);
+}
+
+#[tokio::test]
+async fn a_further_load_runs_the_whole_set_again() {
+    let shop = Shop::new(ALL_AGAIN).await;
+    for dataset in ["customers", "items"] {
+        shop.load(dataset, DAY).await;
+    }
+    let first = shop.load("orders", DAY).await.unwrap();
+    // Not claimed yet: it takes the load along.
+    assert_eq!(shop.load("orders", DAY).await, Some(first.clone()));
+    assert_eq!(shop.runs().await, "1 Ready 1 customers, 1 items, 2 orders");
+
+    shop.set_latest("state = 'Running'").await;
+    let second = shop.load("orders", DAY).await.unwrap();
+    assert_ne!(second.run_id, first.run_id);
+    assert_eq!(shop.load("items", DAY).await, Some(second));
+    let again = "1 Running 1 customers, 1 items, 2 orders; 2 Ready 1 customers, 2 items, 3 orders";
+    assert_eq!(shop.runs().await, again);
+
+    shop.set_latest("state = 'Failed', failure = 'TransformFailed'").await;
+    assert!(shop.load("items", DAY).await.is_some());
+    assert_eq!(shop.runs().await, again.replace("Ready", "Failed") + "; 3 Ready 1 customers, 3 items, 3 orders");
+}
+
+#[tokio::test]
+async fn files_that_come_after_the_deadline_complete_a_new_attempt() {
+    let shop = Shop::new(ALL).await;
+    shop.load("customers", DAY).await;
+    shop.set_latest("state = 'Failed', failure = 'RunIncomplete', ended_at = clock_timestamp()").await;
+    assert_eq!(shop.load("items", DAY).await, None);
+    let failed = "1 Failed 1 customers; ";
+    assert_eq!(shop.runs().await, format!("{failed}2 Waiting 1 customers, 1 items"));
+    let run = shop.load("orders", DAY).await.unwrap();
+    assert_eq!(shop.runs().await, format!("{failed}2 Ready 1 customers, 1 items, 1 orders"));
+    assert_eq!(shop.text("select max(run_id)::text from penstock.run").await, run.run_id.to_string());
+    shop.set_latest("state = 'Running'").await;
+    assert_eq!(shop.load("orders", DAY).await, None);
+}
+
+#[tokio::test]
+async fn a_deadline_counts_from_the_first_load_of_each_attempt() {
+    let shop = Shop::new(ALL).await;
+    let deadlines = "select string_agg((deadline_at - started_at)::text, ', ') from penstock.run";
+    for dataset in ["customers", "items"] {
+        shop.load(dataset, DAY).await;
+    }
+    assert_eq!(shop.text(deadlines).await, "06:00:00");
+    shop.set_latest("state = 'Failed', failure = 'RunIncomplete'").await;
+    shop.load("items", DAY).await;
+    assert_eq!(shop.text(deadlines).await, "06:00:00, 06:00:00");
+}
+
+#[tokio::test]
+async fn loads_are_grouped_by_periods_of_the_pipelines_time_zone() {
+    async fn check(per: &str, logical_at: &[&str], expected: &[&str]) {
+        let shop = Shop::new(&format!("[run]\nwhen = \"all\"\nper = \"{per}\"")).await;
+        for at in logical_at {
+            shop.load("orders", at).await;
+        }
+        let found = "select string_agg(to_char(logical_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI'), ', '
+                                       order by logical_at) from penstock.run";
+        assert_eq!(shop.text(found).await, expected.join(", "), "{per}");
+    }
+    check("file", &["2024-03-01T09:15:00Z", "2024-03-01T09:15:00Z", "2024-03-01T09:15:01Z"], &["2024-03-01 09:15"; 2])
+        .await;
+    check(
+        "hour",
+        &["2024-03-01T09:15:00Z", "2024-03-01T09:59:59Z", "2024-03-01T10:00:00Z"],
+        &["2024-03-01 09:00", "2024-03-01 10:00"],
+    )
+    .await;
+    // The hour that comes twice.
+    check("hour", &["2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z"], &["2024-10-27 00:00", "2024-10-27 01:00"]).await;
+    // Winter and summer.
+    check(
+        "day",
+        &["2024-03-01T22:59:59Z", "2024-03-01T23:00:00Z", "2024-07-01T22:00:00Z"],
+        &["2024-02-29 23:00", "2024-03-01 23:00", "2024-07-01 22:00"],
+    )
+    .await;
+    check(
+        "month",
+        &["2024-03-31T21:59:59Z", "2024-03-01T00:00:00Z", "2024-03-31T22:00:00Z"],
+        &["2024-02-29 23:00", "2024-03-31 22:00"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_repeated_reply_tells_of_a_run_that_nobody_has_claimed() {
+    let shop = Shop::new("[run]\nwhen = \"any\"\nper = \"day\"").await;
+    let request = shop.request("orders", DAY);
+    let first = shop.try_load(&request).await.unwrap();
+    assert!(first.run.is_some());
+
+    let again = shop.try_load(&request).await.unwrap();
+    assert_eq!(again, LoadReport { duration_ms: again.duration_ms, ..first.clone() });
+    let another = LoadRequest { execution: Some("arn:aws:states:::execution:process-file:x".to_owned()), ..request };
+    let again = shop.try_load(&another).await.unwrap();
+    assert_eq!((again.outcome, again.run), (LoadOutcome::AlreadyLoaded, first.run.clone()));
+    // Its content under another version: nothing is loaded, and nothing joins.
+    let mut copy = another.clone();
+    copy.object = shop.stage.bucket.put(&another.object.key, Some("v2"), orders(&["ann"]));
+    let again = shop.try_load(&copy).await.unwrap();
+    assert_eq!((again.outcome, again.run), (LoadOutcome::AlreadyLoaded, first.run));
+    assert_eq!(shop.runs().await, "1 Ready 1 orders");
+
+    shop.set_latest("state = 'Running'").await;
+    assert_eq!(shop.try_load(&another).await.unwrap().run, None);
+}
+
+#[tokio::test]
+async fn a_load_that_fails_leaves_no_run() {
+    let shop = Shop::new(ALL).await;
+    shop.load("customers", DAY).await;
+    let before = shop.runs().await;
+    let refuse = "create function refuse() returns trigger language plpgsql as $$
+                      begin raise exception 'told to refuse'; end $$;
+                  create trigger refuse before insert on penstock.run_input execute function refuse()";
+    shop.stage.client.batch_execute(refuse).await.unwrap();
+    for logical_at in [DAY, "2024-03-02T09:00:00Z"] {
+        let error = shop.try_load(&shop.request("orders", logical_at)).await.unwrap_err();
+        check_failure(&error, FailureName::DatabaseRefused, "told to refuse");
+    }
+    assert_eq!(shop.runs().await, before);
+    assert_eq!(shop.stage.count("penstock.load").await, 1);
+    assert_eq!(shop.stage.count("staging.orders").await, 0);
+
+    shop.stage.client.batch_execute("drop trigger refuse on penstock.run_input").await.unwrap();
+    shop.load("orders", DAY).await;
+    assert_eq!(shop.runs().await, "1 Waiting 1 customers, 1 orders");
+}
+
+#[tokio::test]
+async fn a_run_that_another_session_holds_is_waited_for_and_then_named() {
+    let shop = Shop::new(ALL).await;
+    shop.load("customers", DAY).await;
+    let holder = shop.stage.database.connect().await;
+    holder.batch_execute("begin; select from penstock.run for update").await.unwrap();
+    let request = shop.request("orders", DAY);
+    let error = shop.try_load(&request).await.unwrap_err();
+    check_failure(
+        &error,
+        FailureName::LoadInProgress,
+        "run of shop for 2024-02-29 23:00:00 UTC: other sessions held it",
+    );
+    assert_eq!(shop.stage.count("staging.orders").await, 0);
+    holder.batch_execute("commit").await.unwrap();
+    assert_eq!(shop.try_load(&request).await.unwrap().outcome, LoadOutcome::Loaded);
+    assert_eq!(shop.runs().await, "1 Waiting 1 customers, 1 orders");
+}
+
+#[tokio::test]
+async fn pipelines_without_runs_of_their_own_make_none() {
+    for run in ["", "[run]\nafter = \"retail\""] {
+        let shop = Shop::new(run).await;
+        assert_eq!(shop.load("orders", DAY).await, None);
+        assert_eq!(shop.runs().await, "none");
+    }
+}
