@@ -96,6 +96,9 @@ pub(super) struct Up {
     /// Share of loads that fail on purpose, from 0 to 1
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub(super) chaos_rate: f64,
+    /// Any other parameter of infra/template.yaml, as Name=Value
+    #[arg(long = "parameter", value_name = "NAME=VALUE")]
+    pub(super) parameters: Vec<String>,
 }
 
 #[derive(Debug, Args)]

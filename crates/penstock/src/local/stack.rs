@@ -32,6 +32,8 @@ pub struct UpOptions {
     pub pipelines: PathBuf,
     pub stack: String,
     pub chaos_rate: f64,
+    /// Other parameters of the template, as `Name=Value`.
+    pub parameters: Vec<String>,
     pub emulator: EmulatorKind,
     /// `DATABASE_URL`, when it is set.
     pub database_url: Option<String>,
@@ -103,6 +105,7 @@ impl Stack {
             stack: &options.stack,
             database_url: &database.url(),
             chaos_rate: options.chaos_rate,
+            parameters: &options.parameters,
         };
         let outputs = deployment.run(&cloud).await?;
         step.done(&format!("{} is deployed", options.stack));
