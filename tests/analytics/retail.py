@@ -1,6 +1,7 @@
 """Retail's three tables, computed from the files themselves: no database, and none of the pipeline's SQL.
 
-Takes the folder of one day's files and the day. Prints JSON: by table, each column's value as an export writes it.
+Takes the folder of one day's files and the day. Prints JSON: by table, its columns in order, each with its value as an
+export writes it.
 """
 
 import json
@@ -41,8 +42,8 @@ def main(folder: pathlib.Path, day: pd.Timestamp) -> None:
         "agg_shipments": late_and_undelivered(shipments, day),
         "best_performing_product": best_product(orders, reviews, shipments, products, holiday),
     }
-    shown = {name: {"ingestion_date": day, **columns} for name, columns in tables.items()}
-    print(json.dumps({name: {key: text(value) for key, value in row.items()} for name, row in shown.items()}, indent=2))
+    rows = {name: {"ingestion_date": day, **columns} for name, columns in tables.items()}
+    print(json.dumps({name: [[column, text(row[column])] for column in row] for name, row in rows.items()}))
 
 
 def public_holidays(orders: pd.DataFrame, holiday: pd.Series, day: pd.Timestamp) -> dict:

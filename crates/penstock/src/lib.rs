@@ -22,6 +22,7 @@ mod run_pipeline;
 mod table;
 
 pub use cli::{Cli, run};
+pub use demo::retail_files;
 pub use error::{Error, Result};
 pub use progress::Progress;
 pub use project::Project;

@@ -113,17 +113,17 @@ impl Ended {
             let counts = [input.loads, input.rows_loaded, input.rows_rejected];
             [input.dataset.clone()].into_iter().chain(counts.map(grouped)).collect()
         });
-        section(&["dataset", "loads", "rows", "rejected"], inputs.collect());
+        section(&["dataset", "loads", "rows", "rejected"], &inputs.collect::<Vec<_>>());
         let transforms = report
             .transforms
             .iter()
             .map(|it| vec![it.sql.clone(), grouped(it.statements), grouped(it.rows), duration(it.duration_ms)]);
-        section(&["transform", "statements", "rows", "time"], transforms.collect());
+        section(&["transform", "statements", "rows", "time"], &transforms.collect::<Vec<_>>());
         let exports = report
             .exports
             .iter()
             .map(|it| vec![format!("s3://{}/{}", it.bucket, it.key), grouped(it.rows), grouped(it.bytes)]);
-        section(&["export", "rows", "bytes"], exports.collect());
+        section(&["export", "rows", "bytes"], &exports.collect::<Vec<_>>());
     }
 
     fn headline(&self) -> String {
@@ -142,10 +142,10 @@ impl Ended {
     }
 }
 
-fn section(header: &[&str], rows: Vec<Vec<String>>) {
+fn section(header: &[&str], rows: &[Vec<String>]) {
     if !rows.is_empty() {
         say("");
-        print(header, &rows);
+        print(header, rows);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Three mornings of a water works: what its pumps moved and how full its reservoirs were, each quarter of an hour
 //! announced by a trigger file. The same seed and day give the same bytes.
 
-use chrono::{Days, Duration, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use contracts::FailureName;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -59,6 +59,13 @@ pub(crate) fn files(seed: u64, today: NaiveDate) -> Morning {
     let (late, expected) = works.measurements(Dataset::ReservoirLevels, next, false);
     triggers.push(works.trigger(Dataset::ReservoirLevels, "Succeeded", next, expected));
     Morning { data, triggers, late }
+}
+
+/// The hours that the measurements are from.
+pub(crate) fn hours(today: NaiveDate) -> impl Iterator<Item = DateTime<Utc>> {
+    let mut hours: Vec<_> = quarters(today).filter_map(|quarter| Some(quarter.with_minute(0)?.and_utc())).collect();
+    hours.dedup();
+    hours.into_iter()
 }
 
 fn quarters(today: NaiveDate) -> impl Iterator<Item = NaiveDateTime> {

@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use crate::{Error, Result};
 
 pub(crate) use print::{print_loads, print_missing, print_rejects, print_runs};
-pub(crate) use rows::{Load, Missing, Refused, Reject, Run};
+pub(crate) use rows::{Exported, Load, Missing, Refused, Reject, Run};
 
 const RUNS: &str = "
     select run_id, pipeline, logical_at, attempt, state, failure, failure_message, datasets_needed, datasets_arrived,
@@ -43,6 +43,8 @@ const REJECTS: &str = r#"
     from penstock.rejects
     where load_id = $1
     order by line, byte_offset limit $2"#;
+
+const EXPORTS: &str = "select bucket, key, rows, bytes from penstock.run_export where run_id = $1 order by key";
 
 /// A session for reading the views of schema `penstock`.
 #[derive(Debug)]
@@ -81,6 +83,23 @@ impl History {
         let load = found.into_iter().next().ok_or(Error::NoSuchLoad(load_id))?;
         let rejects = self.read::<Reject>(REJECTS, &[&load_id, &i64::from(limit)]).await?;
         Ok(Refused { load, rejects })
+    }
+
+    pub(crate) async fn exports(&self, run_id: i64) -> Result<Vec<Exported>> {
+        self.read(EXPORTS, &[&run_id]).await
+    }
+
+    /// What a query gives, as PostgreSQL writes it: the columns' names, and the rows. `None` is NULL.
+    pub(crate) async fn texts(&self, query: &str) -> Result<(Vec<String>, Vec<Vec<Option<String>>>)> {
+        let client = &self.0.client;
+        let prepared = client.prepare(query).await.map_err(|error| failed(error.into()))?;
+        let names: Vec<String> = prepared.columns().iter().map(|column| column.name().to_owned()).collect();
+        let texts: Vec<String> = names.iter().map(|name| format!("\"{}\"::text", name.replace('"', "\"\""))).collect();
+        let query = format!("select {} from ({query}) as it", texts.join(", "));
+        let rows = client.query(&query, &[]).await.map_err(|error| failed(error.into()))?;
+        let cells = |row: &tokio_postgres::Row| (0..row.len()).map(|index| row.try_get(index)).collect();
+        let rows: Result<_, tokio_postgres::Error> = rows.iter().map(cells).collect();
+        Ok((names, rows.map_err(|error| failed(error.into()))?))
     }
 
     /// PostgreSQL names the columns, and serde puts them where they belong.

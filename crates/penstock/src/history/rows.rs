@@ -84,3 +84,12 @@ pub(crate) struct Refused {
     pub(crate) load: Load,
     pub(crate) rejects: Vec<Reject>,
 }
+
+/// A row of `penstock.run_export`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Exported {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) rows: i64,
+    pub(crate) bytes: i64,
+}
