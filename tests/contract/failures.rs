@@ -1,19 +1,19 @@
 //! The names under which functions fail are the names that the machine retries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::{Class, FailureName};
 use serde_json::Value;
 
-use crate::machine::{FUNCTION_STATES, Machine, list};
+use crate::machine::{Machine, list};
 
-/// Which transient failures the function behind a state can raise.
-const TRANSIENT: [(&str, &[FailureName]); 4] = [
+/// Which transient failures a function can raise.
+const TRANSIENT: [(&str, &[FailureName]); 5] = [
     ("CheckFileExtension", &[]),
-    ("ResolveTrigger", &[FailureName::StorageUnavailable]),
-    ("InjectFailure", &[FailureName::RandomFailure]),
+    ("TriggerResolver", &[FailureName::StorageUnavailable]),
+    ("RandomFailureGenerator", &[FailureName::RandomFailure]),
     (
-        "LoadFile",
+        "Loader",
         &[
             FailureName::StorageUnavailable,
             FailureName::StorageStalled,
@@ -22,6 +22,7 @@ const TRANSIENT: [(&str, &[FailureName]); 4] = [
             FailureName::LoadInProgress,
         ],
     ),
+    ("Transformer", &[FailureName::StorageUnavailable, FailureName::DatabaseUnavailable, FailureName::RunInProgress]),
 ];
 
 /// Errors of Lambda itself that pass, and of a function that died: any state that calls one can meet them.
@@ -49,26 +50,30 @@ fn ours(name: &&str) -> bool {
 }
 
 #[test]
-fn every_error_name_of_the_machine_exists_in_rust() {
-    for (state, task) in Machine::read().tasks() {
-        for name in names_in(task, "Retry").chain(names_in(task, "Catch")).filter(ours) {
-            assert!(FailureName::parse(name).is_some(), "{state} knows {name}, and no function fails under it");
-        }
-    }
-    for (state, definition) in &Machine::read().states {
-        if let Some(name) = definition["Assign"]["failure"]["Error"].as_str() {
-            assert!(FailureName::parse(name).is_some(), "{state} fails as {name}, which has no advice");
+fn every_error_name_of_the_machines_exists_in_rust() {
+    for machine in Machine::all() {
+        for (state, definition) in &machine.states {
+            for name in names_in(definition, "Retry").chain(names_in(definition, "Catch")).filter(ours) {
+                assert!(FailureName::parse(name).is_some(), "{state} knows {name}, and no function fails under it");
+            }
+            for variable in ["failure", "stopped"] {
+                if let Some(name) = definition["Assign"][variable]["Error"].as_str() {
+                    assert!(FailureName::parse(name).is_some(), "{state} fails as {name}, which has no advice");
+                }
+            }
         }
     }
 }
 
 #[test]
 fn what_is_transient_is_retried_and_what_is_permanent_is_not() {
-    let machine = Machine::read();
-    for (state, raised) in TRANSIENT {
-        let expected: BTreeSet<_> = raised.iter().map(|name| name.as_str()).collect();
-        let retried: BTreeSet<_> = names_in(&machine.states[state], "Retry").filter(ours).collect();
-        assert_eq!(retried, expected, "{state}");
+    for machine in Machine::all() {
+        for (state, task, function) in machine.calls() {
+            let (_, raised) = TRANSIENT.iter().find(|(known, _)| *known == function).unwrap();
+            let expected: BTreeSet<_> = raised.iter().map(|name| name.as_str()).collect();
+            let retried: BTreeSet<_> = names_in(task, "Retry").filter(ours).collect();
+            assert_eq!(retried, expected, "{state} of {}", machine.name);
+        }
     }
     for name in FailureName::ALL {
         let somewhere = TRANSIENT.iter().any(|(_, raised)| raised.contains(name));
@@ -77,23 +82,35 @@ fn what_is_transient_is_retried_and_what_is_permanent_is_not() {
 }
 
 #[test]
-fn lambda_itself_is_retried_wherever_a_function_is_called() {
-    let machine = Machine::read();
-    for state in FUNCTION_STATES {
-        let retried: BTreeSet<_> = names_in(&machine.states[state], "Retry").collect();
-        for name in OF_LAMBDA {
-            assert!(retried.contains(name), "{state} does not retry {name}");
+fn a_function_is_retried_alike_wherever_it_is_called() {
+    let mut first = BTreeMap::new();
+    for machine in Machine::all() {
+        for (state, task, function) in machine.calls() {
+            let known = first.entry(function.to_owned()).or_insert_with(|| task["Retry"].clone());
+            assert_eq!(&task["Retry"], known, "{state} of {}", machine.name);
         }
-        // It matches every name but States.Timeout: permanent failures would be tried again.
-        assert!(!retried.contains("States.TaskFailed") && !retried.contains("States.ALL"), "{state}");
+    }
+}
+
+#[test]
+fn lambda_itself_is_retried_wherever_a_function_is_called() {
+    for machine in Machine::all() {
+        for (state, task, _) in machine.calls() {
+            let retried: BTreeSet<_> = names_in(task, "Retry").collect();
+            for name in OF_LAMBDA {
+                assert!(retried.contains(name), "{state} does not retry {name}");
+            }
+            // It matches every name but States.Timeout: permanent failures would be tried again.
+            assert!(!retried.contains("States.TaskFailed") && !retried.contains("States.ALL"), "{state}");
+        }
     }
 }
 
 /// The delays grow to their ceiling; with full jitter, half of each is waited on average.
 fn expected_wait_s(state: &str, name: &str) -> f64 {
-    let machine = Machine::read();
+    let machine = Machine::read("process-file");
     let knows = |retry: &&Value| list(retry, "ErrorEquals").iter().any(|known| known == name);
-    let retry = list(&machine.states[state], "Retry").iter().find(knows).unwrap();
+    let retry = list(machine.state(state), "Retry").iter().find(knows).unwrap();
     let number = |field: &str| retry[field].as_f64().unwrap();
     let mut delay_s = number("IntervalSeconds");
     let mut total_s = 0.0;
@@ -106,15 +123,18 @@ fn expected_wait_s(state: &str, name: &str) -> f64 {
 
 #[test]
 fn retries_last_as_long_as_the_trouble_may() {
-    let check = |name: &str, minutes: f64| {
-        let waited = expected_wait_s("LoadFile", name) / 60.0;
-        assert!(waited >= minutes, "{name} is retried for {waited:.1} minutes");
+    let check = |state: &str, name: &str, minutes: f64| {
+        let waited = expected_wait_s(state, name) / 60.0;
+        assert!(waited >= minutes, "{state}: {name} is retried for {waited:.1} minutes");
     };
-    // A failover of the database.
-    check("DatabaseUnavailable", 10.0);
-    // The rival may be a load that lasts as long as a Lambda may.
-    check("LoadInProgress", 15.0);
-    // A thousand files, twenty at a time.
-    check("Lambda.TooManyRequestsException", 30.0);
-    check("StorageUnavailable", 3.0);
+    for state in ["LoadFile", "RunTransforms"] {
+        // A failover of the database.
+        check(state, "DatabaseUnavailable", 10.0);
+        // A thousand files, twenty at a time.
+        check(state, "Lambda.TooManyRequestsException", 30.0);
+        check(state, "StorageUnavailable", 3.0);
+    }
+    // The rival may last as long as a Lambda may.
+    check("LoadFile", "LoadInProgress", 15.0);
+    check("RunTransforms", "RunInProgress", 15.0);
 }

@@ -1,29 +1,59 @@
-//! `process-file.asl.json` as the tests look at it, and what holds for every one of its states.
+//! The state machines as the tests look at them, and what holds for every one of their states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The states that call a function of ours.
-pub(crate) const FUNCTION_STATES: [&str; 4] = ["CheckFileExtension", "ResolveTrigger", "InjectFailure", "LoadFile"];
+pub(crate) const MACHINES: [&str; 3] = ["process-file", "run-pipeline", "sweep-runs"];
 
 pub(crate) struct Machine {
+    pub(crate) name: &'static str,
     pub(crate) text: String,
+    /// Those of a Map's processor among the others: a machine uses no name twice.
     pub(crate) states: BTreeMap<String, Value>,
+    /// Where the machine starts, and where each Map's processor does.
+    pub(crate) starts: Vec<String>,
 }
 
 impl Machine {
-    pub(crate) fn read() -> Self {
-        let text = read("statemachine/process-file.asl.json");
-        let machine: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(machine["QueryLanguage"], "JSONata");
-        let states = machine["States"].as_object().unwrap();
-        Self { states: states.iter().map(|(name, state)| (name.clone(), state.clone())).collect(), text }
+    pub(crate) fn read(name: &'static str) -> Self {
+        let text = read(&format!("statemachine/{name}.asl.json"));
+        let definition: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(definition["QueryLanguage"], "JSONata");
+        let mut machine = Self { name, text, states: BTreeMap::new(), starts: Vec::new() };
+        machine.take(&definition);
+        machine
+    }
+
+    pub(crate) fn all() -> [Self; 3] {
+        MACHINES.map(Self::read)
+    }
+
+    fn take(&mut self, definition: &Value) {
+        self.starts.extend(definition["StartAt"].as_str().map(str::to_owned));
+        for (name, state) in definition["States"].as_object().unwrap() {
+            assert!(self.states.insert(name.clone(), state.clone()).is_none(), "{}: {name} is there twice", self.name);
+            if state["Type"] == "Map" {
+                self.take(&state["ItemProcessor"]);
+            }
+        }
+    }
+
+    pub(crate) fn state(&self, name: &str) -> &Value {
+        self.states.get(name).unwrap_or_else(|| panic!("{} has no {name}", self.name))
     }
 
     pub(crate) fn tasks(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.states.iter().filter(|(_, state)| state["Type"] == "Task").map(|(name, state)| (name.as_str(), state))
+    }
+
+    /// The states that call a function of ours, and which.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (&str, &Value, &str)> {
+        self.tasks().filter_map(|(name, state)| {
+            let function = state["Arguments"]["FunctionName"].as_str()?;
+            Some((name, state, function.strip_prefix("${")?.strip_suffix("Arn}")?))
+        })
     }
 
     /// The names that stand in the machine as `${Name}`.
@@ -47,49 +77,89 @@ pub(crate) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value[field].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// Where a state may lead.
+pub(crate) fn next(state: &Value) -> impl Iterator<Item = &str> {
+    let ways = [state].into_iter().chain(list(state, "Choices")).chain(list(state, "Catch"));
+    ways.map(|way| &way["Next"]).chain([&state["Default"]]).filter_map(Value::as_str)
+}
+
 #[test]
 fn every_state_says_what_it_is_for() {
-    for (name, state) in &Machine::read().states {
-        assert!(state["Comment"].as_str().is_some_and(|comment| comment.len() > 20), "{name} has no Comment");
+    for machine in Machine::all() {
+        for (name, state) in &machine.states {
+            assert!(state["Comment"].as_str().is_some_and(|comment| comment.len() > 20), "{name} has no Comment");
+        }
     }
 }
 
 #[test]
-fn every_task_ends_in_time_and_catches_everything() {
-    let machine = Machine::read();
-    for (name, task) in machine.tasks() {
-        assert!(task["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds > 0), "{name} may run for ever");
-        let last = list(task, "Catch").last().unwrap_or_else(|| panic!("{name} catches nothing"));
-        assert_eq!(last["ErrorEquals"], serde_json::json!(["States.ALL"]), "{name}");
+fn every_state_is_reached_and_every_next_exists() {
+    for machine in Machine::all() {
+        let mut reached = BTreeSet::new();
+        let mut open: Vec<&str> = machine.starts.iter().map(String::as_str).collect();
+        while let Some(name) = open.pop() {
+            if reached.insert(name) {
+                open.extend(next(machine.state(name)));
+            }
+        }
+        let all: BTreeSet<&str> = machine.states.keys().map(String::as_str).collect();
+        assert_eq!(reached, all, "{}", machine.name);
     }
-    for name in FUNCTION_STATES {
-        for catch in list(&machine.states[name], "Catch") {
-            assert_eq!(catch["Next"], "DescribeFailure", "{name}");
+}
+
+#[test]
+fn every_task_ends_in_time_and_every_error_is_caught() {
+    for machine in Machine::all() {
+        for (name, task) in machine.tasks() {
+            assert!(task["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds > 0), "{name} may run for ever");
+        }
+        for (name, state) in
+            machine.states.iter().filter(|(_, state)| state["Type"] == "Task" || state["Type"] == "Map")
+        {
+            let last = list(state, "Catch").last().unwrap_or_else(|| panic!("{name} catches nothing"));
+            assert_eq!(last["ErrorEquals"], serde_json::json!(["States.ALL"]), "{name}");
         }
     }
-    assert_eq!(machine.states["DescribeFailure"]["Next"], "NotifyFailure");
 }
 
 /// A Choice cannot catch: what none of its rules knows must still reach a notice, with a name.
 #[test]
 fn every_choice_has_a_way_out_for_what_it_does_not_know() {
-    for (name, state) in Machine::read().states.iter().filter(|(_, state)| state["Type"] == "Choice") {
-        let default = state["Default"].as_str().unwrap_or_else(|| panic!("{name} has no Default"));
-        assert!(default != "DescribeFailure" || state["Assign"]["failure"]["Error"].is_string(), "{name}");
+    for machine in Machine::all() {
+        for (name, state) in machine.states.iter().filter(|(_, state)| state["Type"] == "Choice") {
+            let default = state["Default"].as_str().unwrap_or_else(|| panic!("{name} has no Default"));
+            let named = ["failure", "stopped"].iter().any(|variable| state["Assign"][variable]["Error"].is_string());
+            assert!(!default.starts_with("Describe") || named, "{name}");
+        }
     }
 }
 
 #[test]
 fn every_retry_backs_off_with_jitter_and_a_ceiling() {
-    for (name, task) in Machine::read().tasks() {
-        let retries = list(task, "Retry");
-        assert!(!retries.is_empty(), "{name} is never retried");
-        for retry in retries {
-            assert_eq!(retry["JitterStrategy"], "FULL", "{name}: {retry}");
-            assert!(retry["BackoffRate"].as_f64().is_some_and(|rate| rate > 1.0), "{name}: {retry}");
-            assert!(retry["MaxDelaySeconds"].is_u64() && retry["MaxAttempts"].is_u64(), "{name}: {retry}");
-            // The first try again is quick, or a laptop and its tests would be slow.
-            assert_eq!(retry["IntervalSeconds"], 1, "{name}: {retry}");
+    for (name, retry) in Machine::all().iter().flat_map(|machine| machine.tasks()).flat_map(|(name, task)| {
+        assert!(!list(task, "Retry").is_empty(), "{name} is never retried");
+        list(task, "Retry").iter().map(move |retry| (name, retry))
+    }) {
+        assert_eq!(retry["JitterStrategy"], "FULL", "{name}: {retry}");
+        assert!(retry["BackoffRate"].as_f64().is_some_and(|rate| rate > 1.0), "{name}: {retry}");
+        assert!(retry["MaxDelaySeconds"].is_u64() && retry["MaxAttempts"].is_u64(), "{name}: {retry}");
+        // The first try again is quick, or a laptop and its tests would be slow.
+        assert_eq!(retry["IntervalSeconds"], 1, "{name}: {retry}");
+    }
+}
+
+#[test]
+fn states_of_the_same_name_do_the_same_in_every_machine() {
+    let mut first: BTreeMap<String, (&str, Value)> = BTreeMap::new();
+    for machine in Machine::all() {
+        for (name, state) in machine.states {
+            if ["Succeed", "Fail"].iter().any(|end| state["Type"] == *end) {
+                continue;
+            }
+            let (where_first, known) = first.entry(name.clone()).or_insert((machine.name, state.clone()));
+            for field in ["Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Assign"] {
+                assert_eq!(state[field], known[field], "{name} of {} and {where_first}: {field}", machine.name);
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What no compiler sees: that the state machine, the template and the crates speak of the same things. Pure, so it
-//! runs in a second and needs no emulator.
+//! What no compiler sees: that the state machine, the template and the crates speak of the same things. It runs in
+//! a second or two and needs no emulator; expressions are evaluated by the engine that the emulator uses.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -7,11 +7,15 @@
     reason = "helpers of tests fail the test that calls them"
 )]
 
+mod expressions;
 mod failures;
 mod imports;
 mod machine;
 mod mentions;
+mod notices;
 mod payloads;
 mod readme;
+mod runs;
 mod samples;
 mod template;
+mod ways;

@@ -1,6 +1,7 @@
-//! Every field that an expression of the machine names is one that a payload has: a field renamed in Rust would leave
+//! Every field that an expression of a machine names is one that a payload has: a field renamed in Rust would leave
 //! a notice without it, silently.
 
+use contracts::RunEnded;
 use serde_json::{Value, json};
 
 use crate::machine::Machine;
@@ -23,6 +24,11 @@ fn answer_to(state: &str) -> Value {
         "ResolveTrigger" => union(samples::resolutions()),
         "InjectFailure" => json!(samples::survival_report()),
         "LoadFile" => json!(samples::load_report()),
+        "RunTransforms" => json!(samples::run_report()),
+        "OpenRun" => union(samples::opened_runs()),
+        "CloseRun" => json!(samples::failed_run()),
+        "ResolveRuns" => json!(samples::followers()),
+        "SweepRuns" => json!(samples::sweep()),
         _ => Value::Null,
     }
 }
@@ -32,7 +38,13 @@ fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
     let holders = [
         ("$states.result.Payload", answer_to(state)),
         ("$states.input.report", json!(samples::load_report())),
-        ("$r", json!(samples::load_report())),
+        ("$states.input.detail", json!(RunEnded { run: samples::run(), succeeded: true })),
+        ("$states.input.run", json!(samples::run())),
+        ("$r", if state == "RunTransforms" { json!(samples::run_report()) } else { json!(samples::load_report()) }),
+        ("$run_report", json!(samples::run_report())),
+        ("$run", json!(samples::run())),
+        ("$closed", json!(samples::failed_run())),
+        ("$sweep", json!(samples::sweep())),
         ("$file", union(samples::file_kinds())),
         ("$resolution", union(samples::resolutions())),
         ("$load", json!(samples::load_request())),
@@ -59,24 +71,37 @@ fn paths(expression: &str) -> impl Iterator<Item = &str> {
 fn expressions<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::String(text) if text.starts_with("{%") => found.push(text),
-        Value::Object(fields) => fields.values().for_each(|value| expressions(value, found)),
+        // A Map's own states are looked at by their names.
+        Value::Object(fields) => {
+            let own = fields.iter().filter(|(name, _)| *name != "ItemProcessor");
+            own.for_each(|(_, value)| expressions(value, found));
+        }
         Value::Array(items) => items.iter().for_each(|item| expressions(item, found)),
         _ => {}
     }
 }
 
+/// Whether the path leads to a field, by way of the items of a list.
+fn has(payload: &Value, path: &str) -> bool {
+    path.split('.')
+        .filter(|step| !step.is_empty())
+        .try_fold(payload, |value, step| value.get(step).or_else(|| value.get(0)?.get(step)))
+        .is_some()
+}
+
 #[test]
 fn every_field_that_an_expression_names_exists_in_rust() {
     let mut checked = 0;
-    for (state, definition) in &Machine::read().states {
-        let mut found = Vec::new();
-        expressions(definition, &mut found);
-        for path in found.into_iter().flat_map(paths) {
-            let Some((payload, rest)) = holder(state, path) else { continue };
-            let pointer = rest.replace('.', "/");
-            assert!(payload.pointer(&pointer).is_some(), "{state} reads {path}, which no payload has");
-            checked += 1;
+    for machine in Machine::all() {
+        for (state, definition) in &machine.states {
+            let mut found = Vec::new();
+            expressions(definition, &mut found);
+            for path in found.into_iter().flat_map(paths) {
+                let Some((payload, rest)) = holder(state, path) else { continue };
+                assert!(has(&payload, rest), "{state} of {} reads {path}, which no payload has", machine.name);
+                checked += 1;
+            }
         }
     }
-    assert!(checked > 40, "only {checked} paths were found");
+    assert!(checked > 100, "only {checked} paths were found");
 }

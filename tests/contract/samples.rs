@@ -1,8 +1,9 @@
 //! One value of every payload, with every field set, and every variant.
 
 use contracts::{
-    CheckedFile, Compression, FileKind, Format, LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample,
-    Resolution, RunRef, SurvivalReport,
+    CheckedFile, Compression, ExportReport, FailedRun, FileKind, Followers, Format, LoadOutcome, LoadReport,
+    LoadRequest, ObjectRef, OpenedRun, RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport,
+    RunStart, SurvivalReport, Sweep, TransformReport,
 };
 
 pub(crate) fn object(key: &str) -> ObjectRef {
@@ -67,7 +68,12 @@ pub(crate) fn resolutions() -> Vec<Resolution> {
             pause_s: 5,
             waited_s: 15,
         },
-        Resolution::Ignored { pipeline, dataset, reason: "starts on a trigger".to_owned() },
+        Resolution::Ignored {
+            pipeline: Some(pipeline),
+            dataset: Some(dataset),
+            reason: "starts on a trigger".to_owned(),
+        },
+        Resolution::Ignored { pipeline: None, dataset: None, reason: "a marker".to_owned() },
     ];
     resolutions.iter().for_each(known);
     resolutions
@@ -96,14 +102,93 @@ pub(crate) fn load_report() -> LoadReport {
         rows_rejected: 3,
         duration_ms: 812,
         first_rejects: vec![reject],
-        run: Some(RunRef {
-            run_id: 3,
-            pipeline: "retail".to_owned(),
-            logical_at: "2024-05-01T00:00:00Z".parse().unwrap(),
-        }),
+        run: Some(run()),
     }
 }
 
 pub(crate) fn survival_report() -> SurvivalReport {
     SurvivalReport { roll: 0.75, failure_rate: 0.5, seed: 42, attempt: 1 }
+}
+
+pub(crate) fn run() -> RunRef {
+    RunRef { run_id: 3, pipeline: "retail".to_owned(), logical_at: "2024-05-01T00:00:00Z".parse().unwrap() }
+}
+
+pub(crate) fn run_inputs() -> Vec<RunInput> {
+    let input =
+        |dataset: &str| RunInput { dataset: dataset.to_owned(), loads: 1, rows_loaded: 10_000, rows_rejected: 3 };
+    ["orders", "reviews", "deliveries"].map(input).into()
+}
+
+pub(crate) fn run_outcomes() -> [RunOutcome; 2] {
+    let known = |outcome: &RunOutcome| match outcome {
+        RunOutcome::Succeeded | RunOutcome::AlreadyClaimed => {}
+    };
+    let outcomes = [RunOutcome::Succeeded, RunOutcome::AlreadyClaimed];
+    outcomes.iter().for_each(known);
+    outcomes
+}
+
+pub(crate) fn run_report() -> RunReport {
+    let export = |table: &str| ExportReport {
+        bucket: "curated".to_owned(),
+        key: format!("analytics_export/2024-05-01/{table}.csv"),
+        rows: 1,
+        bytes: 42,
+    };
+    RunReport {
+        outcome: RunOutcome::Succeeded,
+        run: run(),
+        run_date: "2024-05-01".parse().unwrap(),
+        inputs: run_inputs(),
+        transforms: vec![TransformReport {
+            sql: "agg_shipments.sql".to_owned(),
+            statements: 2,
+            rows: 1,
+            duration_ms: 12,
+        }],
+        exports: ["agg_public_holiday", "agg_shipments", "best_performing_product"].map(export).into(),
+        duration_ms: 812,
+        notify_success: true,
+    }
+}
+
+pub(crate) fn run_start() -> RunStart {
+    RunStart {
+        pipeline: "retail-report".to_owned(),
+        at: Some("2024-05-01T09:00:00".parse().unwrap()),
+        logical_at: Some("2024-05-01T00:00:00Z".parse().unwrap()),
+        force: true,
+        after_run_id: Some(3),
+    }
+}
+
+pub(crate) fn followers() -> Followers {
+    Followers { starts: vec![run_start()] }
+}
+
+pub(crate) fn opened_runs() -> [OpenedRun; 2] {
+    let known = |opened: &OpenedRun| match opened {
+        OpenedRun::Run { .. } | OpenedRun::Skipped { .. } => {}
+    };
+    let opened = [
+        OpenedRun::Run { run: run() },
+        OpenedRun::Skipped { run: run(), reason: "has run; --force runs it again".to_owned() },
+    ];
+    opened.iter().for_each(known);
+    opened
+}
+
+pub(crate) fn run_failure() -> RunFailure {
+    let message = "pipelines/retail/agg_shipments.sql: statement 2, line 14: ERROR 42703: column \"x\" does not exist\n\
+                   What to do: correct the SQL file";
+    RunFailure { name: "TransformFailed".to_owned(), message: message.to_owned() }
+}
+
+pub(crate) fn failed_run() -> FailedRun {
+    FailedRun { run: run(), run_date: "2024-05-01".parse().unwrap(), inputs: run_inputs(), failure: run_failure() }
+}
+
+pub(crate) fn sweep() -> Sweep {
+    Sweep { failed: vec![failed_run()], unclaimed: vec![run()] }
 }

@@ -66,12 +66,44 @@ fn statements(text: &str) -> Vec<Statement<'_>> {
 }
 
 #[test]
-fn the_template_fills_exactly_what_the_machine_leaves_open() {
+fn the_template_fills_exactly_what_each_machine_leaves_open() {
     let template = read(TEMPLATE);
-    let lines = block(&template, "DefinitionSubstitutions:").into_iter().map(str::trim);
-    let given = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':'));
-    let given: BTreeSet<String> = given.map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(given, Machine::read().substitutions());
+    for machine in Machine::all() {
+        let header = format!("DefinitionS3Location: ../statemachine/{}.asl.json", machine.name);
+        let (_, definition) = template.split_once(&header).unwrap();
+        let lines = block(definition, "DefinitionSubstitutions:").into_iter().map(str::trim);
+        let given = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(':'));
+        let given: BTreeSet<String> = given.map(|(name, _)| name.to_owned()).collect();
+        assert_eq!(given, machine.substitutions(), "{}", machine.name);
+    }
+}
+
+/// The role whose policy a statement is in: the last resource before it that is one.
+fn roles_with(words: &str) -> BTreeSet<String> {
+    let template = read(TEMPLATE);
+    let mut role = "";
+    let mut found = BTreeSet::new();
+    for line in template.lines() {
+        if indentation(line) == 2 && line.trim_end().ends_with(':') {
+            role = line.trim().trim_end_matches(':');
+        }
+        if line.contains(words) && role.ends_with("Role") {
+            found.insert(role.to_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn each_right_that_matters_has_the_roles_that_need_it_and_no_other() {
+    let check = |words: &str, roles: &[&str]| {
+        assert_eq!(roles_with(words), roles.iter().map(|role| format!("{role}Role")).collect(), "{words}");
+    };
+    check("secretsmanager:GetSecretValue", &["Loader", "Transformer"]);
+    check("s3:PutObject", &["Loader", "Transformer"]);
+    check("events:PutEvents", &["StateMachine", "RunPipeline", "SweepRuns"]);
+    check("sns:Publish", &["StateMachine", "RunPipeline", "SweepRuns"]);
+    check("states:StartExecution", &["ObjectCreatedRule", "RunEndedRule", "SweepSchedule", "SweepRuns"]);
 }
 
 #[test]
@@ -105,6 +137,25 @@ fn nobody_may_write_to_the_landing_bucket() {
             assert!(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"].contains(&action), "{action} is allowed");
         }
     }
+    let refused = block(&template, "- Sid: NoFunctionWrites").join("\n");
+    for role in ["CheckFileExtension", "TriggerResolver", "RandomFailureGenerator", "Loader", "Transformer"] {
+        assert!(refused.contains(&format!("!GetAtt {role}Role.Arn")), "{role} is not refused by the bucket itself");
+    }
+}
+
+/// An event that cannot start its machine waits where somebody is told of it.
+#[test]
+fn every_rule_has_the_dead_letter_queue_and_may_write_to_it() {
+    let template = read(TEMPLATE);
+    let allowed = block(&template, "DeadLetterQueuePolicy:").join("\n");
+    for rule in ["ObjectCreatedRule", "RunEndedRule"] {
+        assert!(
+            block(&template, &format!("{rule}:")).join("\n").contains("Arn: !GetAtt DeadLetterQueue.Arn"),
+            "{rule}"
+        );
+        assert!(allowed.contains(&format!("!GetAtt {rule}.Arn")), "{rule}");
+    }
+    assert_eq!(template.matches("Type: AWS::Events::Rule").count(), 2, "a rule that this test does not know");
 }
 
 #[test]
@@ -131,21 +182,18 @@ fn buckets_with_data_outlive_the_stack_and_are_private() {
 
 /// A task that gives up first would leave a function at work, and its answer would be lost.
 #[test]
-fn the_machine_outwaits_every_function() {
-    let (template, machine) = (read(TEMPLATE), Machine::read());
+fn the_machines_outwait_every_function() {
+    let template = read(TEMPLATE);
     let number = |lines: Vec<&str>, field: &str| -> Option<u64> {
         lines.iter().find_map(|line| line.trim().strip_prefix(field)?.trim().parse().ok())
     };
-    for (state, function) in [
-        ("CheckFileExtension", "CheckFileExtension:"),
-        ("ResolveTrigger", "TriggerResolver:"),
-        ("InjectFailure", "RandomFailureGenerator:"),
-        ("LoadFile", "Loader:"),
-    ] {
-        let timeout_s = number(block(&template, function), "Timeout:")
-            .or_else(|| number(block(&template, "LoaderTimeout:"), "MaxValue:"))
-            .unwrap();
-        let waited_s = machine.states[state]["TimeoutSeconds"].as_u64().unwrap();
-        assert!(waited_s > timeout_s, "{state} waits {waited_s} s for a function of {timeout_s} s");
+    for machine in Machine::all() {
+        for (state, task, function) in machine.calls() {
+            let timeout_s = number(block(&template, &format!("{function}:")), "Timeout:")
+                .or_else(|| number(block(&template, &format!("{function}Timeout:")), "MaxValue:"))
+                .unwrap();
+            let waited_s = task["TimeoutSeconds"].as_u64().unwrap();
+            assert!(waited_s > timeout_s, "{state} waits {waited_s} s for a function of {timeout_s} s");
+        }
     }
 }

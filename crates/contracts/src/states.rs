@@ -76,8 +76,14 @@ pub enum Resolution {
     Load { load: LoadRequest },
     /// The data file is not there yet: pause, add the pause to `waited_s`, and ask again.
     Wait { pipeline: String, dataset: String, source: ObjectRef, pause_s: u64, waited_s: u64 },
-    /// Nothing to do, and why.
-    Ignored { pipeline: String, dataset: String, reason: String },
+    /// Nothing to do, and why. A marker that nobody waits for has no dataset.
+    Ignored {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pipeline: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dataset: Option<String>,
+        reason: String,
+    },
 }
 
 /// What `LoadFile` takes: one object version, one dataset.

@@ -6,18 +6,26 @@ use pipeline::Definition;
 use serde::Serialize;
 
 use crate::local::{Checked, Problem};
+use crate::run_rule::{self, ExportRule, RunRule};
 use crate::{Result, table};
 
 #[derive(Debug, Serialize)]
 struct Report {
     pipelines: Vec<Pipeline>,
     errors: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 #[derive(Debug, Serialize)]
 struct Pipeline {
     name: String,
     datasets: Vec<String>,
+    /// `None` when loads are all there is.
+    run: Option<RunRule>,
+    transforms: Vec<String>,
+    exports: Vec<ExportRule>,
+    #[serde(skip)]
+    runs: Option<String>,
 }
 
 /// Prints what is wrong with the definitions at `path`, or what they are. False when one of them is wrong.
@@ -33,23 +41,40 @@ pub(crate) fn check(path: &Path, json: bool) -> Result<bool> {
 
 impl Report {
     fn of(checked: Checked) -> Self {
-        Self { pipelines: checked.definitions.iter().map(Pipeline::of).collect(), errors: checked.problems }
+        let Checked { definitions, problems, warnings } = checked;
+        Self { pipelines: definitions.iter().map(Pipeline::of).collect(), errors: problems, warnings }
     }
 
     fn lines(&self) -> Vec<String> {
+        let warnings = self.warnings.iter().map(|warning| format!("warning: {warning}"));
         if self.errors.is_empty() {
-            let line = |pipeline: &Pipeline| format!("{}: {}", pipeline.name, pipeline.datasets.join(", "));
-            self.pipelines.iter().map(line).collect()
+            self.pipelines.iter().flat_map(Pipeline::lines).chain(warnings).collect()
         } else {
-            self.errors.iter().map(Problem::to_string).collect()
+            self.errors.iter().map(Problem::to_string).chain(warnings).collect()
         }
     }
 }
 
 impl Pipeline {
     fn of(definition: &Definition) -> Self {
-        let datasets = definition.datasets.iter().map(|dataset| dataset.name.clone());
-        Self { name: definition.pipeline.clone(), datasets: datasets.collect() }
+        Self {
+            name: definition.pipeline.clone(),
+            datasets: definition.datasets.iter().map(|dataset| dataset.name.clone()).collect(),
+            run: RunRule::of(definition),
+            transforms: definition.transforms.iter().map(|transform| transform.sql.clone()).collect(),
+            exports: ExportRule::all_of(definition),
+            runs: definition.has_runs().then(|| run_rule::described(&definition.run)),
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{}: {}", self.name, self.datasets.join(", ")).trim_end().to_owned()];
+        lines.extend(self.runs.as_ref().map(|runs| format!("  runs       {runs}")));
+        if !self.transforms.is_empty() {
+            lines.push(format!("  transforms {}", self.transforms.join(", ")));
+        }
+        lines.extend(self.exports.iter().map(|export| format!("  exports    {}", export.line())));
+        lines
     }
 }
 
@@ -116,7 +141,9 @@ mod tests {
         write("b", ORDERS.replace("raw/", "other/").as_bytes());
         check(&["a: orders", "b: orders"]);
         write("b", ORDERS.as_bytes());
-        check(&["DIR: a/orders and b/orders both start on \"raw/orders.csv\""]);
+        check(&[
+            "DIR/b/pipeline.toml:2: datasets.orders.source: a/orders and b/orders both start on \"raw/orders.csv\"",
+        ]);
         write("b", b"\xff");
         fs::create_dir(folder.path().join("c")).unwrap();
         check(&[
@@ -133,9 +160,125 @@ mod tests {
             fs::write(folder.path().join(pipeline).join("pipeline.toml"), text).unwrap();
         }
         let report = serde_json::to_value(Report::of(Checked::read(folder.path()).unwrap())).unwrap();
-        assert_eq!(report["pipelines"], serde_json::json!([{"name": "good", "datasets": ["orders"]}]));
+        assert_eq!(
+            report["pipelines"],
+            serde_json::json!([
+                {"name": "good", "datasets": ["orders"], "run": null, "transforms": [], "exports": []},
+            ])
+        );
         assert_eq!(report["errors"][0]["line"], 1);
         assert_eq!(report["errors"][0]["file"], folder.path().join("bad/pipeline.toml").display().to_string());
+    }
+
+    /// A pipeline's folder with these files.
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::create_dir_all(folder.path().join("retail")).unwrap();
+            fs::write(folder.path().join("retail").join(name), text).unwrap();
+        }
+        folder
+    }
+
+    const RUNS: &str = r#"
+[run]
+when = "all"
+per = "day"
+deadline = "6h"
+
+[[transforms]]
+sql = "a.sql"
+
+[[transforms]]
+sql = "b.sql"
+
+[[exports]]
+table = "analytics.a"
+to = "out/{run_date}/a.csv"
+
+[[exports]]
+query = """
+    select *
+    from b
+"""
+to = "out/{run_id}.parquet"
+"#;
+
+    #[test]
+    fn runs_transforms_and_exports_are_named() {
+        let definition = format!("{ORDERS}{RUNS}");
+        let files = [("pipeline.toml", definition.as_str()), ("a.sql", "select 1"), ("b.sql", "select :run_id;")];
+        let good = folder(&files);
+        let all = [
+            "retail: orders",
+            "  runs       all datasets of each day, within 6h",
+            "  transforms a.sql, b.sql",
+            "  exports    analytics.a to out/{run_date}/a.csv",
+            "  exports    select * from b to out/{run_id}.parquet",
+        ];
+        assert_eq!(lines(good.path()), all);
+        let report = serde_json::to_value(Report::of(Checked::read(good.path()).unwrap())).unwrap();
+        let expected = serde_json::json!({
+            "name": "retail",
+            "datasets": ["orders"],
+            "run": {
+                "when": "all", "per": "day", "deadline_s": 21600, "again": "skip", "after": null, "after_failure": null,
+            },
+            "transforms": ["a.sql", "b.sql"],
+            "exports": [
+                {"what": "analytics.a", "to": "out/{run_date}/a.csv"},
+                {"what": "select * from b", "to": "out/{run_id}.parquet"},
+            ],
+        });
+        assert_eq!(report["pipelines"][0], expected);
+
+        fs::write(good.path().join("retail/c.sql"), "").unwrap();
+        let warning = format!("warning: {}/retail/c.sql: no transform names it", good.path().display());
+        assert_eq!(lines(good.path()), [all.as_slice(), &[warning.as_str()]].concat());
+    }
+
+    #[test]
+    fn transforms_are_checked_with_the_definition_that_names_them() {
+        let definition = format!("{ORDERS}{RUNS}");
+        let check = |sql: &[(&str, &str)], expected: &[&str]| {
+            let folder = folder(&[&[("pipeline.toml", definition.as_str())], sql].concat());
+            let place = folder.path().join("retail").display().to_string();
+            for path in [folder.path(), &folder.path().join("retail"), &folder.path().join("retail/pipeline.toml")] {
+                let found: Vec<String> = lines(path).iter().map(|line| line.replacen(&place, "DIR", 1)).collect();
+                assert_eq!(found, expected, "{}", path.display());
+            }
+        };
+        check(
+            &[("a.sql", "select 1"), ("bb.sql", "select 1")],
+            &[
+                "DIR/pipeline.toml:15: transforms[2].sql: there is no file `b.sql` in the pipeline's folder; did you mean \
+             `bb.sql`?",
+                "warning: DIR/bb.sql: no transform names it",
+            ],
+        );
+        check(
+            &[("a.sql", "\n\ncommit;"), ("b.sql", "select 1;\nselect :run_dat, '")],
+            &[
+                "DIR/a.sql:3: `commit`: all statements of a run are one transaction, which begins and ends by itself",
+                "DIR/b.sql:2: unknown parameter `:run_dat`; did you mean `:run_date`?",
+                "DIR/b.sql:2: the string never ends",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_lone_pipeline_is_held_against_itself_alone() {
+        let after = folder(&[("pipeline.toml", "[run]\nafter = \"water\"\n")]);
+        assert_eq!(
+            lines(&after.path().join("retail")),
+            ["retail:", "  runs       after every successful run of water"]
+        );
+        let place = after.path().join("retail/pipeline.toml").display().to_string();
+        assert_eq!(lines(after.path()), [format!("{place}:2: run.after: there is no pipeline `water`")]);
+        let own = format!("{ORDERS}[[exports]]\ntable = \"x\"\nto = \"raw/orders.csv\"\n");
+        let own = folder(&[("pipeline.toml", &own)]);
+        let found = lines(&own.path().join("retail"));
+        assert!(found[0].contains("pipeline.toml:7: exports[1].to: \"raw/orders.csv\" would also be"), "{found:?}");
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Error {
             }
             Self::NoDatabase => "run `make up`, or set one of the two for a stack in AWS".to_owned(),
             Self::NoSuchLoad(_) => "`penstock loads` lists them".to_owned(),
-            Self::Definitions(_) => "correct pipeline.toml and try again; nothing was uploaded".to_owned(),
+            Self::Definitions(_) => "correct the files named here and try again; nothing was uploaded".to_owned(),
             Self::NoStack(_) => {
                 "run `make up`, or set LANDING_BUCKET and STATE_MACHINE_ARN for a stack in AWS".to_owned()
             }

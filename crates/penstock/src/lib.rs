@@ -19,6 +19,7 @@ mod progress;
 mod project;
 mod remote;
 mod run_pipeline;
+mod run_rule;
 mod table;
 
 pub use cli::{Cli, run};

@@ -18,11 +18,12 @@ mod template;
 mod types;
 mod value_format;
 
-pub use catalog::{Catalog, CatalogErrors, FindError, KeyMatch, NoMatch};
+pub use catalog::{Catalog, Claim, DataFile, Decision, FindError, KeyMatch, NoMatch, Refusal, Role, Unusable};
 pub use definition::{Column, Dataset, Definition, Location, OnNewVersion, RejectLimits, Start, WriteMode};
 pub use errors::{DefinitionError, DefinitionErrors};
 pub use limits::DEFINITION_BYTES_MAX;
 pub use names::{ColumnName, NameError, TableName};
+pub use nearest::did_you_mean;
 pub use options::{CsvOptions, Encoding, Evolve, Extra, RESCUED_COLUMN};
 pub use run::{Again, Export, ExportFormat, Exported, Per, Run, Transform, When};
 pub use template::{Captures, KeyTemplate, TemplateError};

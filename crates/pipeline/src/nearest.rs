@@ -11,8 +11,8 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, name)| name)
 }
 
-/// `; did you mean …?`, or nothing, to end a message with.
-pub(crate) fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+/// `; did you mean …?` with the known name that a mistyped one most probably means, or nothing, to end a message with.
+pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(typed, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 

@@ -88,6 +88,39 @@ pub enum ExportFormat {
     Parquet,
 }
 
+impl When {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Each => "each",
+            Self::Any => "any",
+            Self::All => "all",
+        }
+    }
+}
+
+impl Per {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+}
+
+impl Again {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Rerun => "rerun",
+        }
+    }
+}
+
 impl Run {
     /// Whether this pipeline's runs follow those of another, and are made by no load.
     pub fn follows(&self) -> bool {

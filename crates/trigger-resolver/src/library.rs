@@ -1,13 +1,12 @@
 use std::collections::BTreeMap;
 
-use contracts::ObjectRef;
-use pipeline::{Catalog, Definition, FindError, KeyMatch, NoMatch};
+use pipeline::{Catalog, Definition, Unusable};
 
 /// Every pipeline that can be used, and what is wrong with the others: one broken definition stops its own files, and
 /// nobody else's.
 #[derive(Debug, Default)]
 pub struct Library {
-    catalog: Option<Catalog>,
+    pub(crate) catalog: Catalog,
     texts: BTreeMap<String, String>,
     pub(crate) broken: Vec<Broken>,
 }
@@ -49,53 +48,19 @@ impl Library {
     }
 
     pub(crate) fn new(entries: Vec<Result<Entry, Broken>>) -> Self {
-        let mut library = Self::default();
-        let mut usable = Vec::new();
+        let (mut definitions, mut texts, mut broken) = (Vec::new(), BTreeMap::new(), Vec::new());
         for entry in entries {
             match entry {
-                Ok(entry) => usable.push(entry),
-                Err(broken) => library.broken.push(broken),
+                Ok(Entry { definition, text }) => {
+                    texts.insert(definition.pipeline.clone(), text);
+                    definitions.push(definition);
+                }
+                Err(reason) => broken.push(reason),
             }
         }
-        let usable = library.drop_conflicting(usable);
-        let definitions = usable.iter().map(|entry| entry.definition.clone()).collect();
-        match Catalog::new(definitions) {
-            Ok(catalog) => library.catalog = Some(catalog),
-            Err(errors) => library.broken.push(Broken::new("", &errors)),
-        }
-        library.texts = usable.into_iter().map(|entry| (entry.definition.pipeline, entry.text)).collect();
-        library
-    }
-
-    /// Of two pipelines that claim the same keys neither is used: to pick one would load files where nobody expects
-    /// them.
-    fn drop_conflicting(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
-        let conflict =
-            |entries: &[&Entry]| Catalog::new(entries.iter().map(|entry| entry.definition.clone()).collect()).err();
-        if conflict(&entries.iter().collect::<Vec<_>>()).is_none() {
-            return entries;
-        }
-        let found: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                let mut others = entries.iter().filter(|other| other.definition.pipeline != entry.definition.pipeline);
-                conflict(&[entry]).or_else(|| others.find_map(|other| conflict(&[entry, other])))
-            })
-            .collect();
-        let mut kept = Vec::new();
-        for (entry, errors) in entries.into_iter().zip(found) {
-            match errors {
-                None => kept.push(entry),
-                Some(errors) => self.broken.push(Broken::new(&entry.definition.pipeline, &errors)),
-            }
-        }
-        kept
-    }
-
-    pub(crate) fn find(&self, landing_bucket: &str, object: &ObjectRef) -> Result<KeyMatch<'_>, FindError> {
-        let nothing = || NoMatch { bucket: object.bucket.clone(), key: object.key.clone(), nearest: None };
-        let catalog = self.catalog.as_ref().ok_or_else(nothing)?;
-        catalog.find(landing_bucket, &object.bucket, &object.key)
+        let (catalog, unusable) = Catalog::of_usable(definitions);
+        broken.extend(unusable.iter().map(|Unusable { pipeline, error }| Broken::new(pipeline, error)));
+        Self { catalog, texts, broken }
     }
 
     /// The text that a definition was parsed from.

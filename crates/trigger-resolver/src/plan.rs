@@ -1,12 +1,9 @@
 use std::time::Duration;
 
 use contracts::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
-use pipeline::{Captures, Dataset, Definition, FindError, KeyMatch, Start};
+use pipeline::{Captures, Claim, DataFile, Dataset, Decision, Definition, Refusal, Role};
 
 use crate::{Found, Library, ResolveError};
-
-/// The only status of a trigger that leads to a load.
-const SUCCEEDED: &str = "Succeeded";
 
 /// The longest pause between two looks for a data file that is late.
 const PAUSE_S_MAX: u64 = 60;
@@ -51,45 +48,25 @@ pub fn plan<'a>(
     if matches!(request.file, FileKind::Ignored { .. }) {
         return Err(ResolveError::Ignored { object: Box::new(object.clone()) });
     }
-    match find(library, landing_bucket, object)? {
-        KeyMatch::SourceOfTriggered { definition, dataset } => Ok(Plan::Done(ignored(definition, dataset))),
-        KeyMatch::Source { definition, dataset, captures } => {
-            let lookup = Lookup::new(library, request, definition, dataset, captures, object.clone())?;
-            if is_complete(object) { Ok(Plan::Done(lookup.load(None)?)) } else { Ok(Plan::Look(lookup)) }
+    match library.catalog.decide(landing_bucket, &object.bucket, &object.key) {
+        Decision::Ignore { claim, reason } => Ok(Plan::Done(ignored(claim, reason))),
+        Decision::Load { claim, file } => {
+            let lookup = Lookup::new(library, request, claim, file);
+            let is_known = lookup.trigger.is_none() && is_complete(object);
+            if is_known { Ok(Plan::Done(lookup.load(None)?)) } else { Ok(Plan::Look(lookup)) }
         }
-        KeyMatch::Trigger { definition, dataset, captures } => {
-            check_status(object, &captures)?;
-            let source = announced(landing_bucket, object, dataset, &captures)?;
-            let lookup = Lookup::new(library, request, definition, dataset, captures, source)?;
-            let awaited_by = AwaitedBy { trigger: object.clone(), wait: wait(dataset), waited_s: request.waited_s };
-            Ok(Plan::Look(Lookup { trigger: Some(awaited_by), ..lookup }))
+        // A definition that is broken may be the one that the key belongs to.
+        Decision::Refuse { refusal: Refusal::NoDataset { .. }, .. } if !library.broken.is_empty() => {
+            Err(ResolveError::BrokenDefinitions { object: Box::new(object.clone()), broken: library.broken.clone() })
         }
+        Decision::Refuse { refusal, .. } => Err(ResolveError::Refused { object: Box::new(object.clone()), refusal }),
     }
 }
 
-fn find<'a>(library: &'a Library, landing_bucket: &str, object: &ObjectRef) -> Result<KeyMatch<'a>, ResolveError> {
-    let nearest = match library.find(landing_bucket, object) {
-        Ok(found) => return Ok(found),
-        Err(FindError::NoMatch(no_match)) => no_match.nearest,
-        Err(FindError::Ambiguous { first, second, .. }) => {
-            let reason = format!("{second} has this key too");
-            return Err(ResolveError::InvalidDefinition { object: Box::new(object.clone()), dataset: first, reason });
-        }
-    };
-    let object = Box::new(object.clone());
-    if library.broken.is_empty() {
-        Err(ResolveError::NoDataset { object, nearest })
-    } else {
-        Err(ResolveError::BrokenDefinitions { object, broken: library.broken.clone() })
-    }
-}
-
-fn ignored(definition: &Definition, dataset: &Dataset) -> Resolution {
-    let reason = match &dataset.start {
-        Start::Source => "its dataset does not start on it".to_owned(),
-        Start::Trigger { trigger, .. } => format!("its dataset starts on its trigger {trigger}, not on the data file"),
-    };
-    Resolution::Ignored { pipeline: definition.pipeline.clone(), dataset: dataset.name.clone(), reason }
+fn ignored(claim: Option<Claim<'_>>, reason: String) -> Resolution {
+    let names = claim.map(|claim| (claim.definition.pipeline.clone(), claim.dataset.name.clone()));
+    let (pipeline, dataset) = names.unzip();
+    Resolution::Ignored { pipeline, dataset, reason }
 }
 
 /// Whether the event tells all that a load needs. Others, such as CloudTrail's, lack the etag that pins the bytes.
@@ -97,49 +74,23 @@ fn is_complete(object: &ObjectRef) -> bool {
     object.etag.is_some() && object.size_bytes.is_some() && object.event_time.is_some()
 }
 
-fn check_status(trigger: &ObjectRef, captures: &Captures) -> Result<(), ResolveError> {
-    match captures.text("status") {
-        Some(status) if status != SUCCEEDED => {
-            Err(ResolveError::UpstreamFailed { trigger: Box::new(trigger.clone()), status: status.to_owned() })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The data file that a trigger's name tells of.
-fn announced(
-    landing_bucket: &str,
-    trigger: &ObjectRef,
-    dataset: &Dataset,
-    captures: &Captures,
-) -> Result<ObjectRef, ResolveError> {
-    let key = dataset.source.template.build(captures).map_err(|error| ResolveError::InvalidDefinition {
-        object: Box::new(trigger.clone()),
-        dataset: dataset.name.clone(),
-        reason: error.to_string(),
-    })?;
-    Ok(ObjectRef::new(dataset.source.bucket.as_deref().unwrap_or(landing_bucket), key))
-}
-
-fn wait(dataset: &Dataset) -> Duration {
-    match dataset.start {
-        Start::Trigger { wait, .. } => wait,
-        Start::Source => Duration::ZERO,
-    }
-}
-
 impl<'a> Lookup<'a> {
-    fn new(
-        library: &Library,
-        request: &ResolveRequest,
-        definition: &'a Definition,
-        dataset: &'a Dataset,
-        captures: Captures,
-        source: ObjectRef,
-    ) -> Result<Self, ResolveError> {
-        let (format, compression) = data_format(&source)?;
-        let (text, execution) = (library.text(definition), request.execution.clone());
-        Ok(Self { source, definition, dataset, captures, format, compression, text, execution, trigger: None })
+    fn new(library: &Library, request: &ResolveRequest, claim: Claim<'a>, file: DataFile) -> Self {
+        let Claim { definition, dataset, role, captures } = claim;
+        let DataFile { bucket, key, format, compression, wait } = file;
+        let told = &request.object;
+        let awaited_by = |wait| AwaitedBy { trigger: told.clone(), wait, waited_s: request.waited_s };
+        Self {
+            source: if role == Role::Source { told.clone() } else { ObjectRef::new(bucket, key) },
+            definition,
+            dataset,
+            captures,
+            format,
+            compression,
+            text: library.text(definition),
+            execution: request.execution.clone(),
+            trigger: wait.map(awaited_by),
+        }
     }
 
     /// What S3 says of the object decides. None means that it is not there.
@@ -214,15 +165,5 @@ fn completed(told: ObjectRef, found: Option<Found>) -> ObjectRef {
         size_bytes: told.size_bytes.or(found.size_bytes),
         event_time: told.event_time.or(found.last_modified),
         ..told
-    }
-}
-
-fn data_format(source: &ObjectRef) -> Result<(Format, Compression), ResolveError> {
-    match FileKind::of_key(&source.key) {
-        Ok(FileKind::Data { format, compression }) => Ok((format, compression)),
-        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) => {
-            Err(ResolveError::NotData { object: Box::new(source.clone()) })
-        }
-        Err(error) => Err(ResolveError::UnsupportedFormat { object: Box::new(source.clone()), source: error }),
     }
 }

@@ -229,7 +229,9 @@ fn an_awaited_file_is_loaded_when_it_is_there_and_refused_when_it_is_empty() {
 fn only_a_trigger_that_succeeded_leads_to_a_load() {
     for status in ["Failed", "succeeded", "Cancelled"] {
         let key = TRIGGER_KEY.replace("Succeeded", status);
-        let message = format!("s3://landing/{key}: the process that writes this dataset ended as {status:?}");
+        let message = format!(
+            "s3://landing/{key}: the process that writes this dataset ended as {status:?}, and only Succeeded loads"
+        );
         check_error(&request(event(&key)), Some(found()), FailureName::UpstreamFailed, &message);
     }
 }
@@ -239,7 +241,7 @@ fn the_data_file_of_a_trigger_starts_nothing_on_its_own() {
     let Ok(Resolution::Ignored { pipeline, dataset, reason }) = resolve(&request(event(PUMP_FLOW_KEY)), None) else {
         panic!("not ignored");
     };
-    assert_eq!((pipeline.as_str(), dataset.as_str()), ("water", "pump_flow"));
+    assert_eq!((pipeline.as_deref(), dataset.as_deref()), (Some("water"), Some("pump_flow")));
     assert!(reason.starts_with("its dataset starts on its trigger triggers/pump_flow/{status}_"), "{reason}");
 }
 

@@ -3,17 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contracts::{Compression, FailureName, FileKind, Format};
-use pipeline::{Captures, Catalog, Dataset, Definition, FindError, KeyMatch, KeyTemplate, Location, Start};
+use contracts::{Compression, Failure, FailureName, FileKind, Format};
+use pipeline::{Captures, Catalog, DataFile, Decision, KeyTemplate, Refusal, Start};
 use serde::{Serialize, Serializer};
 
 use crate::keys::placeholders;
 
 /// No bucket's name, so no template can name it.
 const LANDING_BUCKET: &str = "the landing bucket";
-
-/// The only status of a trigger that leads to a load.
-const SUCCEEDED: &str = "Succeeded";
 
 /// What a key would do, and why.
 #[derive(Debug, Serialize)]
@@ -84,17 +81,11 @@ pub(super) struct Data {
     pub(super) wait: Option<Duration>,
 }
 
-impl Outcome {
-    fn fails(failure: FailureName, reason: &impl ToString) -> Self {
-        Self::Fails { failure, reason: reason.to_string(), nearest: None }
-    }
-}
-
 impl Explanation {
     /// `bucket` is `None` for the landing bucket.
     pub(super) fn of(catalog: &Catalog, bucket: Option<&str>, key: &str) -> Self {
         let (outcome, claim, data) = match FileKind::of_key(key) {
-            Err(unsupported) => (Outcome::fails(FailureName::UnsupportedFormat, &unsupported), None, None),
+            Err(unsupported) => (Outcome::of(Refusal::Unsupported(unsupported)), None, None),
             Ok(FileKind::Ignored { reason }) => (Outcome::Ignored { reason }, None, None),
             Ok(FileKind::Data { .. } | FileKind::Trigger {}) => find(catalog, bucket, key),
         };
@@ -107,79 +98,66 @@ impl Explanation {
 }
 
 fn find(catalog: &Catalog, bucket: Option<&str>, key: &str) -> (Outcome, Option<Claim>, Option<Data>) {
-    match catalog.find(LANDING_BUCKET, bucket.unwrap_or(LANDING_BUCKET), key) {
-        Ok(KeyMatch::Source { definition, dataset, captures }) => {
-            let claim = Claim::of(definition, dataset, Role::Source, &dataset.source, &captures);
-            let (outcome, data) = loads(bucket, key, None);
-            (outcome, Some(claim), data)
-        }
-        Ok(KeyMatch::Trigger { definition, dataset, captures }) => {
-            let Start::Trigger { trigger, wait } = &dataset.start else { return no_match(None) };
-            let claim = Claim::of(definition, dataset, Role::Trigger, trigger, &captures);
-            let (outcome, data) = announced(dataset, &captures, *wait);
-            (outcome, Some(claim), data)
-        }
-        Ok(KeyMatch::SourceOfTriggered { definition, dataset }) => {
-            let captures = dataset.source.template.matches(key).unwrap_or_default();
-            let claim = Claim::of(definition, dataset, Role::Source, &dataset.source, &captures);
-            let starts_on = match &dataset.start {
-                Start::Trigger { trigger, .. } => Some(trigger.to_string()),
-                Start::Source => None,
-            };
-            let reason = "its dataset starts on its trigger, not on the data file".to_owned();
-            (Outcome::Ignored { reason }, Some(Claim { starts_on, ..claim }), None)
-        }
-        Err(FindError::NoMatch(no)) => no_match(no.nearest),
-        Err(FindError::Ambiguous { first, second, .. }) => {
-            let reason = format!("it starts both {first} and {second}; only one dataset may have it");
-            (Outcome::fails(FailureName::InvalidDefinition, &reason), None, None)
-        }
+    match catalog.decide(LANDING_BUCKET, bucket.unwrap_or(LANDING_BUCKET), key) {
+        Decision::Load { claim, file } => (Outcome::Loads, Some(Claim::of(&claim)), Some(Data::of(file))),
+        Decision::Ignore { claim, reason } => (Outcome::Ignored { reason }, claim.as_ref().map(Claim::of_idle), None),
+        Decision::Refuse { claim, refusal } => (Outcome::of(refusal), claim.as_ref().map(Claim::of), None),
     }
 }
 
-fn no_match(nearest: Option<String>) -> (Outcome, Option<Claim>, Option<Data>) {
-    let reason = "no dataset has this key as its source or trigger".to_owned();
-    (Outcome::Fails { failure: FailureName::NoDataset, reason, nearest }, None, None)
-}
-
-/// What a trigger's name says of the data file.
-fn announced(dataset: &Dataset, captures: &Captures, wait: Duration) -> (Outcome, Option<Data>) {
-    if let Some(status) = captures.text("status").filter(|status| *status != SUCCEEDED) {
-        let reason = format!("the process that writes this dataset ended as {status:?}, and only {SUCCEEDED} loads");
-        return (Outcome::fails(FailureName::UpstreamFailed, &reason), None);
-    }
-    match dataset.source.template.build(captures) {
-        Ok(key) => loads(dataset.source.bucket.as_deref(), &key, Some(wait)),
-        Err(error) => (Outcome::fails(FailureName::InvalidDefinition, &error), None),
+impl Outcome {
+    fn of(refusal: Refusal) -> Self {
+        let failure = refusal.name();
+        let (reason, nearest) = match refusal {
+            Refusal::NoDataset { nearest } => (Refusal::NoDataset { nearest: None }.to_string(), nearest),
+            refusal => (refusal.to_string(), None),
+        };
+        Self::Fails { failure, reason, nearest }
     }
 }
 
-fn loads(bucket: Option<&str>, key: &str, wait: Option<Duration>) -> (Outcome, Option<Data>) {
-    let refused = |reason: String| (Outcome::fails(FailureName::UnsupportedFormat, &reason), None);
-    match FileKind::of_key(key) {
-        Ok(FileKind::Data { format, compression }) => {
-            let bucket = bucket.map(str::to_owned);
-            (Outcome::Loads, Some(Data { key: key.to_owned(), bucket, format, compression, wait }))
-        }
-        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) => {
-            refused(format!("its dataset takes {key} for data, and its name says that it is none"))
-        }
-        Err(unsupported) => refused(unsupported.to_string()),
+impl Data {
+    fn of(file: DataFile) -> Self {
+        let DataFile { bucket, key, format, compression, wait } = file;
+        Self { key, bucket: Some(bucket).filter(|bucket| bucket != LANDING_BUCKET), format, compression, wait }
     }
 }
 
 impl Claim {
-    fn of(definition: &Definition, dataset: &Dataset, role: Role, location: &Location, captures: &Captures) -> Self {
+    fn of(claim: &pipeline::Claim<'_>) -> Self {
+        let pipeline::Claim { definition, dataset, role, captures } = claim;
+        let location = match (&dataset.start, role) {
+            (Start::Trigger { trigger, .. }, pipeline::Role::Trigger) => trigger,
+            _ => &dataset.source,
+        };
         Self {
             pipeline: definition.pipeline.clone(),
             dataset: dataset.name.clone(),
             table: dataset.table.to_string(),
-            role,
+            role: Role::of(*role),
             template: location.to_string(),
             names: names(&location.template, captures),
             timezone: definition.timezone.name().to_owned(),
             logical_time: captures.logical_time().map(|local| definition.instant(local)),
             starts_on: None,
+        }
+    }
+
+    /// Of a data file that starts nothing on its own.
+    fn of_idle(claim: &pipeline::Claim<'_>) -> Self {
+        let starts_on = match &claim.dataset.start {
+            Start::Trigger { trigger, .. } => Some(trigger.to_string()),
+            Start::Source => None,
+        };
+        Self { starts_on, ..Self::of(claim) }
+    }
+}
+
+impl Role {
+    fn of(role: pipeline::Role) -> Self {
+        match role {
+            pipeline::Role::Source => Self::Source,
+            pipeline::Role::Trigger => Self::Trigger,
         }
     }
 }

@@ -7,6 +7,7 @@ use contracts::{Compression, Format};
 
 use super::expected::Expected;
 use super::explanation::{Claim, Data, Explanation, Outcome, Role};
+use crate::run_rule;
 
 impl Explanation {
     /// The outcome first, then the reasons for it.
@@ -115,12 +116,7 @@ fn utc(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// In the largest unit that divides it, as `wait` is written.
+/// As `wait` is written.
 fn length(wait: Duration) -> String {
-    match wait.as_secs() {
-        0 => "not at all".to_owned(),
-        seconds if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
-        seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
-        seconds => format!("{seconds}s"),
-    }
+    if wait.is_zero() { "not at all".to_owned() } else { run_rule::length(wait) }
 }

@@ -73,7 +73,8 @@ fn keys_of_the_shipped_pipelines() {
         ],
     );
     check("x/y.csv", &["fails as NoDataset: no dataset has this key as its source or trigger"]);
-    check("raw_data/retail/2024-05-01/_SUCCESS", &["ignored: a marker: its name starts with an underscore"]);
+    check("raw_data/retail/2024-05-01/_SUCCESS", &["ignored: a marker that no dataset has as its trigger"]);
+    check("raw_data/retail/2024-05-01/_started", &["ignored: a marker: its name starts with an underscore"]);
     check("raw_data/retail/2024-05-01/", &["ignored: a folder marker"]);
     check("raw_data/retail/2024-05-01/orders.pdf", &["fails as UnsupportedFormat: nothing reads `.pdf` files"]);
     check(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use aws_sdk_s3::primitives::ByteStream;
 use pipeline::Catalog;
 
-use super::checked::Checked;
+use super::checked::{Checked, FILE};
 use crate::cloud::Cloud;
 use crate::{Error, Result};
 
@@ -37,14 +37,18 @@ impl Pipelines {
         self.catalog.definitions().iter().map(|definition| definition.pipeline.as_str()).collect()
     }
 
-    /// Makes the bucket's pipelines these and no others.
+    /// Makes the bucket's pipelines these and no others. A definition comes after the files that it names, and goes
+    /// before them.
     pub(crate) async fn upload(&self, cloud: &Cloud, bucket: &str) -> Result<()> {
-        for (key, path) in &self.files {
+        let (definitions, others): (Vec<_>, Vec<_>) = self.files.iter().partition(|(key, _)| is_definition(key));
+        for (key, path) in others.into_iter().chain(definitions) {
             let body = fs::read(path).map_err(Error::file("read", path))?;
             let put = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(body)).send().await;
             put.map_err(|error| Error::cloud(format!("uploading s3://{bucket}/{key}"))(error.into()))?;
         }
-        for key in self.removed(cloud, bucket).await? {
+        let mut removed = self.removed(cloud, bucket).await?;
+        removed.sort_by_key(|key| !is_definition(key));
+        for key in removed {
             let delete = cloud.s3.delete_object().bucket(bucket).key(&key).send().await;
             delete.map_err(|error| Error::cloud(format!("deleting s3://{bucket}/{key}"))(error.into()))?;
         }
@@ -61,6 +65,10 @@ impl Pipelines {
         }
         Ok(removed)
     }
+}
+
+fn is_definition(key: &str) -> bool {
+    key.rsplit('/').next() == Some(FILE)
 }
 
 /// In a stable order, without hidden files.

@@ -11,11 +11,17 @@ use crate::{Again, Dataset, Definition, Per, Run, Start, When};
 
 const KEYS: [&str; 6] = ["when", "per", "deadline", "again", "after", "after_failure"];
 
-const WHENS: [(&str, When); 3] = [("each", When::Each), ("any", When::Any), ("all", When::All)];
+const WHENS: [(&str, When); 3] =
+    [(When::Each.as_str(), When::Each), (When::Any.as_str(), When::Any), (When::All.as_str(), When::All)];
 
-const PERS: [(&str, Per); 4] = [("file", Per::File), ("hour", Per::Hour), ("day", Per::Day), ("month", Per::Month)];
+const PERS: [(&str, Per); 4] = [
+    (Per::File.as_str(), Per::File),
+    (Per::Hour.as_str(), Per::Hour),
+    (Per::Day.as_str(), Per::Day),
+    (Per::Month.as_str(), Per::Month),
+];
 
-const AGAINS: [(&str, Again); 2] = [("skip", Again::Skip), ("rerun", Again::Rerun)];
+const AGAINS: [(&str, Again); 2] = [(Again::Skip.as_str(), Again::Skip), (Again::Rerun.as_str(), Again::Rerun)];
 
 /// Those that say which loads make a set, which another pipeline's run is not.
 const OF_SETS: [&str; 4] = ["when", "per", "deadline", "again"];

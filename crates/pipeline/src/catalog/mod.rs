@@ -1,0 +1,186 @@
+mod clashes;
+mod decision;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use crate::{Captures, Dataset, Definition, DefinitionError, DefinitionErrors, Location, Start};
+
+use clashes::{clashes, inputs};
+
+pub use decision::{Claim, DataFile, Decision, Refusal, Role};
+
+/// All pipelines together: tells which dataset a key belongs to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Catalog {
+    definitions: Vec<Definition>,
+}
+
+/// What a key is to the dataset that it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyMatch<'a> {
+    /// A data file that starts its dataset.
+    Source { definition: &'a Definition, dataset: &'a Dataset, captures: Captures },
+    /// A trigger file; its captures build the key of the data file.
+    Trigger { definition: &'a Definition, dataset: &'a Dataset, captures: Captures },
+    /// A data file whose dataset starts on a trigger: on its own it starts nothing.
+    SourceOfTriggered { definition: &'a Definition, dataset: &'a Dataset },
+}
+
+/// Why a key starts nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    #[error(transparent)]
+    NoMatch(#[from] NoMatch),
+    /// Two datasets claim the key; which one is meant cannot be known.
+    #[error("{key:?} starts both {first} and {second}; only one dataset may have it as its source or trigger")]
+    Ambiguous { key: String, first: String, second: String },
+}
+
+/// No dataset knows the key; says which one comes nearest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no dataset has {key:?} of bucket {bucket} as its source or trigger{}", .nearest.as_ref().map(|n| format!("; {n}")).unwrap_or_default())]
+pub struct NoMatch {
+    pub bucket: String,
+    pub key: String,
+    /// The nearest template and where it stops matching, for people; `None` when no template is like the key at all.
+    pub nearest: Option<String>,
+}
+
+/// A definition that cannot be used beside the others, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    pub pipeline: String,
+    pub error: DefinitionError,
+}
+
+impl Catalog {
+    /// Refuses what shows only in all pipelines together: two of one name, two datasets of one bucket that start on the
+    /// same keys, exports that would come in again, runs that follow nothing or each other in a circle. Where shared
+    /// keys show only when such a key comes, [`Catalog::find`] refuses the key.
+    pub fn new(definitions: Vec<Definition>) -> Result<Self, DefinitionErrors> {
+        let errors: Vec<DefinitionError> = clashes(&definitions).into_iter().map(|clash| clash.error).collect();
+        if errors.is_empty() { Ok(Self { definitions }) } else { Err(DefinitionErrors(errors)) }
+    }
+
+    /// By the same rules, for definitions that are in use already: leaves out the least that stops what is wrong. Of two
+    /// pipelines that claim the same keys neither is used: to pick one would load files where nobody expects them.
+    pub fn of_usable(definitions: Vec<Definition>) -> (Self, Vec<Unusable>) {
+        let (mut unusable, mut left_out) = (Vec::new(), HashSet::new());
+        for clash in clashes(&definitions) {
+            for definition in clash.unusable.iter().filter_map(|index| definitions.get(*index)) {
+                unusable.push(Unusable { pipeline: definition.pipeline.clone(), error: clash.error.clone() });
+            }
+            left_out.extend(clash.unusable);
+        }
+        let kept = definitions.into_iter().enumerate().filter(|(index, _)| !left_out.contains(index));
+        (Self { definitions: kept.map(|(_, definition)| definition).collect() }, unusable)
+    }
+
+    /// The pipelines whose runs follow a run of `pipeline` that ended so.
+    pub fn followers(&self, pipeline: &str, succeeded: bool) -> impl Iterator<Item = &Definition> {
+        self.definitions.iter().filter(move |definition| {
+            let run = &definition.run;
+            let followed = if succeeded { &run.after } else { &run.after_failure };
+            followed.as_deref() == Some(pipeline)
+        })
+    }
+
+    pub fn definitions(&self) -> &[Definition] {
+        &self.definitions
+    }
+
+    /// The dataset that `key` of `bucket` belongs to. What starts a dataset goes before what does not.
+    pub fn find(&self, landing_bucket: &str, bucket: &str, key: &str) -> Result<KeyMatch<'_>, FindError> {
+        let is_here = |location: &Location| location.bucket_or(landing_bucket) == bucket;
+        let captures = |location: &Location| is_here(location).then(|| location.template.matches(key)).flatten();
+        let mut starts = datasets(&self.definitions).filter_map(|place| match &place.dataset.start {
+            Start::Source => captures(&place.dataset.source).map(|captures| (place, place.source(captures))),
+            Start::Trigger { trigger, .. } => captures(trigger).map(|captures| (place, place.trigger(captures))),
+        });
+        match (starts.next(), starts.next()) {
+            (Some((_, found)), None) => Ok(found),
+            (Some((first, _)), Some((second, _))) => {
+                Err(FindError::Ambiguous { key: key.to_owned(), first: first.to_string(), second: second.to_string() })
+            }
+            (None, _) => {
+                let mut idle = datasets(&self.definitions).filter(|place| captures(&place.dataset.source).is_some());
+                idle.next().map(Place::source_of_triggered).ok_or_else(|| {
+                    let nearest = self.nearest(is_here, key);
+                    NoMatch { bucket: bucket.to_owned(), key: key.to_owned(), nearest }.into()
+                })
+            }
+        }
+    }
+
+    fn nearest(&self, is_here: impl Fn(&Location) -> bool, key: &str) -> Option<String> {
+        let locations = datasets(&self.definitions).flat_map(inputs);
+        let candidates = locations.filter(|(_, _, location)| is_here(location)).map(|(place, role, location)| {
+            let progress = location.template.progress(key);
+            (place, role, location, progress)
+        });
+        // Of equals the first, which `max_by_key` would not give.
+        let (place, role, location, progress) = candidates
+            .filter(|(.., progress)| progress.bytes > 0)
+            .reduce(|best, next| if next.3.bytes > best.3.bytes { next } else { best })?;
+        let matched = key.get(..progress.bytes).unwrap_or_default();
+        let template = location.to_string();
+        let expects = progress.expects;
+        Some(format!(
+            "nearest is {place}'s {role} {template:?}: it matches up to {matched:?} and then expects {expects}"
+        ))
+    }
+}
+
+/// A dataset and where it stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// Of the definition in the list.
+    index: usize,
+    definition: &'a Definition,
+    dataset: &'a Dataset,
+}
+
+impl<'a> Place<'a> {
+    fn source(self, captures: Captures) -> KeyMatch<'a> {
+        KeyMatch::Source { definition: self.definition, dataset: self.dataset, captures }
+    }
+
+    fn trigger(self, captures: Captures) -> KeyMatch<'a> {
+        KeyMatch::Trigger { definition: self.definition, dataset: self.dataset, captures }
+    }
+
+    fn source_of_triggered(self) -> KeyMatch<'a> {
+        KeyMatch::SourceOfTriggered { definition: self.definition, dataset: self.dataset }
+    }
+
+    /// Which of its keys starts it.
+    fn role(self) -> &'static str {
+        match self.dataset.start {
+            Start::Source => "source",
+            Start::Trigger { .. } => "trigger",
+        }
+    }
+
+    fn starts_on(self) -> &'a Location {
+        match &self.dataset.start {
+            Start::Source => &self.dataset.source,
+            Start::Trigger { trigger, .. } => trigger,
+        }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.definition.pipeline, self.dataset.name)
+    }
+}
+
+fn datasets(definitions: &[Definition]) -> impl Iterator<Item = Place<'_>> {
+    definitions.iter().enumerate().flat_map(|(index, definition)| {
+        definition.datasets.iter().map(move |dataset| Place { index, definition, dataset })
+    })
+}

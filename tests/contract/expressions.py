@@ -1,0 +1,26 @@
+"""JSONata for the contract tests: a line {"expression": …, "variables": …} in, a line {"value": …} or {"error": …} out.
+
+By the package that the emulator uses. What is undefined is an error, as in Step Functions.
+"""
+
+import json
+import sys
+
+from jsonata import Jsonata
+
+
+def evaluate(expression: str, variables: dict) -> object:
+    program = Jsonata(expression)
+    program.register_lambda("parse", json.loads)
+    value = program.evaluate(None, variables)
+    if value is None and not Jsonata(f"$exists(({expression}))").evaluate(None, variables):
+        raise ValueError("undefined")
+    return value
+
+
+for line in sys.stdin:
+    try:
+        answer = {"value": evaluate(**json.loads(line))}
+    except Exception as error:
+        answer = {"error": str(error)}
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,166 @@
+//! The payloads of runs, through the expressions that make them and take them apart.
+
+use contracts::{AwaitedFile, FollowRequest, OpenedRun, Resolution, RunEnded, RunFailure, RunReport, RunRequest};
+use serde_json::{Value, json};
+
+use crate::expressions::{EXECUTION, Expressions, decode};
+use crate::machine::{Machine, list};
+use crate::samples;
+
+fn execution() -> String {
+    EXECUTION.to_owned()
+}
+
+fn request(machine: &Machine, state: &str, expressions: &Expressions) -> RunRequest {
+    decode(&expressions.fill(&machine.state(state)["Arguments"]["Payload"]))
+}
+
+/// The detail of the event that a state publishes.
+fn detail(machine: &Machine, state: &str, expressions: &Expressions) -> Value {
+    expressions.fill(&machine.state(state)["Arguments"]["Entries"][0]["Detail"])
+}
+
+/// Where a Choice leads, and what it assigns, by its first rule that holds.
+fn chosen(machine: &Machine, state: &str, expressions: &Expressions) -> Option<(Value, Value)> {
+    let rules = list(machine.state(state), "Choices");
+    let rule = rules.iter().find(|rule| expressions.fill(&rule["Condition"]) == true)?;
+    Some((rule["Next"].clone(), expressions.fill(&rule["Assign"])))
+}
+
+#[test]
+fn run_transforms_takes_the_run_that_a_load_completed() {
+    let machine = Machine::read("process-file");
+    let loaded = Expressions::with_input(&json!({"outcome": "Loaded", "report": samples::load_report()}));
+    let (next, assigned) = chosen(&machine, "ChooseRun", &loaded).unwrap();
+    assert_eq!(next, "RunTransforms");
+    let run = Expressions::new([("run", assigned["run"].clone())]);
+    let expected = RunRequest::Run { execution: execution(), run_id: samples::run().run_id };
+    assert_eq!(request(&machine, "RunTransforms", &run), expected);
+}
+
+#[test]
+fn record_awaited_takes_the_file_that_a_trigger_waits_for() {
+    let Some(wait @ Resolution::Wait { .. }) =
+        samples::resolutions().into_iter().find(|resolution| matches!(resolution, Resolution::Wait { .. }))
+    else {
+        panic!("no sample of a wait");
+    };
+    let variables = Expressions::new([("resolution", json!(wait)), ("object", json!(samples::object("ready.trig")))]);
+    let Resolution::Wait { pipeline, dataset, source, .. } = wait else { return };
+    let awaited = AwaitedFile { pipeline, dataset, source, trigger: samples::object("ready.trig") };
+    let expected = RunRequest::Await { execution: execution(), awaited: Box::new(awaited) };
+    assert_eq!(request(&Machine::read("process-file"), "RecordAwaited", &variables), expected);
+}
+
+#[test]
+fn resolve_runs_takes_the_events_of_runs_that_ended() {
+    let machine = Machine::read("run-pipeline");
+    let check = |succeeded: bool, detail: &Value| {
+        let event = Expressions::with_input(&json!({"source": "penstock", "detail": detail}));
+        assert_eq!(chosen(&machine, "ReadStart", &event).unwrap().0, "ResolveRuns");
+        let request: FollowRequest = decode(&event.fill(&machine.state("ResolveRuns")["Arguments"]["Payload"]));
+        let ended = RunEnded { run: samples::run(), succeeded };
+        assert_eq!(request, FollowRequest { execution: Some(execution()), ended });
+    };
+    for publisher in Machine::all() {
+        if publisher.states.contains_key("PublishRun") {
+            let report = Expressions::new([("run_report", json!(samples::run_report()))]);
+            check(true, &detail(&publisher, "PublishRun", &report));
+        }
+        let closed = Expressions::new([("closed", json!(samples::failed_run()))]);
+        check(false, &detail(&publisher, "PublishRunFailure", &closed));
+    }
+}
+
+#[test]
+fn open_run_takes_what_resolve_runs_gives_and_what_a_person_types() {
+    let machine = Machine::read("run-pipeline");
+    let check = |start: &Value| {
+        let of_the_ledger = chosen(&machine, "ChooseStart", &Expressions::with_input(start));
+        assert_eq!(of_the_ledger, None, "{start} is no run of the ledger");
+        let expected = RunRequest::Open { execution: execution(), start: decode(start) };
+        assert_eq!(request(&machine, "OpenRun", &Expressions::with_input(start)), expected);
+    };
+    let starts =
+        Expressions::with_answer(&samples::followers()).fill(&machine.state("ResolveRuns")["Assign"]["starts"]);
+    assert_eq!(starts, json!([samples::run_start()]));
+    check(&starts[0]);
+    let typed = json!({"pipeline": "retail", "at": "2024-05-01T00:00:00", "force": true});
+    let (next, assigned) = chosen(&machine, "ReadStart", &Expressions::with_input(&typed)).unwrap();
+    assert_eq!((next, &assigned["starts"][0]), (json!("RunEach"), &typed));
+    check(&typed);
+}
+
+#[test]
+fn a_run_of_the_ledger_is_run_as_it_is() {
+    let machine = Machine::read("run-pipeline");
+    let sweep = Expressions::with_answer(&samples::sweep());
+    let sweep = sweep.fill(&Machine::read("sweep-runs").state("SweepRuns")["Assign"]["sweep"]);
+    let unclaimed = Expressions::with_input(&sweep["unclaimed"][0]);
+    let input = unclaimed.fill(&Machine::read("sweep-runs").state("StartRun")["Arguments"]["Input"]);
+    let (next, assigned) = chosen(&machine, "ReadStart", &Expressions::with_input(&input)).unwrap();
+    assert_eq!(next, "RunEach");
+    let (next, assigned) = chosen(&machine, "ChooseStart", &Expressions::with_input(&assigned["starts"][0])).unwrap();
+    assert_eq!((next, &assigned["run"]), (json!("RunTransforms"), &json!(samples::run())));
+}
+
+#[test]
+fn an_opened_run_is_run_or_skipped() {
+    let machine = Machine::read("run-pipeline");
+    for opened in samples::opened_runs() {
+        let (next, assigned) = chosen(&machine, "ChooseOpened", &Expressions::with_input(&json!(opened))).unwrap();
+        match opened {
+            OpenedRun::Run { run } => assert_eq!((next, &assigned["run"]), (json!("RunTransforms"), &json!(run))),
+            OpenedRun::Skipped { .. } => assert_eq!(next, "RunEnded"),
+        }
+    }
+}
+
+#[test]
+fn every_outcome_of_a_run_is_known() {
+    for machine in ["process-file", "run-pipeline"].map(Machine::read) {
+        for outcome in samples::run_outcomes() {
+            let report = RunReport { outcome, ..samples::run_report() };
+            let known = chosen(&machine, "ChooseRunOutcome", &Expressions::new([("run_report", json!(report))]));
+            assert!(known.is_some(), "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn close_run_takes_the_name_and_the_message_of_whatever_failed() {
+    let machine = Machine::read("run-pipeline");
+    let check = |error: &str, cause: &str, message: &str| {
+        let failure = json!({"Error": error, "Cause": cause});
+        let failed = Expressions::new([("run", json!(samples::run())), ("failure", failure)]);
+        let closed = failed.fill(&machine.state("DescribeRunFailure")["Assign"]["closed"]);
+        let closing = Expressions::new([("run", json!(samples::run())), ("closed", closed)]);
+        let failure = RunFailure { name: error.to_owned(), message: message.to_owned() };
+        let expected = RunRequest::Close { execution: execution(), run_id: samples::run().run_id, failure };
+        assert_eq!(request(&machine, "CloseRun", &closing), expected);
+    };
+    let of_a_function = r#"{"errorType": "TransformFailed", "errorMessage": "a.sql: \"x\"\nWhat to do: \\ é"}"#;
+    check("TransformFailed", of_a_function, "a.sql: \"x\"\nWhat to do: \\ é");
+    check("States.Timeout", "", "States.Timeout, and nothing is known of its cause");
+    check("Lambda.Unknown", "died {\"errorMessage\": \"half", "died {\"errorMessage\": \"half");
+}
+
+#[test]
+fn the_event_of_a_load_says_what_was_committed_and_where() {
+    let machine = Machine::read("process-file");
+    let publish = |load: Value| {
+        let input = json!({"input": {"outcome": "Loaded", "report": samples::load_report()}});
+        detail(&machine, "PublishLoad", &Expressions::new([("states", input), ("load", load)]))
+    };
+    let full = publish(json!(samples::load_request()));
+    let expected = json!({
+        "pipeline": "retail", "dataset": "orders", "load_id": 7, "table": "staging.orders",
+        "bucket": "landing", "key": "raw_data/a b+é%.csv.gz", "version_id": "v1", "logical_at": "2024-05-01T00:00:00Z",
+        "rows_read": 10_003, "rows_loaded": 10_000, "rows_rejected": 3, "execution": EXECUTION,
+    });
+    assert_eq!(full, expected);
+    // A bucket without versioning.
+    let mut load = json!(samples::load_request());
+    load["object"].as_object_mut().unwrap().remove("version_id");
+    assert_eq!(publish(load).as_object().unwrap().len(), expected.as_object().unwrap().len() - 1);
+}

@@ -1,0 +1,75 @@
+//! Which way a failure takes: to one notice and a name, and never back over what is committed.
+
+use std::collections::BTreeSet;
+
+use crate::machine::{Machine, list, next};
+
+/// Where the errors of each state lead that calls a function, or holds states that do.
+#[test]
+fn every_failure_is_described_and_what_may_fail_is_tolerated() {
+    let check = |machine: &str, states: &[&str], next: &str| {
+        let machine = Machine::all().into_iter().find(|known| known.name == machine).unwrap();
+        for state in states {
+            for catch in list(machine.state(state), "Catch") {
+                assert_eq!(catch["Next"], next, "{state} of {}", machine.name);
+            }
+        }
+    };
+    check("process-file", &["CheckFileExtension", "ResolveTrigger", "InjectFailure", "LoadFile"], "DescribeFailure");
+    check("process-file", &["RunTransforms"], "DescribeRunFailure");
+    check("run-pipeline", &["ResolveRuns", "RunEach"], "DescribeStopped");
+    check("run-pipeline", &["OpenRun", "RunTransforms"], "DescribeRunFailure");
+    check("sweep-runs", &["SweepRuns", "TellFailed", "StartUnclaimed"], "Failed");
+    // Neither keeps a file from being loaded, nor a failure from being told.
+    check("process-file", &["RecordAwaited"], "AwaitSource");
+    check("process-file", &["CloseRun"], "PublishRunFailure");
+    check("run-pipeline", &["CloseRun"], "PublishRunFailure");
+}
+
+/// How many notices leave between a state and the end, by whichever way.
+fn notices(machine: &Machine, state: &str) -> BTreeSet<usize> {
+    let definition = machine.state(state);
+    let own = usize::from(definition["Resource"].as_str().is_some_and(|resource| resource.ends_with("sns:publish")));
+    let rest: BTreeSet<usize> = next(definition).flat_map(|next| notices(machine, next)).collect();
+    if rest.is_empty() { [own].into() } else { rest.into_iter().map(|count| count + own).collect() }
+}
+
+#[test]
+fn exactly_one_notice_leaves_of_every_failure() {
+    let check = |machine: &'static str, state: &str| {
+        assert_eq!(notices(&Machine::read(machine), state), [1].into(), "{state} of {machine}");
+    };
+    check("process-file", "DescribeFailure");
+    check("process-file", "DescribeRunFailure");
+    check("run-pipeline", "DescribeRunFailure");
+    check("run-pipeline", "DescribeStopped");
+    check("sweep-runs", "TakeFailed");
+    // A run that failed inside RunEach has told of itself.
+    assert_eq!(notices(&Machine::read("run-pipeline"), "ChooseEnd"), [0].into());
+}
+
+#[test]
+fn after_a_load_is_committed_nothing_undoes_it() {
+    for machine in Machine::all() {
+        for state in ["PublishLoad", "NotifySuccess", "PublishRun", "NotifyRun"] {
+            let Some(definition) = machine.states.get(state) else { continue };
+            for catch in list(definition, "Catch") {
+                assert_eq!(catch["Next"], definition["Next"], "{state} of {}", machine.name);
+                assert!(catch["Output"].to_string().contains("'sent': false"), "{state} does not tell");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failed_execution_ends_under_the_original_name() {
+    for machine in Machine::all() {
+        for (name, state) in machine.states.iter().filter(|(_, state)| state["Type"] == "Fail") {
+            for field in ["Error", "Cause"] {
+                let text = state[field].as_str().unwrap();
+                let held = ["failure", "stopped"].map(|variable| format!("{{% ${variable}.{field} %}}"));
+                assert!(held.iter().any(|expected| expected == text), "{name} of {}: {text}", machine.name);
+            }
+        }
+    }
+}
