@@ -38,6 +38,7 @@ const ALLOWED: [(&str, &[&str]); 13] = [
         "penstock",
         &[
             "contracts",
+            "database",
             "pipeline",
             "rows",
             "tokio",

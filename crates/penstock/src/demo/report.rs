@@ -28,20 +28,15 @@ fn surprise(expected: Expected, execution: &Execution) -> Option<String> {
     (!as_expected).then(|| format!("{}: expected {expected:?}, but it ended as {outcome} {reason}", execution.key))
 }
 
-/// Prints the subject of every notice, in the order in which they came, and one of them whole; gives what is wrong with
-/// them.
-pub(crate) fn notices(notices: &[Notice]) -> Option<String> {
+/// Prints the subject of every notice, in the order in which they came, and the one of retail's run whole.
+pub(crate) fn notices(notices: &[Notice]) {
     heading("Notices");
     for notice in notices {
         say(&notice.subject);
     }
-    let whole = notices.iter().find(|notice| notice.subject.starts_with("Run retail "));
-    match whole {
-        Some(notice) => {
-            say(&format!("\n{}\n{}", notice.subject, notice.message));
-            None
-        }
-        None => Some("no notice tells of retail's run".to_owned()),
+    if let Some(notice) = notices.iter().find(|notice| notice.subject.starts_with("Run retail ")) {
+        heading(&notice.subject);
+        say(&notice.message);
     }
 }
 

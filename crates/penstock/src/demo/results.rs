@@ -1,14 +1,12 @@
 //! What the demo prints of runs: which there were, what they built, and what they wrote to the curated bucket.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 
 use super::report::heading;
 use super::water;
 use crate::cloud::Cloud;
-use crate::executions::Execution;
 use crate::history::{Exported, History, Run, print_missing, print_runs};
 use crate::local::Pipelines;
 use crate::numbers::grouped;
@@ -37,49 +35,36 @@ pub(crate) async fn staged(history: &History, pipelines: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints the runs after `earlier`, and gives what is not as it should be.
-pub(crate) async fn runs(
-    history: &History,
-    earlier: i64,
-    today: NaiveDate,
-    executions: &[Execution],
-) -> Result<Vec<String>> {
-    let runs = after(history, earlier).await?;
-    let missing = history.missing(None).await?;
+/// Prints the runs after `earlier`, and gives them, the newest first.
+pub(crate) async fn runs(history: &History, earlier: i64) -> Result<Vec<Run>> {
+    let mut runs = history.runs(None, false, RUNS_MAX).await?;
+    runs.retain(|run| run.run_id > earlier);
     heading("Runs");
     print_runs(&runs);
+    let missing = history.missing(None).await?;
     if !missing.is_empty() {
         heading("Missing");
         print_missing(&missing);
     }
-    // A database of the user's own may have seen the same files before: then nothing runs anew.
-    if executions.iter().any(|execution| execution.outcome.as_deref() == Some("AlreadyLoaded")) {
-        say("\nthe database holds the files of an earlier demo: not every pipeline runs anew");
-        return Ok(Vec::new());
-    }
-    Ok(surprises(&runs, today, missing.len()))
+    Ok(runs)
 }
 
-/// Every period has run, and its latest run has succeeded.
-fn surprises(runs: &[Run], today: NaiveDate, missing: usize) -> Vec<String> {
-    let mut surprises = Vec::new();
-    let mut latest = BTreeMap::new();
-    // The newest come first.
-    for run in runs.iter().rev() {
-        latest.insert((run.pipeline.as_str(), run.logical_at), run);
-    }
+/// Gives the periods that have not run, and the latest runs that have not succeeded or have exported nothing.
+pub(crate) fn surprises(runs: &[Run], today: NaiveDate) -> Vec<String> {
     let mut expected = vec![("retail", today.and_time(NaiveTime::MIN).and_utc())];
     expected.extend(water::hours(today).map(|hour| ("water", hour)));
-    if !latest.keys().eq(&expected) {
-        surprises.push(format!("runs of {expected:?} were expected, and there are {:?}", latest.keys()));
-    }
-    for run in latest.values().filter(|run| run.state != "Succeeded") {
-        surprises.push(format!("run {} of {} is {}", run.run_id, run.pipeline, run.state));
-    }
-    if missing > 0 {
-        surprises.push("something is missing, though every file has arrived".to_owned());
-    }
-    surprises
+    let latest = |(pipeline, at): &(&str, DateTime<Utc>)| {
+        runs.iter().find(|run| run.pipeline == *pipeline && run.logical_at == *at)
+    };
+    let surprise = |period: &(&str, DateTime<Utc>)| match latest(period) {
+        None => Some(format!("{} of {} has not run", period.0, period.1)),
+        Some(run) if run.state == "Succeeded" && run.exports > 0 => None,
+        Some(run) => Some(format!(
+            "run {} of {}, {}: {} with {} exports",
+            run.run_id, run.pipeline, run.logical_at, run.state, run.exports
+        )),
+    };
+    expected.iter().filter_map(surprise).collect()
 }
 
 /// Prints every table that transforms have built.
@@ -96,10 +81,9 @@ pub(crate) async fn analytics(history: &History) -> Result<()> {
     Ok(())
 }
 
-/// Prints what the runs after `earlier` have exported, with the first lines of each pipeline's latest; gives what is not
-/// in the bucket as its run says.
-pub(crate) async fn exports(history: &History, cloud: &Cloud, earlier: i64) -> Result<Vec<String>> {
-    let runs = after(history, earlier).await?;
+/// Prints what the runs have exported, with the first lines of each pipeline's latest; gives what is not in the bucket as
+/// its run says.
+pub(crate) async fn exports(history: &History, cloud: &Cloud, runs: &[Run]) -> Result<Vec<String>> {
     let mut exports = Vec::new();
     for run in runs.iter().rev() {
         exports.extend(history.exports(run.run_id).await?);
@@ -109,11 +93,7 @@ pub(crate) async fn exports(history: &History, cloud: &Cloud, earlier: i64) -> R
     print(&["key", "rows", "bytes"], &exports.iter().map(cells).collect::<Vec<_>>());
     let latest = |pipeline: &str| runs.iter().find(|run| run.pipeline == pipeline && run.exports > 0);
     let mut surprises = Vec::new();
-    for pipeline in ["retail", "water"] {
-        let Some(run) = latest(pipeline) else {
-            surprises.push(format!("{pipeline} has exported nothing"));
-            continue;
-        };
+    for run in ["retail", "water"].into_iter().filter_map(latest) {
         for export in history.exports(run.run_id).await? {
             surprises.extend(show_export(cloud, &export).await?);
         }
@@ -132,12 +112,6 @@ async fn show_export(cloud: &Cloud, export: &Exported) -> Result<Option<String>>
     let found = (text.lines().skip(1).count(), body.len());
     let as_told = (usize::try_from(*rows).ok(), usize::try_from(*bytes).ok()) == (Some(found.0), Some(found.1));
     Ok((!as_told).then(|| format!("{key} has {} rows in {} bytes, not {rows} in {bytes}", found.0, found.1)))
-}
-
-async fn after(history: &History, earlier: i64) -> Result<Vec<Run>> {
-    let mut runs = history.runs(None, false, RUNS_MAX).await?;
-    runs.retain(|run| run.run_id > earlier);
-    Ok(runs)
 }
 
 async fn show(history: &History, name: &str, quoted: &str, rows_max: usize) -> Result<()> {
