@@ -5,10 +5,11 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 use crate::machine::project;
 
-const FUNCTIONS: [&str; 4] = ["check-file-extension", "random-failure-generator", "trigger-resolver", "loader"];
+const FUNCTIONS: [&str; 5] =
+    ["check-file-extension", "random-failure-generator", "trigger-resolver", "loader", "transformer"];
 
 /// What a crate may import of this workspace, and of the crates in [`GUARDED`].
-const ALLOWED: [(&str, &[&str]); 13] = [
+const ALLOWED: [(&str, &[&str]); 14] = [
     // aws_lambda_events and serde_json bring types and serde, and no I/O: contracts stays pure.
     ("contracts", &["aws_lambda_events"]),
     ("pipeline", &["contracts", "toml"]),
@@ -27,6 +28,20 @@ const ALLOWED: [(&str, &[&str]); 13] = [
             "lambda-shell",
             "pipeline",
             "rows",
+            "storage",
+            "tokio",
+            "tokio-postgres",
+            "aws-config",
+            "aws-sdk-s3",
+        ],
+    ),
+    (
+        "transformer",
+        &[
+            "contracts",
+            "database",
+            "lambda-shell",
+            "pipeline",
             "storage",
             "tokio",
             "tokio-postgres",

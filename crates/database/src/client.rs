@@ -42,6 +42,11 @@ impl Client {
         Ok(statement)
     }
 
+    /// For a statement that is said once: nothing of it is kept.
+    pub async fn prepare_once(&self, sql: &str) -> Result<Statement, Error> {
+        self.inner.prepare(sql).await
+    }
+
     pub async fn query(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         self.inner.query(&self.prepare(sql).await?, parameters).await
     }

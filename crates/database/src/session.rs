@@ -71,7 +71,8 @@ impl Database {
             }
             debug!("the idle database session is gone, opening another");
         }
-        let mut session = self.connect().await?;
+        // Boxed: an async SDK call inside makes a future too large to be nested by value.
+        let mut session = Box::pin(self.connect()).await?;
         migrations::apply(session.client.unprepared()).await?;
         let answer = ask(&session.client).await?;
         Ok((session, answer))

@@ -52,6 +52,23 @@ comment on column penstock.run_export.rows is 'rows in it, a header not counted'
 comment on column penstock.run_export.bytes is 'its size';
 comment on column penstock.run_export.written_at is 'by the clock of the database';
 
+create table penstock.run_transform (
+    run_id      bigint not null references penstock.run,
+    number      integer not null,
+    sql         text not null,
+    statements  bigint not null,
+    rows        bigint not null,
+    duration_ms bigint not null,
+    primary key (run_id, number)
+);
+comment on table penstock.run_transform is 'the SQL files that a run executed, committed together with what they did';
+comment on column penstock.run_transform.run_id is 'the run';
+comment on column penstock.run_transform.number is 'from 1, in the order of execution';
+comment on column penstock.run_transform.sql is 'name of the file in the pipeline''s folder';
+comment on column penstock.run_transform.statements is 'statements in it';
+comment on column penstock.run_transform.rows is 'rows inserted, updated, deleted and merged, all statements together';
+comment on column penstock.run_transform.duration_ms is 'how long they took';
+
 create table penstock.awaited (
     pipeline      text not null,
     dataset       text not null,

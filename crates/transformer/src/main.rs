@@ -1,0 +1,12 @@
+use lambda_shell::{serve_with, telemetry};
+use transformer::Transformer;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_shell::Error> {
+    telemetry::init();
+    let transformer = Transformer::from_env().await;
+    serve_with(transformer, async |transformer, request, invocation| {
+        transformer.answer(&request, invocation.deadline).await
+    })
+    .await
+}

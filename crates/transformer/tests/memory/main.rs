@@ -1,0 +1,44 @@
+//! Memory does not grow with an export. A process of its own, so that nothing else is measured.
+
+// A test that cannot go on has failed. What the other tests use of the stage is not all needed here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
+
+#[path = "../promises/bucket.rs"]
+mod bucket;
+#[path = "../promises/stage.rs"]
+mod stage;
+
+use stage::Stage;
+
+const GROWTH_MIB_MAX: usize = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_stays_flat_whatever_the_export() {
+    let rows_of_a_kib = "select repeat(md5(number::text), 32) from generate_series(1, :run_id * 12000) as number";
+    let export = format!("[[exports]]\nquery = \"{rows_of_a_kib}\"\nto = \"out.csv\"\n");
+    let stage = Stage::new(&export, &[]).await;
+    stage.bucket.forget_parts();
+    // The first export pays for what is made once: the HTTP client, buffers, thread stacks.
+    let rows_before = rows(&stage).await;
+    let (before_mib, bytes_before) = (peak_mib(), stage.bucket.bytes_taken());
+    for _ in 0..3 {
+        stage.set("Skipped", None, &[]).await;
+    }
+    let rows = rows(&stage).await;
+    let growth_mib = peak_mib() - before_mib;
+
+    assert_eq!((rows_before, rows), (12_000, 60_000));
+    let written_mib = (stage.bucket.bytes_taken() - bytes_before) / 1024 / 1024;
+    assert!(growth_mib <= GROWTH_MIB_MAX, "{growth_mib} MiB more for an export of {written_mib} MiB");
+}
+
+async fn rows(stage: &Stage) -> u64 {
+    let run_id = stage.set("Ready", None, &["orders"]).await;
+    stage.run(run_id).await.unwrap().exports[0].rows
+}
+
+fn peak_mib() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+}

@@ -1,0 +1,39 @@
+use contracts::FailureName;
+
+use crate::stage::{Stage, check_failure};
+
+const ONE: &str = "[[transforms]]\nsql = \"agg.sql\"\n";
+
+#[tokio::test]
+async fn what_is_wrong_with_a_pipeline_has_a_name() {
+    let stage = Stage::with_sql("create table analytics.a ();").await;
+    let run_id = stage.ready().await;
+    let check = async |name: FailureName, says: &str| {
+        check_failure(&stage.run(run_id).await.unwrap_err(), name, says);
+        assert_eq!(stage.tables().await, "");
+    };
+    let put = |file: &str, text: &str| stage.bucket.put(&format!("pipelines/shop/{file}"), text);
+    let whole = |more: &str| format!("{}{more}", crate::stage::DEFINITION);
+
+    put("agg.sql", "select :run_day;");
+    check(FailureName::InvalidTransform, "pipelines/shop/agg.sql:1: unknown parameter `:run_day`").await;
+    put("agg.sql", "commit;");
+    check(FailureName::InvalidTransform, "pipelines/shop/agg.sql:1: ").await;
+    put("pipeline.toml", &whole("[[transforms]]\nsql = \"gone.sql\"\n"));
+    let says = "s3://definitions/pipelines/shop/gone.sql: not there, and pipeline.toml names it";
+    check(FailureName::InvalidTransform, says).await;
+    put("pipeline.toml", "[nonsense]");
+    check(FailureName::InvalidDefinition, "pipelines/shop/pipeline.toml:1").await;
+    stage.bucket.refuse_reads(403, "AccessDenied");
+    check(FailureName::StorageDenied, "GET s3://definitions/pipelines/shop/pipeline.toml: S3 answers 403").await;
+    stage.bucket.refuse_reads(404, "NoSuchKey");
+    let says = "s3://definitions/pipelines/shop/pipeline.toml: no such definition";
+    check(FailureName::NoPipeline, says).await;
+
+    // Corrected, the same execution runs it.
+    stage.bucket.refuse_no_more();
+    put("pipeline.toml", &whole(ONE));
+    put("agg.sql", "create table analytics.a ();");
+    stage.run(run_id).await.unwrap();
+    assert_eq!(stage.tables().await, "a");
+}
