@@ -7,12 +7,15 @@
     reason = "a test without its stack has nothing to say"
 )]
 
+mod configured;
 mod duplicates;
+mod expected;
 mod failures;
 mod formats;
 mod interrupted;
 mod notices;
 mod real_data;
+mod runs;
 mod sample_events;
 mod triggers;
 

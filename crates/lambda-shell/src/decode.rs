@@ -38,10 +38,15 @@ impl Payload {
     }
 
     pub(crate) fn decode<T: DeserializeOwned>(self) -> Result<T, InvalidInput> {
-        let value = self.0.map_err(|reason| InvalidInput::NotJson { reason })?;
-        serde_path_to_error::deserialize(value)
-            .map_err(|error| InvalidInput::Unfit { at: error.path().to_string(), reason: error.inner().to_string() })
+        decode(self.0.map_err(|reason| InvalidInput::NotJson { reason })?)
     }
+}
+
+/// The payload as a `T`, or what in it does not fit and where: for a function whose payloads are of several kinds, and
+/// that takes a [`Value`] to tell them apart.
+pub fn decode<T: DeserializeOwned>(payload: Value) -> Result<T, InvalidInput> {
+    serde_path_to_error::deserialize(payload)
+        .map_err(|error| InvalidInput::Unfit { at: error.path().to_string(), reason: error.inner().to_string() })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod refusal;
 mod serve;
 pub mod telemetry;
 
-pub use decode::InvalidInput;
+pub use decode::{InvalidInput, decode};
 pub use invocation::{DEADLINE_MARGIN, Deadline, Invocation};
 pub use lambda_runtime::Error;
 pub use serve::{serve, serve_with};

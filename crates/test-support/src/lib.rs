@@ -8,6 +8,7 @@
 )]
 
 mod database;
+mod events;
 pub mod runtime_api;
 mod stack;
 
@@ -15,7 +16,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use database::{TestDatabase, database};
-pub use stack::{Execution, Notice, Stack};
+pub use events::Events;
+pub use stack::{Execution, Notice, OTHER_BUCKET, Stack};
 
 /// A new folder of this test process; those of processes that have ended are removed on the way, for a process that
 /// is killed cannot tidy up after itself.

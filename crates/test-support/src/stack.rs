@@ -17,14 +17,17 @@ use crate::scratch_folder;
 const EXECUTION_TIMEOUT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(100);
 
+/// One that the stack reads from, beside its own. The test that needs it makes it.
+pub const OTHER_BUCKET: &str = "penstock-tests-elsewhere";
+
 /// The whole of Penstock on this machine: emulator, PostgreSQL, functions, machine and template, as `penstock up`
 /// starts them. It ends with the test process, however that ends: the supervisor reads a pipe that we hold.
 #[derive(Debug)]
 pub struct Stack {
-    environment: HashMap<String, String>,
+    pub(crate) environment: HashMap<String, String>,
     pub s3: aws_sdk_s3::Client,
     pub step_functions: aws_sdk_sfn::Client,
-    sqs: aws_sdk_sqs::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
     /// Inputs of the executions seen so far, by ARN: the emulator is asked for each only once.
     inputs: Mutex<HashMap<String, Value>>,
     notices: Mutex<Vec<Notice>>,
@@ -71,6 +74,7 @@ impl Stack {
         let mut process = Command::new(penstock_binary())
             .args(["up", "--foreground", "--chaos-rate", &chaos_rate.to_string(), "--state"])
             .arg(&state)
+            .args(["--parameter", &format!("SourceBuckets=arn:aws:s3:::{OTHER_BUCKET}")])
             .env("PIPELINES", pipelines)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("share up.log"))
@@ -144,9 +148,14 @@ impl Stack {
         }
     }
 
-    /// Starts the machine by hand with this event.
+    /// Starts `process-file` by hand with this event.
     pub async fn start_execution(&self, input: &Value) -> String {
-        let request = self.step_functions.start_execution().state_machine_arn(self.env("STATE_MACHINE_ARN"));
+        self.start_machine("STATE_MACHINE_ARN", input).await
+    }
+
+    /// Starts the machine that the environment has under this name, such as `RUN_PIPELINE_ARN`.
+    pub async fn start_machine(&self, name: &str, input: &Value) -> String {
+        let request = self.step_functions.start_execution().state_machine_arn(self.env(name));
         request.input(input.to_string()).send().await.expect("start execution").execution_arn
     }
 
@@ -173,9 +182,25 @@ impl Stack {
 
     /// ARNs of all executions whose event names this key.
     pub async fn executions_of(&self, key: &str) -> Vec<String> {
-        let machine = self.env("STATE_MACHINE_ARN");
-        let mut pages =
-            self.step_functions.list_executions().state_machine_arn(machine).into_paginator().items().send();
+        self.executions_with("STATE_MACHINE_ARN", |input| input["detail"]["object"]["key"] == key).await
+    }
+
+    /// Waits for the execution of `run-pipeline` that this run's event starts, to its end.
+    pub async fn followed_by(&self, run_id: i64) -> Execution {
+        let deadline = Instant::now() + EXECUTION_TIMEOUT;
+        let is_started = |input: &Value| input["detail"]["run"]["run_id"] == run_id;
+        loop {
+            if let Some(arn) = self.executions_with("RUN_PIPELINE_ARN", is_started).await.first() {
+                return self.ended(arn).await;
+            }
+            assert!(Instant::now() < deadline, "no execution started for the end of run {run_id}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn executions_with(&self, machine: &str, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
+        let request = self.step_functions.list_executions().state_machine_arn(self.env(machine));
+        let mut pages = request.into_paginator().items().send();
         let mut found = Vec::new();
         let mut inputs = self.inputs.lock().await;
         while let Some(execution) = pages.next().await {
@@ -186,7 +211,7 @@ impl Stack {
                 let input = described.input.as_deref().and_then(|text| serde_json::from_str(text).ok());
                 inputs.insert(arn.clone(), input.unwrap_or_default());
             }
-            if inputs[&arn]["detail"]["object"]["key"] == key {
+            if wanted(&inputs[&arn]) {
                 found.push(arn);
             }
         }

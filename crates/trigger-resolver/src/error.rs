@@ -1,12 +1,15 @@
 use contracts::{Failure, FailureName, ObjectRef};
+use lambda_shell::InvalidInput;
 use pipeline::Refusal;
 use storage::{Fault, StorageError};
 
 use crate::library::Broken;
 
-/// Why a file leads to no load.
+/// Why a file leads to no load, or nobody can tell which runs follow.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
+    #[error(transparent)]
+    Input(#[from] InvalidInput),
     #[error("{object}: {refusal}")]
     Refused { object: Box<ObjectRef>, refusal: Refusal },
     /// The key may well belong to one of these: nobody can tell before they are corrected.
@@ -31,6 +34,7 @@ pub enum ResolveError {
 impl Failure for ResolveError {
     fn name(&self) -> FailureName {
         match self {
+            Self::Input(invalid) => invalid.name(),
             Self::Refused { refusal, .. } => refusal.name(),
             Self::BrokenDefinitions { .. } => FailureName::InvalidDefinition,
             Self::SourceMissing { .. } => FailureName::SourceMissing,

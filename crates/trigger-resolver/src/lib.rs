@@ -1,22 +1,27 @@
 //! From a data file's key, or a trigger file's name, to exactly one thing to do next: load this object version, wait
 //! for it, or nothing. The decision is pure ([`plan`], [`Lookup::decide`]); around it stand a listing of the
-//! definitions bucket and one HEAD.
+//! definitions bucket and one HEAD. From a run that has ended to the runs that follow it ([`follow`]).
 
 mod client;
 mod definitions;
 mod error;
+mod follow;
 mod head;
 mod library;
 mod plan;
+mod request;
 
-use contracts::{Resolution, ResolveRequest};
+use contracts::{FollowRequest, Followers, Resolution, ResolveRequest};
 use lambda_shell::config::{self, ConfigError};
+use serde_json::Value;
 
 use definitions::Definitions;
 pub use error::ResolveError;
+pub use follow::follow;
 pub use head::Found;
 pub use library::{Broken, Library};
 pub use plan::{Lookup, Plan, plan};
+pub use request::{Answer, Request};
 pub use storage::{Fault, StorageError};
 
 /// Answers requests with what was made at cold start: one S3 client, and the definitions as last read.
@@ -35,7 +40,19 @@ impl Resolver {
         Ok(Self { s3, landing_bucket: config::required("LANDING_BUCKET")?, definitions })
     }
 
-    pub async fn resolve(&self, request: ResolveRequest) -> Result<Resolution, ResolveError> {
+    /// Answers either question, as the payload asks it.
+    pub async fn answer(&self, payload: Value) -> Result<Answer, ResolveError> {
+        match Request::decode(payload)? {
+            Request::File(request) => self.resolve(request).await.map(Box::new).map(Answer::Resolution),
+            Request::Run(request) => self.follow(request).await.map(Answer::Followers),
+        }
+    }
+
+    async fn follow(&self, request: FollowRequest) -> Result<Followers, ResolveError> {
+        Ok(follow(&*self.definitions.current().await?, &request.ended))
+    }
+
+    async fn resolve(&self, request: ResolveRequest) -> Result<Resolution, ResolveError> {
         let library = self.definitions.current().await?;
         match plan(&library, &self.landing_bucket, &request)? {
             Plan::Done(resolution) => Ok(resolution),

@@ -5,5 +5,5 @@ use trigger_resolver::Resolver;
 async fn main() -> Result<(), lambda_shell::Error> {
     telemetry::init();
     let resolver = Resolver::from_env().await;
-    serve_with(resolver, async |resolver, request, _| resolver.resolve(request).await).await
+    serve_with(resolver, async |resolver, payload, _| resolver.answer(payload).await).await
 }

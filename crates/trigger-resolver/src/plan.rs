@@ -49,15 +49,17 @@ pub fn plan<'a>(
         return Err(ResolveError::Ignored { object: Box::new(object.clone()) });
     }
     match library.catalog.decide(landing_bucket, &object.bucket, &object.key) {
+        // A definition that is broken may be the one that the key belongs to.
+        Decision::Ignore { claim: None, .. } | Decision::Refuse { refusal: Refusal::NoDataset { .. }, .. }
+            if !library.broken.is_empty() =>
+        {
+            Err(ResolveError::BrokenDefinitions { object: Box::new(object.clone()), broken: library.broken.clone() })
+        }
         Decision::Ignore { claim, reason } => Ok(Plan::Done(ignored(claim, reason))),
         Decision::Load { claim, file } => {
             let lookup = Lookup::new(library, request, claim, file);
             let is_known = lookup.trigger.is_none() && is_complete(object);
             if is_known { Ok(Plan::Done(lookup.load(None)?)) } else { Ok(Plan::Look(lookup)) }
-        }
-        // A definition that is broken may be the one that the key belongs to.
-        Decision::Refuse { refusal: Refusal::NoDataset { .. }, .. } if !library.broken.is_empty() => {
-            Err(ResolveError::BrokenDefinitions { object: Box::new(object.clone()), broken: library.broken.clone() })
         }
         Decision::Refuse { refusal, .. } => Err(ResolveError::Refused { object: Box::new(object.clone()), refusal }),
     }

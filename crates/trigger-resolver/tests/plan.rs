@@ -188,6 +188,58 @@ fn a_trigger_may_have_any_name_and_its_data_any_bucket() {
 }
 
 #[test]
+fn triggers_and_data_may_lie_in_two_buckets() {
+    let text = r#"
+        [datasets.levels]
+        trigger = "s3://control/levels/{status}_{scheduled:%F}.trig"
+        source  = "levels/{scheduled:%F}.csv"
+        table   = "levels"
+
+        [datasets.flow]
+        trigger = "flow/{scheduled:%F}/_SUCCESS"
+        source  = "s3://measurements/flow/{scheduled:%F}.csv"
+        table   = "flow"
+
+        [datasets.sites]
+        trigger = "s3://control/sites/{site}.SUCCESS"
+        source  = "s3://measurements/sites/{site}.csv"
+        table   = "sites"
+    "#;
+    let library = Library::parse([("water", text)]);
+    let check = |bucket: &str, key: &str, data: &str| {
+        let request = request(ObjectRef { bucket: bucket.to_owned(), ..event(key) });
+        let Ok(Plan::Look(lookup)) = plan(&library, LANDING, &request) else { panic!("{key}: nothing to look for") };
+        assert_eq!(lookup.source.to_string(), data, "{key}");
+        let load = load(lookup.decide(Some(found())));
+        assert_eq!((load.object.to_string(), load.definition_hash.len()), (data.to_owned(), 64));
+    };
+    check("control", "levels/Succeeded_2026-01-05.trig", "s3://landing/levels/2026-01-05.csv");
+    check(LANDING, "flow/2026-01-05/_SUCCESS", "s3://measurements/flow/2026-01-05.csv");
+    check("control", "sites/north.SUCCESS", "s3://measurements/sites/north.csv");
+    // The same key in the other bucket is nobody's.
+    let elsewhere = request(event("levels/Succeeded_2026-01-05.trig"));
+    assert_eq!(plan(&library, LANDING, &elsewhere).unwrap_err().name(), FailureName::NoDataset);
+}
+
+#[test]
+fn a_marker_that_no_dataset_waits_for_is_ignored() {
+    let library = Library::parse([("retail", RETAIL)]);
+    for key in ["raw_data/retail/2026-01-05/_SUCCESS", "out/.SUCCESS", "orders.csv.success"] {
+        let marker = request(event(key));
+        assert_eq!(marker.file, FileKind::Trigger {}, "{key}");
+        let Ok(Plan::Done(Resolution::Ignored { pipeline, dataset, reason })) = plan(&library, LANDING, &marker) else {
+            panic!("{key}: not ignored");
+        };
+        assert_eq!((pipeline, dataset), (None, None));
+        assert_eq!(reason, "a marker that no dataset has as its trigger");
+    }
+    // Whether one that is broken waits for it nobody can tell.
+    let library = Library::parse([("broken", "[datasets.x]\n"), ("retail", RETAIL)]);
+    let error = plan(&library, LANDING, &request(event("out/_SUCCESS"))).unwrap_err();
+    assert_eq!(error.name(), FailureName::InvalidDefinition);
+}
+
+#[test]
 fn a_late_data_file_is_awaited_with_growing_pauses_and_then_missed() {
     let mut request = request(event(TRIGGER_KEY));
     let mut pauses = Vec::new();

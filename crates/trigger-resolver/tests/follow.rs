@@ -1,0 +1,77 @@
+//! Which runs follow one that has ended, and how the two questions to the function are told apart.
+#![cfg(test)]
+
+use contracts::{Failure, FailureName, RunEnded, RunRef, RunStart};
+use serde_json::json;
+use trigger_resolver::{Library, Request, follow};
+
+const RETAIL: &str = "[datasets.orders]\nsource = 'orders.csv'\ntable = 'orders'\n[run]\n";
+
+fn ended(pipeline: &str, succeeded: bool) -> RunEnded {
+    let logical_at = "2026-01-05T00:00:00Z".parse().unwrap();
+    RunEnded { run: RunRef { run_id: 42, pipeline: pipeline.to_owned(), logical_at }, succeeded }
+}
+
+#[test]
+fn every_pipeline_that_says_so_follows() {
+    let library = Library::parse([
+        ("retail", RETAIL),
+        ("reports", "[run]\nafter = 'retail'"),
+        ("cleanup", "[run]\nafter_failure = 'retail'"),
+        ("always", "[run]\nafter = 'retail'\nafter_failure = 'retail'"),
+        ("later", "[run]\nafter = 'reports'"),
+        ("broken", "[run]\nafter = 'retail'\nbefore = 7"),
+        ("lost", "[run]\nafter = 'nobody'"),
+        ("left", "[run]\nafter = 'right'"),
+        ("right", "[run]\nafter = 'left'"),
+    ]);
+    let check = |pipeline: &str, succeeded: bool, expected: &[&str]| {
+        let starts = follow(&library, &ended(pipeline, succeeded)).starts;
+        let names: Vec<&str> = starts.iter().map(|start| start.pipeline.as_str()).collect();
+        assert_eq!(names, expected, "{pipeline} {succeeded}");
+    };
+    check("retail", true, &["reports", "always"]);
+    check("retail", false, &["cleanup", "always"]);
+    check("reports", true, &["later"]);
+    check("reports", false, &[]);
+    check("nobody", true, &["lost"]);
+    check("left", true, &[]);
+}
+
+#[test]
+fn a_follower_is_about_the_time_of_the_run_that_it_follows() {
+    let library = Library::parse([("reports", "[run]\nafter = 'retail'")]);
+    let start = RunStart {
+        pipeline: "reports".to_owned(),
+        at: None,
+        logical_at: "2026-01-05T00:00:00Z".parse().ok(),
+        force: false,
+        after_run_id: Some(42),
+    };
+    assert_eq!(follow(&library, &ended("retail", true)).starts, [start]);
+}
+
+#[test]
+fn the_payload_says_which_question_it_is() {
+    let run = json!({"run_id": 42, "pipeline": "retail", "logical_at": "2026-01-05T00:00:00Z"});
+    let file = json!({"object": {"bucket": "b", "key": "a.csv"}, "file": {"kind": "trigger"}});
+    let asked = json!({"execution": "arn:x", "ended": {"run": run, "succeeded": false}});
+    let Ok(Request::Run(request)) = Request::decode(asked) else { panic!("not a run") };
+    assert_eq!((request.execution.as_deref(), request.ended), (Some("arn:x"), ended("retail", false)));
+    assert!(matches!(Request::decode(file), Ok(Request::File(_))));
+
+    let check = |payload: serde_json::Value, message: &str| {
+        let error = Request::decode(payload).unwrap_err();
+        assert_eq!((error.name(), error.to_string().as_str()), (FailureName::InvalidInput, message));
+    };
+    check(
+        json!({"ended": {"run": run, "suceeded": true}}),
+        "the payload does not fit at `ended.suceeded`: unknown field `suceeded`, expected `run` or `succeeded`",
+    );
+    check(
+        json!({"ended": {"run": {"run_id": "7"}}}),
+        "the payload does not fit at `ended.run.run_id`: invalid type: string \"7\", expected i64",
+    );
+    check(json!({"object": {"bucket": "b"}}), "the payload does not fit at `object`: missing field `key`");
+    check(json!("x"), "the payload does not fit at `.`: invalid type: string \"x\", expected struct ResolveRequest");
+}

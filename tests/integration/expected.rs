@@ -1,0 +1,63 @@
+//! What was expected and has not arrived is told by name.
+
+use serde_json::json;
+
+use crate::{count, with_stack};
+
+#[test]
+fn a_set_past_its_deadline_fails_by_name_with_what_is_missing() {
+    with_stack(async |stack| {
+        let first = stack.drop_file("late/2024-05-01/first.csv", "id\n1\n").await;
+        assert_eq!((first.outcome(), first.output.get("run")), ("Loaded", None), "{first:?}");
+        // Its deadline is a second by the database's clock: a sweep before that finds nothing.
+        let (sweep, run) = loop {
+            let sweep = stack.ended(&stack.start_machine("SWEEP_RUNS_ARN", &json!({})).await).await;
+            assert!(sweep.succeeded, "{sweep:?}");
+            let failed = sweep.output["failed"].as_array().unwrap();
+            if let Some(found) = failed.iter().find(|failed| failed["run"]["pipeline"] == "late") {
+                assert_eq!(found["notice"]["sent"], true, "{found}");
+                break (sweep.clone(), found["run"].clone());
+            }
+        };
+        let notices = stack.notices(&sweep, 1).await;
+        let of_this: Vec<_> = notices.iter().filter(|notice| notice.body["run"] == run).collect();
+        assert_eq!(of_this.len(), 1, "{notices:?}");
+        assert!(of_this[0].subject.starts_with("Failed run late 2024-05-01: RunIncomplete: "), "{notices:?}");
+        let message = of_this[0].body["failure"]["message"].as_str().unwrap();
+        assert!(message.contains("second") && !message.contains("first,"), "{message}");
+        let missing = "select count(*) from penstock.missing where pipeline = 'late'
+                       and (dataset, logical_at) = ('second', timestamptz '2024-05-01T00:00:00Z')";
+        assert_eq!(count(&stack.database().await, missing).await, 1);
+        let again = stack.ended(&stack.start_machine("SWEEP_RUNS_ARN", &json!({})).await).await;
+        let told = again.output["failed"].as_array().unwrap().iter().any(|failed| failed["run"] == run);
+        assert!(!told, "told twice: {again:?}");
+
+        let second = stack.drop_file("late/2024-05-01/second.csv", "id\n1\n").await;
+        assert_eq!(second.output["run"]["outcome"], "Succeeded", "{second:?}");
+        assert_eq!(count(&stack.database().await, missing).await, 0);
+    });
+}
+
+#[test]
+fn a_file_that_its_trigger_announced_is_missing_until_it_comes() {
+    with_stack(async |stack| {
+        let data = "raw_data/level/2021/08/01/level-2021-08-01-10:00:00.json";
+        let trigger = "triggers/level/Succeeded_2021-08-01_10:00:00_2021-08-01_10:00:00.trig";
+        let missing =
+            format!("select count(*) from penstock.missing where key = '{data}' and trigger_key = '{trigger}'");
+        stack.put(trigger, "").await;
+        let database = stack.database().await;
+        while count(&database, &missing).await == 0 {
+            assert_eq!(
+                count(&database, "select count(*) from penstock.load where key like '%2021-08-01-10%'").await,
+                0
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        stack.put(data, r#"[{"sensor": "north", "metres": 4.125}]"#).await;
+        let execution = stack.next_execution(trigger, &[]).await;
+        assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
+        assert!(execution.states.iter().any(|state| state == "RecordAwaited"), "{execution:?}");
+        assert_eq!(count(&database, &missing).await, 0);
+    });
+}

@@ -1,0 +1,7 @@
+create table broken.made (id integer);
+
+-- Line 6 is wrong.
+insert into broken.made
+select id,
+       no_such_column
+from broken.items;
