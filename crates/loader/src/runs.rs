@@ -13,7 +13,6 @@ use tokio_postgres::{Row, Statement};
 
 use crate::error::LoadError;
 use crate::limits::LOCK_TIMEOUT;
-use database::Client;
 
 /// What one load has to do with its pipeline's runs.
 #[derive(Debug)]
