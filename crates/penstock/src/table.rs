@@ -2,9 +2,11 @@
 
 use std::io::{ErrorKind, Write};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::executions::Execution;
+use crate::numbers::{duration, grouped};
 use crate::{Error, Result};
 
 pub(crate) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<()> {
@@ -22,21 +24,26 @@ pub(crate) fn say(line: &str) {
 
 /// Each file, the states it passed, and how it ended.
 pub(crate) fn executions(executions: &[Execution]) {
-    let rows = executions.iter().map(|execution| {
-        let rows = |count: fn(&contracts::LoadReport) -> u64| {
-            execution.report.as_ref().map(|report| count(report).to_string()).unwrap_or_default()
-        };
-        let seconds = |ms: i128| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
-        vec![
-            execution.key.clone(),
-            execution.outcome.clone().unwrap_or_else(|| "running".to_owned()),
-            rows(|report| report.rows_loaded),
-            rows(|report| report.rows_rejected),
-            execution.duration_ms.map(seconds).unwrap_or_default(),
-            way(&execution.states),
-        ]
-    });
-    print(&["file", "outcome", "rows", "rejected", "time", "states"], &rows.collect::<Vec<_>>());
+    let now = Utc::now();
+    let rows: Vec<_> = executions.iter().map(|execution| execution_cells(execution, now)).collect();
+    print(&["file", "outcome", "rows", "rejected", "time", "states"], &rows);
+}
+
+/// Of one that runs, the state that it is in and the time since its start.
+fn execution_cells(execution: &Execution, now: DateTime<Utc>) -> Vec<String> {
+    let count = |count: fn(&contracts::LoadReport) -> u64| {
+        execution.report.as_ref().map(|report| grouped(count(report))).unwrap_or_default()
+    };
+    let running = || format!("in {}…", execution.states.last().map_or("its first state", String::as_str));
+    let elapsed = || (now - execution.started_at).num_milliseconds();
+    vec![
+        execution.key.clone(),
+        execution.outcome.clone().unwrap_or_else(running),
+        count(|report| report.rows_loaded),
+        count(|report| report.rows_rejected),
+        duration(execution.duration_ms.unwrap_or_else(elapsed)),
+        way(&execution.states),
+    ]
 }
 
 /// The states that do something: choices only show where the way led. A state entered again and again stands once.
@@ -68,9 +75,7 @@ fn lines(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         .map(|(i, name)| column(i).chain([*name]).map(cell_width).max().unwrap_or(0))
         .collect();
     let numbers: Vec<bool> = (0..header.len())
-        .map(|i| {
-            column(i).all(|cell| cell.starts_with(|c: char| c.is_ascii_digit()) || cell.is_empty()) && !rows.is_empty()
-        })
+        .map(|i| column(i).all(|cell| cell.is_empty() || is_number(cell)) && !rows.is_empty())
         .collect();
     let line = |cells: Vec<&str>| {
         let padded = cells.iter().zip(&widths).zip(&numbers).map(|((cell, &width), &number)| {
@@ -84,9 +89,35 @@ fn lines(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     head.into_iter().chain(rows.iter().map(|row| line(row.iter().map(String::as_str).collect()))).collect()
 }
 
+/// `12,345`, `-0.5`, `1.2 s`; a date is none.
+fn is_number(cell: &str) -> bool {
+    let number = cell.split(' ').next().unwrap_or_default();
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_execution_under_way_tells_its_state_and_its_time_so_far() {
+        let execution = Execution {
+            arn: String::new(),
+            key: "k".to_owned(),
+            version_id: None,
+            states: vec!["CheckFileExtension".to_owned(), "AwaitSource".to_owned()],
+            outcome: None,
+            failed: false,
+            reason: None,
+            report: None,
+            started_at: "2024-05-01T09:00:00Z".parse().unwrap(),
+            duration_ms: None,
+        };
+        let cells = execution_cells(&execution, "2024-05-01T09:01:05Z".parse().unwrap());
+        assert_eq!(cells, ["k", "in AwaitSource…", "", "", "1 min 05 s", "CheckFileExtension → AwaitSource"]);
+    }
 
     #[test]
     fn columns_line_up() {

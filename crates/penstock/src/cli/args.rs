@@ -41,8 +41,17 @@ pub(super) enum Command {
     ///
     /// Ends with a failure when one of them fails.
     Drop(Drop),
-    /// List the latest executions: file, states, outcome, rows
+    /// Run a pipeline's transforms and exports by hand, for one period, and follow them to their end
+    ///
+    /// Needs every dataset of the period, and a period that has not run yet, unless --force is given. Ends with a
+    /// failure when the run fails.
+    Run(Run),
+    /// List the latest runs, what is missing, and the latest executions, with what is under way
     Runs(Runs),
+    /// List the latest loads: file, outcome, rows, and the run that each is part of
+    Loads(Loads),
+    /// List the rows that a load refused: line, column, reason, and the record as it came
+    Rejects(Rejects),
     /// Check definitions, and name everything that is to correct
     ///
     /// By the same rules as `up` and `deploy`, and with neither stack nor network. Prints `file:line: key: reason` for
@@ -115,13 +124,60 @@ pub(super) struct Drop {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Name of the pipeline: its folder's
+    pub(super) pipeline: String,
+    /// Any time of the period, in the pipeline's time zone unless it names an offset: 2024-05-01, 2024-05-01T09:15 or
+    /// 2024-05-01T09:15Z
+    #[arg(long, value_name = "TIME")]
+    pub(super) date: At,
+    /// Also when the period has run already, or some of its datasets are missing
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Runs {
+    /// Only this pipeline's. Executions are then left out: one in the middle has no pipeline yet
+    #[arg(long, value_name = "NAME")]
+    pub(super) pipeline: Option<String>,
     /// Only those that failed
     #[arg(long)]
     pub(super) failed: bool,
     /// How many, from the newest
     #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(super) limit: usize,
+    pub(super) limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Loads {
+    /// Only this pipeline's
+    #[arg(long, value_name = "NAME")]
+    pub(super) pipeline: Option<String>,
+    /// Only this dataset's
+    #[arg(long, value_name = "NAME")]
+    pub(super) dataset: Option<String>,
+    /// How many, from the newest
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rejects {
+    /// Number of the load, as `penstock loads` tells it
+    pub(super) load: i64,
+    /// How many, from the first line
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(super) limit: u32,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

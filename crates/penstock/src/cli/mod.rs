@@ -1,20 +1,20 @@
 mod args;
+mod history;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cloud::Cloud;
 use crate::drop_file::{DropOptions, drop_files};
-use crate::executions::Executions;
 use crate::explain::Question;
 use crate::infer::{InferOptions, Inferred, infer_dataset};
 use crate::local::{self, EmulatorKind, Lifetime, POSTGRES, Stack, StackEnv, UpOptions};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::remote::{self, DeployOptions};
+use crate::run_pipeline::{RunOptions, run_pipeline};
 use crate::{Error, Result, check, demo, explain, interrupt, table};
 
-use args::{Command, Explain, Infer, Runs, Stacked, Up};
+use args::{Command, Explain, Infer, Stacked, Up};
 
 pub use args::Cli;
 
@@ -69,7 +69,14 @@ async fn dispatch(cli: Cli) -> Result<bool> {
                 DropOptions { files: it.files, key: it.key, pipelines: pipelines(it.stacked)?, json: it.json };
             drop_files(&options, &env, Progress::new()).await
         }
-        Command::Runs(it) => runs(&it, &stack_env(cli.state.as_deref())?).await,
+        Command::Run(it) => {
+            let env = stack_env(cli.state.as_deref())?;
+            let options = RunOptions { pipeline: it.pipeline, at: it.date, force: it.force, json: it.json };
+            run_pipeline(&options, &env, Progress::new()).await
+        }
+        Command::Runs(it) => history::runs(&it, cli.state.as_deref()).await,
+        Command::Loads(it) => history::loads(&it, cli.state.as_deref()).await,
+        Command::Rejects(it) => history::rejects(&it, cli.state.as_deref()).await,
         Command::Check(it) => check::check(&typed(&pipelines(Stacked { pipelines: it.path })?), it.json),
         Command::Explain(it) => explain_one(it, cli.state.as_deref()),
         Command::Infer(it) => infer(it),
@@ -117,7 +124,7 @@ fn say_what_next(stack: &Stack, state: &Path) {
          \x20 . {env}                                     addresses for the shell, the AWS CLI and psql\n\
          \x20 aws s3 cp FILE \"s3://$LANDING_BUCKET/KEY\"    drop a file; `penstock drop FILE` also follows it\n\
          \x20 psql \"$DATABASE_URL\"                         look at the tables, and at penstock.load\n\
-         \x20 penstock runs                               what became of each file\n\
+         \x20 penstock runs                               runs, what is missing, and what became of each file\n\
          \x20 make down                                   stop it",
         stack.emulator()
     );
@@ -132,19 +139,6 @@ fn stop(state: &Path) -> Result<bool> {
     }
     if stopped.contains(&POSTGRES) {
         println!("the database's files stay in {}: delete them to start anew", relative(&state.join("postgres")));
-    }
-    Ok(true)
-}
-
-async fn runs(options: &Runs, env: &StackEnv) -> Result<bool> {
-    let cloud = Cloud::of(env).await;
-    let executions = Executions::of(&cloud, &env.state_machine_arn).latest(options.limit, options.failed).await?;
-    if options.json {
-        table::print_json(&executions)?;
-    } else if executions.is_empty() {
-        println!("no executions yet: `penstock drop FILE` starts one");
-    } else {
-        table::executions(&executions);
     }
     Ok(true)
 }

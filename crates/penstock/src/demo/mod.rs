@@ -1,7 +1,9 @@
-//! `penstock demo`: both example pipelines on a stack of their own, from nothing to rows and back to nothing.
+//! `penstock demo`: both example pipelines on a stack of their own, from nothing to what analysts read, and back to
+//! nothing.
 
 mod feed;
 mod report;
+mod results;
 mod retail;
 mod water;
 
@@ -10,11 +12,14 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::{NaiveDate, Utc};
+use database::DatabaseAddress;
 
 use crate::cloud::Cloud;
 use crate::drop_file::{headline, upload};
 use crate::executions::{Execution, Executions, Upload};
-use crate::local::{Pipelines, Postgres, Stack, StackEnv, StateDir, UpOptions, down, notifications};
+use crate::history::History;
+use crate::local::notifications::{self, Notice};
+use crate::local::{Stack, StackEnv, StateDir, UpOptions, down};
 use crate::progress::Progress;
 use crate::{Error, Result, interrupt};
 use feed::DroppedFile;
@@ -24,6 +29,11 @@ const SEED: u64 = 2_026;
 const LATE_BY: Duration = Duration::from_secs(6);
 /// A notice is sent just before its execution ends, and may be a moment under way.
 const NOTICES_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A day's files of the retail pipeline, with their keys. The same seed and day give the same bytes.
+pub fn retail_files(seed: u64, day: NaiveDate) -> Vec<(String, Vec<u8>)> {
+    retail::files(seed, day).into_iter().map(|file| (file.key, file.body)).collect()
+}
 
 /// Runs the demo and prints what happened. False when something ended otherwise than it should.
 pub(crate) async fn run(options: &UpOptions, progress: Progress) -> Result<bool> {
@@ -66,18 +76,21 @@ fn remove(options: &UpOptions) -> Result<()> {
 
 async fn show(env: &StackEnv, options: &UpOptions, progress: Progress) -> Result<bool> {
     let cloud = Cloud::of(env).await;
-    let (files, executions) = drop_all(&cloud, env, Utc::now().date_naive(), progress).await?;
-    let surprises = report::executions(&files, &executions);
+    let today = Utc::now().date_naive();
+    let history = History::open(DatabaseAddress::Url(env.database_url.clone().ok_or(Error::NoDatabase)?)).await?;
+    let earlier = history.runs(None, false, 1).await?.first().map_or(0, |run| run.run_id);
+    let (files, executions) = drop_all(&cloud, env, today, progress).await?;
+    let mut surprises = report::executions(&files, &executions);
+    results::staged(&history, &options.pipelines).await?;
+    let runs = results::runs(&history, earlier).await?;
+    surprises.extend(results::analytics(&history, today).await?);
+    surprises.extend(results::exports(&history, &cloud, &runs).await?);
+    // A database of the user's own may hold the same files since an earlier demo: then nothing runs anew.
+    if !executions.iter().any(|execution| execution.outcome.as_deref() == Some("AlreadyLoaded")) {
+        surprises.extend(results::surprises(&runs, today));
+    }
     if let Some(queue) = &env.notifications_queue_url {
         report::notices(&notices(&cloud, queue, &executions).await?);
-    }
-    if let Some(url) = &env.database_url {
-        let catalog = Pipelines::read(&options.pipelines)?.catalog;
-        match report::tables(url, &catalog).await {
-            // A database of the user's own may want TLS, which only the loader speaks.
-            Err(error) if !Postgres::is_embedded(url) => println!("\nthe tables cannot be read from here: {error}"),
-            shown => shown?,
-        }
     }
     report::surprises(&surprises);
     Ok(surprises.is_empty())
@@ -121,17 +134,16 @@ async fn put(cloud: &Cloud, env: &StackEnv, file: &DroppedFile) -> Result<Upload
     upload(cloud, &env.landing_bucket, file.key.clone(), body).await
 }
 
-/// The subjects of the notices, once there is one for each execution that sends one.
-async fn notices(cloud: &Cloud, queue: &str, executions: &[Execution]) -> Result<Vec<String>> {
-    let sends = |execution: &&Execution| execution.states.iter().any(|state| state.starts_with("Notify"));
-    let expected = executions.iter().filter(sends).count();
+/// The notices, once there are as many as the executions have sent.
+async fn notices(cloud: &Cloud, queue: &str, executions: &[Execution]) -> Result<Vec<Notice>> {
+    let states = executions.iter().flat_map(|execution| &execution.states);
+    let expected = states.filter(|state| state.starts_with("Notify")).count();
     let end = Instant::now() + NOTICES_TIMEOUT;
-    let mut subjects = Vec::new();
+    let mut notices = Vec::new();
     loop {
-        let more = notifications::take_all(cloud, queue).await?;
-        subjects.extend(more.into_iter().map(|notice| notice.subject));
-        if subjects.len() >= expected || Instant::now() > end {
-            return Ok(subjects);
+        notices.extend(notifications::take_all(cloud, queue).await?);
+        if notices.len() >= expected || Instant::now() > end {
+            return Ok(notices);
         }
         interrupt::sleep(Duration::from_millis(200)).await?;
     }

@@ -1,14 +1,9 @@
-//! What the demo prints: on stdout, for people.
-
-use pipeline::Catalog;
-use tokio_postgres::{NoTls, SimpleQueryMessage, SimpleQueryRow};
+//! What the demo prints of files and notices: on stdout, for people.
 
 use super::feed::{DroppedFile, Expected};
 use crate::executions::Execution;
-use crate::{Error, Result, table};
-
-const SAMPLE_ROWS: usize = 3;
-const REJECTS_SHOWN: usize = 12;
+use crate::local::notifications::Notice;
+use crate::table::{self, say};
 
 /// Prints the way of every file, and gives what ended otherwise than it should.
 pub(crate) fn executions(files: &[DroppedFile], executions: &[Execution]) -> Vec<String> {
@@ -33,69 +28,31 @@ fn surprise(expected: Expected, execution: &Execution) -> Option<String> {
     (!as_expected).then(|| format!("{}: expected {expected:?}, but it ended as {outcome} {reason}", execution.key))
 }
 
-/// Prints the subject of every notice, in the order in which they came.
-pub(crate) fn notices(subjects: &[String]) {
+/// Prints the subject of every notice, in the order in which they came, and the one of retail's run whole.
+pub(crate) fn notices(notices: &[Notice]) {
     heading("Notices");
-    for subject in subjects {
-        println!("{subject}");
+    for notice in notices {
+        say(&notice.subject);
+    }
+    if let Some(notice) = notices.iter().find(|notice| notice.subject.starts_with("Run retail ")) {
+        heading(&notice.subject);
+        say(&notice.message);
     }
 }
 
 pub(crate) fn surprises(surprises: &[String]) {
     if surprises.is_empty() {
-        println!("\nEvery file ended as it should.");
+        say("\nEvery file, run and export is as it should be.");
         return;
     }
     heading("Not as expected");
     for surprise in surprises {
-        println!("{surprise}");
+        say(surprise);
     }
 }
 
-/// Prints how many rows each table has, the first few of each, and the rejects.
-pub(crate) async fn tables(url: &str, catalog: &Catalog) -> Result<()> {
-    read_tables(url, catalog).await.map_err(|error| Error::database("reading the tables")(error.into()))
-}
-
-async fn read_tables(url: &str, catalog: &Catalog) -> Result<(), tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    let connection = tokio::spawn(connection);
-    for dataset in catalog.definitions().iter().flat_map(|definition| &definition.datasets) {
-        let name = dataset.table.quoted();
-        let count = client.query_one(&format!("select count(*) from {name}"), &[]).await?.get::<_, i64>(0);
-        heading(&format!("{}: {count} rows", dataset.table));
-        show(&client.simple_query(&format!("select * from {name} limit {SAMPLE_ROWS}")).await?);
-    }
-    heading("Rejects");
-    let rejects = r#"
-        select table_name as "table", line, "column", reason, left(regexp_replace(raw, '\s+', ' ', 'g'), 60) as record
-        from penstock.reject join penstock.load using (load_id)
-        order by load_id, line"#;
-    show(&client.simple_query(&format!("{rejects} limit {REJECTS_SHOWN}")).await?);
-    drop(client);
-    connection.abort();
-    Ok(())
-}
-
-fn show(messages: &[SimpleQueryMessage]) {
-    let rows: Vec<&SimpleQueryRow> = messages
-        .iter()
-        .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row),
-            _ => None,
-        })
-        .collect();
-    let Some(first) = rows.first() else {
-        println!("(none)");
-        return;
-    };
-    let header: Vec<&str> = first.columns().iter().map(tokio_postgres::SimpleColumn::name).collect();
-    let cells = |row: &SimpleQueryRow| (0..header.len()).map(|i| row.get(i).unwrap_or("∅").to_owned()).collect();
-    table::print(&header, &rows.into_iter().map(cells).collect::<Vec<_>>());
-}
-
-fn heading(text: &str) {
-    println!("\n{text}\n{}", "═".repeat(text.chars().count()));
+pub(super) fn heading(text: &str) {
+    say(&format!("\n{text}\n{}", "═".repeat(text.chars().count())));
 }
 
 #[cfg(test)]
@@ -128,6 +85,7 @@ mod tests {
             failed,
             reason: None,
             report,
+            started_at: chrono::DateTime::UNIX_EPOCH,
             duration_ms: None,
         }
     }

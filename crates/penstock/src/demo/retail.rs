@@ -12,6 +12,8 @@ const ORDERS: u32 = 10_000;
 const PRODUCTS: u32 = 25;
 const CUSTOMERS: u32 = 25;
 const YEARS_OF_DAYS: u64 = 7 * 365;
+const DIM_DATES: &str = include_str!("../../../../pipelines/retail/data/dim_dates.csv");
+const DIM_PRODUCTS: &str = include_str!("../../../../pipelines/retail/data/dim_products.csv");
 
 /// One CSV, and what a careful reader makes of it.
 struct Csv {
@@ -41,6 +43,12 @@ impl Csv {
         let _infallible = write!(self.text, "\n{row}");
     }
 
+    /// A file that ships with the pipeline, and has no faults.
+    fn shipped(text: &str) -> Self {
+        let good_rows = text.lines().skip(1).map(|_| 1).sum();
+        Self { text: text.to_owned(), good_rows, bad_rows: 0 }
+    }
+
     fn into_file(self, today: NaiveDate, name: &str) -> DroppedFile {
         DroppedFile {
             key: format!("raw_data/retail/{today}/{name}"),
@@ -50,7 +58,7 @@ impl Csv {
     }
 }
 
-/// The three files that arrive on `today`.
+/// The five files that arrive on `today`.
 pub(crate) fn files(seed: u64, today: NaiveDate) -> Vec<DroppedFile> {
     let mut rng = StdRng::seed_from_u64(seed);
     let dates: Vec<NaiveDate> = (0..ORDERS).map(|_| today - Days::new(rng.random_range(0..YEARS_OF_DAYS))).collect();
@@ -58,6 +66,8 @@ pub(crate) fn files(seed: u64, today: NaiveDate) -> Vec<DroppedFile> {
         orders(&mut rng, &dates).into_file(today, "orders.csv"),
         reviews(&mut rng).into_file(today, "reviews.csv"),
         shipments(&mut rng, today, &dates).into_file(today, "shipment_deliveries.csv"),
+        Csv::shipped(DIM_DATES).into_file(today, "dim_dates.csv"),
+        Csv::shipped(DIM_PRODUCTS).into_file(today, "dim_products.csv"),
     ]
 }
 
@@ -136,6 +146,17 @@ mod tests {
         let bodies = |seed| files(seed, day()).into_iter().map(|file| file.body).collect::<Vec<_>>();
         assert_eq!(bodies(7), bodies(7));
         assert_ne!(bodies(7), bodies(8));
+    }
+
+    #[test]
+    fn the_calendar_that_ships_knows_every_day_of_the_orders_and_ours_are_its_products() {
+        let days: Vec<NaiveDate> =
+            DIM_DATES.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+        assert!(days.windows(2).all(|pair| pair[1] == pair[0] + Days::new(1)));
+        assert!(days.contains(&day()) && days.contains(&(day() - Days::new(YEARS_OF_DAYS))));
+        let products: Vec<u32> =
+            DIM_PRODUCTS.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+        assert_eq!(products, (1..=PRODUCTS).collect::<Vec<_>>());
     }
 
     #[test]

@@ -12,6 +12,8 @@ const QUEUE: &str = "penstock-notifications";
 pub(crate) struct Notice {
     #[serde(default)]
     pub(crate) subject: String,
+    #[serde(default)]
+    pub(crate) message: String,
 }
 
 /// Makes a queue that gets every notice of `topic`, and gives its URL. Doing it twice changes nothing.

@@ -1,0 +1,145 @@
+//! The retail pipeline to its end, on a stack of its own: what it exports against what pandas computes from the same
+//! files, and against what was worked out by hand.
+#![allow(clippy::unwrap_used, reason = "a test without its stack has nothing to say")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use test_support::Stack;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+/// By key.
+type Files = Vec<(String, Vec<u8>)>;
+/// By table, its columns in order, each with its value as CSV has it.
+type Tables = BTreeMap<String, Vec<(String, String)>>;
+
+const TABLES: [&str; 3] = ["agg_public_holiday", "agg_shipments", "best_performing_product"];
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static STACK: OnceCell<Stack> = OnceCell::const_new();
+
+/// The days are holidays, the first with one a year before too, and a leap day.
+#[test]
+fn retails_analytics_are_what_an_independent_engine_computes() {
+    with_stack(async |stack| {
+        for (seed, day) in [(1, "2025-12-25"), (2, "2028-02-29"), (3, "2026-09-07")] {
+            let files = penstock::retail_files(seed, day.parse().unwrap());
+            let expected = independently(&files, day);
+            assert_eq!(run(stack, files, day).await, expected, "seed {seed}, {day}");
+        }
+    });
+}
+
+/// Of 2024-12-25, a holiday as the same day of 2023 was.
+#[test]
+fn the_edges_of_every_definition_are_where_they_are_declared() {
+    let orders = "order_id,customer_id,order_date,product_id,unit_price,quantity,total_price\n\
+                  1,1,2023-12-25,7,1.00,1,1.00\n\
+                  2,1,2023-12-25,7,1.00,1,1.00\n\
+                  3,1,2023-12-30,7,1.00,9,9.00\n\
+                  4,1,2023-12-30,7,1.00,9,9.00\n\
+                  5,1,2024-12-25,9,1.00,1,1.00\n\
+                  6,1,2024-12-10,9,1.00,1,1.00\n\
+                  7,1,2024-12-11,9,1.00,1,1.00";
+    // 8 has as many points as 7.
+    let reviews = "review,product_id\n5,8\n5,7\n1,8\n1,7\n5,9";
+    // Shipped after 5, 6 and 6 days, the last delivered; not shipped for a year, 15 and 14 days; of no order.
+    let shipments = "shipment_id,order_id,shipment_date,delivery_date\n\
+                     1,1,2023-12-30,\n\
+                     2,2,2023-12-31,1000-01-01\n\
+                     3,3,2024-01-05,2024-01-06\n\
+                     4,4,,\n\
+                     6,6,,\n\
+                     7,7,,\n\
+                     8,999,,";
+    let expected = [
+        "2024-12-25,0,0,0,0,0,0,0,0,0,0,0,2",
+        "2024-12-25,1,2",
+        "2024-12-25,7,Watering can,2023-12-25,t,6,50.00,0.00,0.00,0.00,50.00,33.33,66.67",
+    ];
+    check_by_hand("2024-12-25", [orders, reviews, shipments], expected);
+}
+
+#[test]
+fn a_day_on_which_nothing_happened_has_its_rows_too() {
+    let headers = [
+        "order_id,customer_id,order_date,product_id,unit_price,quantity,total_price\n",
+        "review,product_id\n",
+        "shipment_id,order_id,shipment_date,delivery_date\n",
+    ];
+    let expected = ["2024-01-01,0,0,0,0,0,0,0,0,0,0,0,0", "2024-01-01,0,0", "2024-01-01,,,,,,,,,,,,"];
+    check_by_hand("2024-01-01", headers, expected);
+}
+
+fn check_by_hand(day: &str, bodies: [&str; 3], expected: [&str; 3]) {
+    with_stack(async |stack| {
+        let mut files = penstock::retail_files(0, day.parse().unwrap());
+        for ((_, body), by_hand) in files.iter_mut().zip(bodies) {
+            *body = by_hand.as_bytes().to_vec();
+        }
+        let tables = run(stack, files, day).await;
+        for (name, line) in TABLES.into_iter().zip(expected) {
+            let values: Vec<&str> = tables[name].iter().map(|(_, value)| value.as_str()).collect();
+            assert_eq!(values.join(","), line, "{name}");
+        }
+    });
+}
+
+fn with_stack<F: Future>(test: impl FnOnce(&'static Stack) -> F) -> F::Output {
+    RUNTIME.block_on(async {
+        test(STACK.get_or_init(async || Stack::start(&project("pipelines"), 0.0).await).await).await
+    })
+}
+
+/// Drops the files and gives the day's row of each table that the run exports.
+async fn run(stack: &Stack, files: Files, day: &str) -> Tables {
+    let keys: Vec<String> = files.iter().map(|(key, _)| key.clone()).collect();
+    for (key, body) in files {
+        stack.put(&key, body).await;
+    }
+    // The one that completes the day ends after its run.
+    for key in keys {
+        let execution = stack.next_execution(&key, &[]).await;
+        assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
+    }
+    let mut tables = Tables::new();
+    for name in TABLES {
+        tables.insert(
+            name.to_owned(),
+            row_of(&exported(stack, &format!("analytics_export/{day}/{name}.csv")).await, day),
+        );
+    }
+    tables
+}
+
+async fn exported(stack: &Stack, key: &str) -> Vec<u8> {
+    let object = stack.s3.get_object().bucket(stack.env("CURATED_BUCKET")).key(key).send().await.unwrap();
+    object.body.collect().await.unwrap().to_vec()
+}
+
+fn row_of(export: &[u8], day: &str) -> Vec<(String, String)> {
+    let mut reader = csv::Reader::from_reader(export);
+    let header = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).filter(|row| &row[0] == day).collect();
+    assert_eq!(rows.len(), 1, "{}", String::from_utf8_lossy(export));
+    header.iter().zip(&rows[0]).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn independently(files: &Files, day: &str) -> Tables {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, body) in files {
+        std::fs::write(folder.path().join(Path::new(key).file_name().unwrap()), body).unwrap();
+    }
+    let mut python = Command::new(project(".venv/bin/python"));
+    let output = python.arg(project("tests/analytics/retail.py")).arg(folder.path()).arg(day).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}\n`make test` installs pandas when it is missing");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
