@@ -213,7 +213,7 @@ to = "out/{run_id}.parquet"
             "retail: orders",
             "  runs       all datasets of each day, within 6h",
             "  transforms a.sql, b.sql",
-            "  exports    analytics.a to out/{run_date}/a.csv",
+            "  exports    analytics.a to out/{run_date:%Y-%m-%d}/a.csv",
             "  exports    select * from b to out/{run_id}.parquet",
         ];
         assert_eq!(lines(good.path()), all);
@@ -226,7 +226,7 @@ to = "out/{run_id}.parquet"
             },
             "transforms": ["a.sql", "b.sql"],
             "exports": [
-                {"what": "analytics.a", "to": "out/{run_date}/a.csv"},
+                {"what": "analytics.a", "to": "out/{run_date:%Y-%m-%d}/a.csv"},
                 {"what": "select * from b", "to": "out/{run_id}.parquet"},
             ],
         });

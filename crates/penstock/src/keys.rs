@@ -35,7 +35,8 @@ fn fill(template: &str, today: NaiveDate) -> Option<String> {
     (!key.contains(['{', '*'])).then_some(key)
 }
 
-/// The template with `{date:…}` and `{scheduled:…}` as of `at`, in the pipeline's zone; the rest stays as it is.
+/// The template with `{date:…}`, `{scheduled:…}` and `{run_date:…}` as of `at`, in the pipeline's zone; the rest stays as
+/// it is.
 pub(crate) fn fill_in(template: &str, at: NaiveDateTime) -> String {
     let mut key = String::new();
     let mut rest = template;
@@ -43,7 +44,7 @@ pub(crate) fn fill_in(template: &str, at: NaiveDateTime) -> String {
         let (literal, after) = rest.split_once(placeholder.written).unwrap_or((rest, ""));
         key.push_str(literal);
         match placeholder.format {
-            Some(format) if matches!(placeholder.name, "date" | "scheduled") => {
+            Some(format) if matches!(placeholder.name, "date" | "scheduled" | "run_date") => {
                 key.push_str(&at.format(format).to_string());
             }
             _ => key.push_str(placeholder.written),
@@ -85,6 +86,7 @@ mod tests {
         check("raw/{date:%Y-%m-%d}/orders.csv", Some("raw/2026-03-04/orders.csv"));
         check("raw/{scheduled:%Y/%m/%d}/x-{scheduled:%H:%M}.json", Some("raw/2026/03/04/x-00:00.json"));
         check("raw/orders.csv", Some("raw/orders.csv"));
+        check("out/{run_date:%F_%H}.csv", Some("out/2026-03-04_00.csv"));
         check("raw/{shop}/orders.csv", None);
         check("raw/{shop:%Y}/orders.csv", None);
         check("raw/*/orders.csv", None);

@@ -69,7 +69,7 @@ pub struct Transform {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     pub what: Exported,
-    /// Key in the curated bucket; `{run_date}`, also with a format, and `{run_id}`.
+    /// Key in the curated bucket, of `{run_date:…}` and `{run_id}`.
     pub to: KeyTemplate,
     pub format: ExportFormat,
 }
@@ -152,7 +152,5 @@ impl Export {
 const SAMPLE_RUN: i64 = 42;
 
 fn captures(local: NaiveDateTime, run_id: i64) -> Captures {
-    let day = local.date().format("%Y-%m-%d").to_string();
-    let dated = Captures::default().with_time(RUN_DATE, local).with_text(RUN_DATE, &day);
-    dated.with_text(RUN_ID, &run_id.to_string())
+    Captures::default().with_time(RUN_DATE, local).with_text(RUN_ID, &run_id.to_string())
 }

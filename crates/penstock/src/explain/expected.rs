@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use pipeline::{Catalog, Definition, Location, Start};
 use serde::Serialize;
 
+use super::run_part::RunPart;
 use crate::keys::fill_in;
 use crate::{Error, Result};
 
@@ -28,6 +29,7 @@ pub(super) struct Expected {
     pub(super) timezone: String,
     pub(super) source: String,
     pub(super) trigger: Option<String>,
+    pub(super) run: Option<RunPart>,
 }
 
 impl Expected {
@@ -44,11 +46,12 @@ impl Expected {
             return Err(Error::NoSuchDataset(name.to_owned(), datasets().map(|(known, ..)| known).collect()));
         };
         let local_time = at.local(definition);
+        let time = definition.instant(local_time);
         let fill = |location: &Location| fill_in(&location.to_string(), local_time);
         Ok(Self {
             pipeline: definition.pipeline.clone(),
             dataset: dataset.name.clone(),
-            time: definition.instant(local_time),
+            time,
             local_time,
             timezone: definition.timezone.name().to_owned(),
             source: fill(&dataset.source),
@@ -56,6 +59,7 @@ impl Expected {
                 Start::Trigger { trigger, .. } => Some(fill(trigger)),
                 Start::Source => None,
             },
+            run: RunPart::of(definition, &dataset.name, Some(time)),
         })
     }
 }
@@ -64,7 +68,7 @@ impl At {
     fn local(self, definition: &Definition) -> NaiveDateTime {
         match self {
             Self::Local(local) => local,
-            Self::Instant(instant) => instant.with_timezone(&definition.timezone).naive_local(),
+            Self::Instant(instant) => definition.local(instant),
         }
     }
 }

@@ -7,6 +7,7 @@ use contracts::{Compression, Failure, FailureName, FileKind, Format};
 use pipeline::{Captures, Catalog, DataFile, Decision, KeyTemplate, Refusal, Start};
 use serde::{Serialize, Serializer};
 
+use super::run_part::RunPart;
 use crate::keys::placeholders;
 
 /// No bucket's name, so no template can name it.
@@ -25,6 +26,8 @@ pub(super) struct Explanation {
     pub(super) claim: Option<Claim>,
     /// What would be loaded.
     pub(super) data: Option<Data>,
+    /// Which run the load takes part in.
+    pub(super) run: Option<RunPart>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,24 +87,36 @@ pub(super) struct Data {
 impl Explanation {
     /// `bucket` is `None` for the landing bucket.
     pub(super) fn of(catalog: &Catalog, bucket: Option<&str>, key: &str) -> Self {
-        let (outcome, claim, data) = match FileKind::of_key(key) {
-            Err(unsupported) => (Outcome::of(Refusal::Unsupported(unsupported)), None, None),
-            Ok(FileKind::Ignored { reason }) => (Outcome::Ignored { reason }, None, None),
-            Ok(FileKind::Data { .. } | FileKind::Trigger {}) => find(catalog, bucket, key),
+        let of = |outcome| Self {
+            key: key.to_owned(),
+            bucket: bucket.map(str::to_owned),
+            outcome,
+            claim: None,
+            data: None,
+            run: None,
         };
-        Self { key: key.to_owned(), bucket: bucket.map(str::to_owned), outcome, claim, data }
+        match FileKind::of_key(key) {
+            Err(unsupported) => return of(Outcome::of(Refusal::Unsupported(unsupported))),
+            Ok(FileKind::Ignored { reason }) => return of(Outcome::Ignored { reason }),
+            Ok(FileKind::Data { .. } | FileKind::Trigger {}) => {}
+        }
+        match catalog.decide(LANDING_BUCKET, bucket.unwrap_or(LANDING_BUCKET), key) {
+            Decision::Load { claim, file } => {
+                let of_key = Claim::of(&claim);
+                let run = RunPart::of(claim.definition, &claim.dataset.name, of_key.logical_time);
+                Self { claim: Some(of_key), data: Some(Data::of(file)), run, ..of(Outcome::Loads) }
+            }
+            Decision::Ignore { claim, reason } => {
+                Self { claim: claim.as_ref().map(Claim::of_idle), ..of(Outcome::Ignored { reason }) }
+            }
+            Decision::Refuse { claim, refusal } => {
+                Self { claim: claim.as_ref().map(Claim::of), ..of(Outcome::of(refusal)) }
+            }
+        }
     }
 
     pub(super) fn is_failure(&self) -> bool {
         matches!(self.outcome, Outcome::Fails { .. })
-    }
-}
-
-fn find(catalog: &Catalog, bucket: Option<&str>, key: &str) -> (Outcome, Option<Claim>, Option<Data>) {
-    match catalog.decide(LANDING_BUCKET, bucket.unwrap_or(LANDING_BUCKET), key) {
-        Decision::Load { claim, file } => (Outcome::Loads, Some(Claim::of(&claim)), Some(Data::of(file))),
-        Decision::Ignore { claim, reason } => (Outcome::Ignored { reason }, claim.as_ref().map(Claim::of_idle), None),
-        Decision::Refuse { claim, refusal } => (Outcome::of(refusal), claim.as_ref().map(Claim::of), None),
     }
 }
 

@@ -7,6 +7,7 @@ use contracts::{Compression, Format};
 
 use super::expected::Expected;
 use super::explanation::{Claim, Data, Explanation, Outcome, Role};
+use super::run_part::RunPart;
 use crate::run_rule;
 
 impl Explanation {
@@ -25,6 +26,7 @@ impl Explanation {
         if let Some(data) = &self.data {
             lines.extend(data.lines());
         }
+        lines.extend(self.run.iter().flat_map(RunPart::lines));
         lines
     }
 
@@ -104,15 +106,16 @@ impl Expected {
         };
         let mut lines = vec![line("time", &time), line("source", &self.source)];
         lines.extend(self.trigger.as_ref().map(|trigger| line("trigger", trigger)));
+        lines.extend(self.run.iter().flat_map(RunPart::lines));
         lines
     }
 }
 
-fn line(label: &str, text: &str) -> String {
+pub(super) fn line(label: &str, text: &str) -> String {
     format!("  {label:<8} {text}")
 }
 
-fn utc(time: DateTime<Utc>) -> String {
+pub(super) fn utc(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 

@@ -3,6 +3,7 @@
 mod expected;
 mod explanation;
 mod lines;
+mod run_part;
 
 #[cfg(test)]
 mod tests;

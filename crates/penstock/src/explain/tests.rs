@@ -1,12 +1,32 @@
-use std::path::Path;
-
 use pipeline::{Catalog, Definition};
 
 use super::*;
 
-fn shipped() -> Catalog {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines");
-    Checked::read(&folder).unwrap().into_catalog().unwrap()
+const RETAIL: &str = r#"
+[datasets.orders]
+source = "raw_data/retail/{date:%Y-%m-%d}/orders.csv"
+table = "staging.orders"
+
+[datasets.reviews]
+source = "raw_data/retail/{date:%Y-%m-%d}/reviews.csv"
+table = "staging.reviews"
+"#;
+
+const WATER: &str = r#"
+[datasets.pump_flow]
+trigger = "triggers/pump_flow/{status}_{scheduled:%Y-%m-%d_%H:%M:%S}_{actual:%Y-%m-%d_%H:%M:%S}.trig"
+source = "raw_data/pump_flow/{scheduled:%Y/%m/%d}/pump_flow-{scheduled:%Y-%m-%d-%H:%M:%S}.json"
+table = "staging.pump_flow"
+
+[datasets.reservoir_levels]
+trigger = "triggers/reservoir_levels/{status}_{scheduled:%Y-%m-%d_%H:%M:%S}.trig"
+source = "raw_data/reservoir_levels/{scheduled:%Y-%m-%d-%H:%M:%S}.json"
+table = "staging.reservoir_levels"
+"#;
+
+fn example() -> Catalog {
+    let parse = |pipeline: &str, text: &str| Definition::parse(pipeline, "pipeline.toml", text).unwrap();
+    Catalog::new(vec![parse("retail", RETAIL), parse("water", WATER)]).unwrap()
 }
 
 fn catalog(text: &str) -> Catalog {
@@ -16,8 +36,8 @@ fn catalog(text: &str) -> Catalog {
 const PUMP_TRIGGER: &str = "triggers/pump_flow/{status}_{scheduled:%Y-%m-%d_%H:%M:%S}_{actual:%Y-%m-%d_%H:%M:%S}.trig";
 
 #[test]
-fn keys_of_the_shipped_pipelines() {
-    let catalog = shipped();
+fn keys_and_what_they_do() {
+    let catalog = example();
     let check = |key: &str, expected: &[&str]| {
         let expected: Vec<String> = expected.iter().map(|line| line.replace("PUMP_TRIGGER", PUMP_TRIGGER)).collect();
         assert_eq!(explain_key(&catalog, key, None, None).lines(), expected, "{key}");
@@ -157,7 +177,7 @@ fn zones_buckets_and_what_definitions_get_wrong() {
 #[test]
 fn json_has_what_the_lines_say() {
     let key = "triggers/pump_flow/Succeeded_2024-05-01_09:15:00_2024-05-01_09:16:40.trig";
-    let found = serde_json::to_value(explain_key(&shipped(), key, None, None)).unwrap();
+    let found = serde_json::to_value(explain_key(&example(), key, None, None)).unwrap();
     let expected = serde_json::json!({
         "key": key,
         "bucket": null,
@@ -179,15 +199,16 @@ fn json_has_what_the_lines_say() {
             "compression": "none",
             "wait_s": 600,
         },
+        "run": null,
     });
     assert_eq!(found, expected);
-    let failed = serde_json::to_value(explain_key(&shipped(), "a.pdf", None, None)).unwrap();
+    let failed = serde_json::to_value(explain_key(&example(), "a.pdf", None, None)).unwrap();
     assert_eq!((&failed["outcome"], &failed["failure"]), (&"fails".into(), &"UnsupportedFormat".into()));
 }
 
 #[test]
 fn a_dataset_s_keys_for_a_time() {
-    let (shipped, zoned) = (shipped(), catalog(ZONED));
+    let (example, zoned) = (example(), catalog(ZONED));
     let check = |catalog: &Catalog, dataset: &str, at: &str, expected: &[&str]| {
         let answer = Expected::of(catalog, dataset, at.parse().unwrap()).unwrap();
         assert_eq!(answer.lines(), expected, "{dataset} {at}");
@@ -198,10 +219,10 @@ fn a_dataset_s_keys_for_a_time() {
         "  trigger  triggers/pump_flow/{status}_2024-05-01_09:15:00_{actual:%Y-%m-%d_%H:%M:%S}.trig",
     ];
     for at in ["2024-05-01T09:15", "2024-05-01 09:15:00", "2024-05-01T09:15:00Z", "2024-05-01T11:15+02:00"] {
-        check(&shipped, "water/pump_flow", at, &pump_flow);
+        check(&example, "water/pump_flow", at, &pump_flow);
     }
     check(
-        &shipped,
+        &example,
         "retail/orders",
         "2024-05-01",
         &["  time     2024-05-01T00:00:00Z", "  source   raw_data/retail/2024-05-01/orders.csv"],
@@ -214,9 +235,75 @@ fn a_dataset_s_keys_for_a_time() {
     check(&zoned, "p/levels", "2024-05-01T07:15Z", &levels);
 }
 
+const RUNS: &str = r#"
+timezone = "Europe/Berlin"
+
+[run]
+when = "all"
+per = "hour"
+deadline = "30m"
+
+[datasets.levels]
+trigger = "levels/{status}_{scheduled:%F_%H%M}.trig"
+source = "levels/{scheduled:%F_%H%M}.csv"
+table = "levels"
+
+[datasets.flow]
+source = "flow/{site}_{date:%F_%H%M}.csv"
+table = "flow"
+
+[[exports]]
+table = "balance"
+to = "out/{run_date}/{run_date:%H}_{run_id}.csv"
+"#;
+
+#[test]
+fn the_run_of_a_load_and_what_else_it_needs() {
+    let of_key = |text: &str, key: &str| {
+        let lines = explain_key(&catalog(text), key, None, None).lines();
+        lines.into_iter().filter(|l| ["  run ", "  needs ", "  exports "].iter().any(|s| l.starts_with(s))).collect()
+    };
+    let check = |text: &str, key: &str, expected: &[&str]| {
+        let found: Vec<String> = of_key(text, key);
+        assert_eq!(found, expected, "{key}");
+    };
+    let hour = "  run      all datasets of each hour, within 30m; this one's is 2024-05-01T07:00:00Z";
+    check(
+        RUNS,
+        "flow/north_2024-05-01_0915.csv",
+        &[hour, "  needs    levels: levels/{status}_2024-05-01_0915.trig", "  exports  out/2024-05-01/09_{run_id}.csv"],
+    );
+    check(
+        RUNS,
+        "levels/Succeeded_2024-05-01_0915.trig",
+        &[hour, "  needs    flow: flow/{site}_2024-05-01_0915.csv", "  exports  out/2024-05-01/09_{run_id}.csv"],
+    );
+    check(RUNS, "levels/2024-05-01_0915.csv", &[]);
+    let each = "[datasets.x]\nsource = 'x/{name}.csv'\ntable = 'x'\n[run]\nper = 'day'\n";
+    check(each, "x/a.csv", &["  run      every load"]);
+    let loads = "[datasets.x]\nsource = 'x/{name}.csv'\ntable = 'x'\n[run]\n";
+    check(&format!("{loads}when = 'any'\nper = 'month'"), "x/a.csv", &["  run      the first load of each month"]);
+
+    let answer = Expected::of(&catalog(RUNS), "p/flow", "2024-05-01T09:15".parse().unwrap()).unwrap();
+    assert_eq!(answer.lines()[2..], of_key(RUNS, "flow/north_2024-05-01_0915.csv"));
+    let json = serde_json::to_value(&answer).unwrap();
+    let expected = serde_json::json!({
+        "when": "all",
+        "per": "hour",
+        "deadline_s": 1800,
+        "again": "skip",
+        "after": null,
+        "after_failure": null,
+        "period": "2024-05-01T07:00:00Z",
+        "needs": [{"dataset": "levels", "key": "levels/{status}_2024-05-01_0915.trig"}],
+        "exports": ["out/2024-05-01/09_{run_id}.csv"],
+    });
+    assert_eq!(json["run"], expected);
+}
+
 #[test]
 fn what_cannot_be_answered_says_why() {
-    let error = Expected::of(&shipped(), "water/pump", "2024-05-01".parse().unwrap()).unwrap_err();
+    let error = Expected::of(&example(), "water/pump", "2024-05-01".parse().unwrap()).unwrap_err();
     assert_eq!(error.to_string(), "no dataset is called water/pump");
     assert!(error.what_to_do().unwrap().contains("water/pump_flow, water/reservoir_levels"));
     for text in ["yesterday", "2024-13-01", "09:15", ""] {

@@ -7,6 +7,9 @@ use crate::run::{RUN_DATE, RUN_ID};
 use crate::sql::Statement;
 use crate::{Export, ExportFormat, Exported, KeyTemplate, TableName, TemplateError};
 
+/// What `{run_date}` stands for.
+const RUN_DAY: &str = "{run_date:%Y-%m-%d}";
+
 /// In the order of the file; those that are wrong are left out.
 pub(super) fn parse(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Export> {
     let sections = root.get("exports").map(|entry| entry.sections(problems)).unwrap_or_default();
@@ -53,7 +56,7 @@ fn to(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<(KeyTemplate
         return None;
     }
     let format = entry.accept(format(text), problems);
-    let template = KeyTemplate::parse(text).map_err(|error| match error {
+    let template = KeyTemplate::parse(&text.replace("{run_date}", RUN_DAY)).map_err(|error| match error {
         TemplateError::FormatMissing(name) => unknown(name),
         error => error.to_string(),
     });

@@ -157,6 +157,7 @@ fn keys_of_exports() {
     check("UTC", "{run_date:%Y/%m/%d_%H:%M}.parquet", "2024-05-01T09:15:00Z", "2024/05/01_09:15.parquet");
     check("Europe/Berlin", "{run_date}.csv", "2024-04-30T22:00:00Z", "2024-05-01.csv");
     check("Europe/Berlin", "{run_date:%F_%H}.csv", "2024-04-30T22:00:00Z", "2024-05-01_00.csv");
+    check("UTC", "{run_date}/{run_date:%H}.csv", "2024-04-30T22:00:00Z", "2024-04-30/22.csv");
     check("UTC", "always.csv", "2024-04-30T22:00:00Z", "always.csv");
 }
 
