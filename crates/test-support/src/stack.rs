@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region};
@@ -111,6 +111,11 @@ impl Stack {
     /// A value of `.local/env`, such as `LANDING_BUCKET`.
     pub fn env(&self, name: &str) -> &str {
         &self.environment[name]
+    }
+
+    /// `penstock` as it is typed in a shell that has read the stack's `env`.
+    pub fn penstock(&self, arguments: &[&str]) -> Output {
+        Command::new(penstock_binary()).args(arguments).envs(&self.environment).output().expect("run penstock")
     }
 
     /// The process that runs the stack; the functions are among its descendants.
