@@ -7,6 +7,7 @@
     reason = "a test without its stack has nothing to say"
 )]
 
+mod command_line;
 mod configured;
 mod duplicates;
 mod expected;

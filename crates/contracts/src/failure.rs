@@ -100,7 +100,7 @@ failure_names! {
     /// A compressed file grows past what is sane.
     DecompressionLimit => Permanent, "if the file is honest, split it or upload it uncompressed; nothing of it was loaded";
     /// The Lambda's time was running out.
-    DeadlineExceeded => Permanent, "raise LoaderTimeout or LoaderMemory (which also buys CPU), or split the file; nothing of it was loaded";
+    DeadlineExceeded => Permanent, "raise LoaderTimeout or LoaderMemory (which also buys CPU), for a run TransformerTimeout, or split the file; nothing of it was committed";
 
     // loader: the database
     /// PostgreSQL cannot be reached, or went away.

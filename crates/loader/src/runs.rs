@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contracts::{FailureName, LoadRequest, RunRef};
-use database::Client;
 use futures_util::future::{join3, try_join3};
 use pipeline::{Again, Definition, When};
 use tokio_postgres::error::SqlState;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::ExecutionStatus;
-use contracts::{RunReport, RunStart};
+use contracts::{FailureName, RunReport, RunStart};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -38,6 +38,8 @@ struct Ended {
     /// Why it was skipped or failed, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what_to_do: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<RunReport>,
 }
@@ -91,7 +93,8 @@ impl Ended {
         } else {
             let name = described.error.clone().unwrap_or_else(|| described.status.as_str().to_owned());
             let reason = described.cause.as_deref().map(first_line);
-            Self { execution, outcome: name, failed: true, reason, report: None }
+            let what_to_do = FailureName::parse(&name).map(FailureName::what_to_do);
+            Self { execution, outcome: name, failed: true, reason, what_to_do, report: None }
         }
     }
 
@@ -102,12 +105,16 @@ impl Ended {
             outcome: text("outcome").unwrap_or_default(),
             failed: false,
             reason: text("reason"),
+            what_to_do: None,
             report: serde_json::from_value(output["report"].clone()).ok(),
         }
     }
 
     fn print(&self) {
         say(&self.headline());
+        if let Some(advice) = self.what_to_do {
+            say(&format!("what to do: {advice}"));
+        }
         let Some(report) = &self.report else { return };
         let inputs = report.inputs.iter().map(|input| {
             let counts = [input.loads, input.rows_loaded, input.rows_rejected];

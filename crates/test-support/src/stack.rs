@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region};
@@ -111,6 +111,11 @@ impl Stack {
     /// A value of `.local/env`, such as `LANDING_BUCKET`.
     pub fn env(&self, name: &str) -> &str {
         &self.environment[name]
+    }
+
+    /// `penstock` as it is typed in a shell that has read the stack's `env`.
+    pub fn penstock(&self, arguments: &[&str]) -> Output {
+        Command::new(penstock_binary()).args(arguments).envs(&self.environment).output().expect("run penstock")
     }
 
     /// The process that runs the stack; the functions are among its descendants.
@@ -233,19 +238,27 @@ impl Stack {
     /// # Panics
     /// When fewer come in time. A second look a moment later finds what should not have been sent.
     pub async fn notices(&self, execution: &Execution, count: usize) -> Vec<Notice> {
+        self.notices_with("execution", &execution.arn.as_str().into(), count).await
+    }
+
+    /// All notices whose body has this value in this field, once `count` of them are here.
+    ///
+    /// # Panics
+    /// As [`Stack::notices`].
+    pub async fn notices_with(&self, field: &str, value: &Value, count: usize) -> Vec<Notice> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            let found = self.notices_so_far(execution).await;
+            let found = self.notices_so_far(field, value).await;
             if found.len() >= count {
                 tokio::time::sleep(Duration::from_millis(300)).await;
-                return self.notices_so_far(execution).await;
+                return self.notices_so_far(field, value).await;
             }
-            assert!(Instant::now() < deadline, "{} notices of {count} from {}", found.len(), execution.arn);
+            assert!(Instant::now() < deadline, "{} notices of {count} with {field} {value}", found.len());
             tokio::time::sleep(POLL).await;
         }
     }
 
-    async fn notices_so_far(&self, execution: &Execution) -> Vec<Notice> {
+    async fn notices_so_far(&self, field: &str, value: &Value) -> Vec<Notice> {
         let queue = self.env("NOTIFICATIONS_QUEUE_URL");
         let mut notices = self.notices.lock().await;
         loop {
@@ -265,7 +278,7 @@ impl Stack {
                 });
             }
         }
-        notices.iter().filter(|notice| notice.body["execution"] == execution.arn.as_str()).cloned().collect()
+        notices.iter().filter(|notice| notice.body[field] == *value).cloned().collect()
     }
 }
 

@@ -83,10 +83,10 @@ async fn show(env: &StackEnv, options: &UpOptions, progress: Progress) -> Result
     let mut surprises = report::executions(&files, &executions);
     results::staged(&history, &options.pipelines).await?;
     let runs = results::runs(&history, earlier).await?;
-    results::analytics(&history).await?;
+    surprises.extend(results::analytics(&history, today).await?);
     surprises.extend(results::exports(&history, &cloud, &runs).await?);
-    // A database of the user's own may hold the same files since an earlier demo: then nothing runs anew.
-    if !executions.iter().any(|execution| execution.outcome.as_deref() == Some("AlreadyLoaded")) {
+    // In a database of the user's own the day may have run in an earlier demo, and is skipped then.
+    if earlier == 0 {
         surprises.extend(results::surprises(&runs, today));
     }
     if let Some(queue) = &env.notifications_queue_url {

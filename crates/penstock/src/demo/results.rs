@@ -24,7 +24,7 @@ const EXPORT_LINES_SHOWN: usize = 3;
 pub(crate) async fn staged(history: &History, pipelines: &Path) -> Result<()> {
     let catalog = Pipelines::read(pipelines)?.catalog;
     for dataset in catalog.definitions().iter().flat_map(|definition| &definition.datasets) {
-        show(history, &dataset.table.to_string(), &dataset.table.quoted(), SAMPLE_ROWS).await?;
+        show(history, &dataset.table.to_string(), &dataset.table.quoted(), &format!("limit {SAMPLE_ROWS}")).await?;
     }
     heading("Rejects");
     let rejects = format!(
@@ -67,18 +67,20 @@ pub(crate) fn surprises(runs: &[Run], today: NaiveDate) -> Vec<String> {
     expected.iter().filter_map(surprise).collect()
 }
 
-/// Prints every table that transforms have built.
-pub(crate) async fn analytics(history: &History) -> Result<()> {
+/// Prints every table that transforms have built, and gives what is not as the files have it.
+pub(crate) async fn analytics(history: &History, today: NaiveDate) -> Result<Option<String>> {
     let tables = "select table_name, quote_ident(table_name) from information_schema.tables
                   where table_schema = 'analytics' order by 1";
     let (_, tables) = history.texts(tables).await?;
     for table in &tables {
         if let [Some(name), Some(quoted)] = table.as_slice() {
             let name = format!("analytics.{name}");
-            show(history, &name, &format!("analytics.{quoted}"), usize::MAX).await?;
+            show(history, &name, &format!("analytics.{quoted}"), "order by 1").await?;
         }
     }
-    Ok(())
+    let found = one(history, &water::balanced_query(today)).await?;
+    let expected = water::balance(today);
+    Ok((found != expected).then(|| format!("water is balanced over {found}, and not over {expected}")))
 }
 
 /// Prints what the runs have exported, with the first lines of each pipeline's latest; gives what is not in the bucket as
@@ -114,14 +116,19 @@ async fn show_export(cloud: &Cloud, export: &Exported) -> Result<Option<String>>
     Ok((!as_told).then(|| format!("{key} has {} rows in {} bytes, not {rows} in {bytes}", found.0, found.1)))
 }
 
-async fn show(history: &History, name: &str, quoted: &str, rows_max: usize) -> Result<()> {
-    let (_, count) = history.texts(&format!("select count(*) from {quoted}")).await?;
-    let count = count.into_iter().flatten().flatten().next().unwrap_or_default();
-    let count: i64 = count.parse().unwrap_or_default();
-    heading(&format!("{name}: {} rows", grouped(count)));
-    let limit = i64::try_from(rows_max).unwrap_or(i64::MAX);
-    print_texts(history.texts(&format!("select * from {quoted} limit {limit}")).await?);
+/// The rows that `select * from … {which}` gives.
+async fn show(history: &History, name: &str, quoted: &str, which: &str) -> Result<()> {
+    let count = one(history, &format!("select count(*) from {quoted}")).await?;
+    let rows = if count == "1" { "row" } else { "rows" };
+    heading(&format!("{name}: {} {rows}", count.parse::<i64>().map_or_else(|_| count.clone(), grouped)));
+    print_texts(history.texts(&format!("select * from {quoted} {which}")).await?);
     Ok(())
+}
+
+/// The one value that a query gives.
+async fn one(history: &History, query: &str) -> Result<String> {
+    let (_, rows) = history.texts(query).await?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
 }
 
 fn print_texts((names, rows): (Vec<String>, Vec<Vec<Option<String>>>)) {

@@ -68,9 +68,27 @@ pub(crate) fn hours(today: NaiveDate) -> impl Iterator<Item = DateTime<Utc>> {
     hours.into_iter()
 }
 
+/// Asks what [`balance`] says.
+pub(crate) fn balanced_query(today: NaiveDate) -> String {
+    let first = today - Days::new(DAYS);
+    format!(
+        "select count(*) || ' hours, ' || sum(quarters) || ' quarters' from analytics.water_balance
+         where hour >= '{first}T00:00Z' and hour < '{today}T00:00Z'"
+    )
+}
+
+/// Of each morning all quarters but the first, which has no level before it.
+pub(crate) fn balance(today: NaiveDate) -> String {
+    let quarters = quarters(today).count() - mornings(today).count();
+    format!("{} hours, {quarters} quarters", hours(today).count())
+}
+
 fn quarters(today: NaiveDate) -> impl Iterator<Item = NaiveDateTime> {
-    let days = (1..=DAYS).rev().map(move |ago| morning(today - Days::new(ago)));
-    days.flat_map(|morning| (0..QUARTERS_A_DAY).map(move |index| morning + quarter(index)))
+    mornings(today).flat_map(|morning| (0..QUARTERS_A_DAY).map(move |index| morning + quarter(index)))
+}
+
+fn mornings(today: NaiveDate) -> impl Iterator<Item = NaiveDateTime> {
+    (1..=DAYS).rev().map(move |ago| morning(today - Days::new(ago)))
 }
 
 fn morning(day: NaiveDate) -> NaiveDateTime {
