@@ -6,6 +6,7 @@ mod catalog;
 mod definition;
 mod errors;
 pub mod limits;
+mod lines;
 mod names;
 mod nearest;
 mod options;

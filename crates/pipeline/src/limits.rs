@@ -40,5 +40,8 @@ pub const WAIT_DEFAULT: Duration = Duration::from_secs(10 * 60);
 /// Of one SQL file.
 pub const SQL_BYTES_MAX: usize = 1024 * 1024;
 
+/// Of one SQL file are named; more show when these are corrected.
+pub const SQL_ERRORS_MAX: usize = 20;
+
 /// How long an incomplete set may wait.
 pub const DEADLINE_MAX: Duration = Duration::from_secs(31 * 24 * 3600);

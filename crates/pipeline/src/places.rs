@@ -1,4 +1,5 @@
 use crate::DefinitionError;
+use crate::lines::Lines;
 
 /// Where a definition says what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,9 +13,8 @@ pub(crate) struct Places {
 impl Places {
     /// `keys` have the byte of the text at which each stands.
     pub(crate) fn new(file: &str, text: &str, keys: Vec<(String, usize)>) -> Self {
-        let line_ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
-        let line = |at: usize| 1 + line_ends.partition_point(|end| *end < at);
-        Self { file: file.to_owned(), lines: keys.into_iter().map(|(key, at)| (key, line(at))).collect() }
+        let lines = Lines::of(text);
+        Self { file: file.to_owned(), lines: keys.into_iter().map(|(key, at)| (key, lines.line(at))).collect() }
     }
 
     /// At the key's line, or where the file begins when it has no such key.

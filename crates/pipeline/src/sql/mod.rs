@@ -10,6 +10,7 @@ mod tests;
 use std::fmt;
 
 use crate::limits::SQL_BYTES_MAX;
+use crate::lines::one_line;
 use crate::nearest::did_you_mean;
 
 /// What a transform may name, and the expression that stands in its place. The settings are made by whoever runs the
@@ -51,7 +52,7 @@ pub struct SqlError {
     pub reason: String,
 }
 
-/// Everything to correct in a SQL file, in its order; one a line when shown.
+/// What to correct in a SQL file, in its order, the first few; one a line when shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlErrors(pub Vec<SqlError>);
 
@@ -68,7 +69,8 @@ impl Script {
         }
         let (statements, problems) = split::statements(text.strip_prefix('\u{feff}').unwrap_or(text));
         if !problems.is_empty() {
-            let error = |(line, reason)| SqlError { file: file.to_owned(), line, reason };
+            let error =
+                |(line, reason): (usize, String)| SqlError { file: file.to_owned(), line, reason: one_line(&reason) };
             return Err(SqlErrors(problems.into_iter().map(error).collect()));
         }
         if statements.is_empty() {

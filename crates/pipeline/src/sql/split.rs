@@ -1,15 +1,21 @@
 use super::lexer::{Kind, Lexer, Token};
 use super::{Statement, parameter, refused};
+use crate::limits::SQL_ERRORS_MAX;
+use crate::lines::Lines;
 
 /// A line from 1, and what is wrong there.
 type Problem = (usize, String);
 
-/// The statements of a text, and everything that is wrong with them.
+/// The statements of a text, and what is wrong with them, up to [`SQL_ERRORS_MAX`].
 pub(super) fn statements(text: &str) -> (Vec<Statement>, Vec<Problem>) {
     let (mut statements, mut problems) = (Vec::new(), Vec::new());
-    let line = |at: usize| 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+    let lines = Lines::of(text);
+    let line = |at: usize| lines.line(at);
     let mut draft = Draft::default();
     for token in Lexer::new(text) {
+        if problems.len() >= SQL_ERRORS_MAX {
+            return (statements, problems);
+        }
         match token {
             Ok(token) if token.kind == Kind::Semicolon && draft.is_whole() => {
                 draft.finish(&mut statements, &mut problems, line);

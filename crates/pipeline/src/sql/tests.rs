@@ -129,6 +129,17 @@ fn what_cannot_run_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_hostile_file_is_read_in_one_pass_and_its_errors_are_few_and_short() {
+    let parse = |piece: &str| Script::parse("x.sql", &piece.repeat(1024 * 1024 / piece.len()));
+    assert_eq!(parse("1;").unwrap().statements.len(), 512 * 1024);
+    assert_eq!(parse("E''\n''\n").unwrap().statements.len(), 1);
+    for piece in [":x\n", "$a", "/*", "E'", "((", "[:", "$$", "'", ")\n"] {
+        let errors = parse(piece).map(|script| assert_eq!(script.statements.len(), 1)).err();
+        assert!(errors.is_none_or(|errors| errors.to_string().len() < 20_000), "{piece}");
+    }
+}
+
+#[test]
 fn positions_of_postgresql_are_lines_of_the_file() {
     let text = "-- two\n-- lines\nselect :run_date,\n  'é',\n  nothing\nfrom t;\n\n\n  select 2";
     let script = Script::parse("x.sql", text).unwrap();

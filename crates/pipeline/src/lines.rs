@@ -1,0 +1,54 @@
+//! From places in a text to what people read.
+
+/// Of a key or a reason in an error.
+const TEXT_CHARS_MAX: usize = 500;
+
+/// Where the lines of a text end.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Self {
+        Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
+    /// The line of a byte, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        1 + self.ends.partition_point(|end| *end < at)
+    }
+}
+
+/// What users wrote is quoted in errors: no line breaks, no terminal codes, and no more of it than is read.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for (index, character) in text.chars().enumerate() {
+        if index == TEXT_CHARS_MAX {
+            line.push('…');
+            break;
+        }
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_count_from_one() {
+        let check = |text: &str, at: usize, line: usize| assert_eq!(Lines::of(text).line(at), line, "{text:?} {at}");
+        check("", 0, 1);
+        check("a\nb", 0, 1);
+        check("a\nb", 1, 1);
+        check("a\nb", 2, 2);
+        check("\n\n", 2, 3);
+        check("a", 9, 1);
+    }
+}
