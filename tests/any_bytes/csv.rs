@@ -69,6 +69,7 @@ fn check_against_the_csv_crate(converted: &Converted, file: &[u8], options: &Csv
         .delimiter(options.delimiter.unwrap_or(b','))
         .quoting(options.quote.is_some())
         .quote(options.quote.unwrap_or(b'"'))
+        .double_quote(options.escape.is_none())
         .comment(options.comment)
         .has_headers(options.header)
         .flexible(true)

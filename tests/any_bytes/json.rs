@@ -62,10 +62,10 @@ fn check_against_serde_json(converted: &Converted, file: &[u8], format: Format) 
         let value = fields.next().flatten().and_then(|jsonb| jsonb.split_first()).map(|(_, text)| text);
         match (value, object.get("j")) {
             (Some(value), Some(expected)) => {
-                assert_eq!(serde_json::from_slice::<Value>(value).ok().as_ref(), Some(expected))
+                assert_eq!(serde_json::from_slice::<Value>(value).ok().as_ref(), Some(expected));
             }
             (value, expected) => {
-                assert!(value.is_none() && expected.is_none_or(Value::is_null), "{value:?}, {expected:?}")
+                assert!(value.is_none() && expected.is_none_or(Value::is_null), "{value:?}, {expected:?}");
             }
         }
     }

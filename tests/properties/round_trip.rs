@@ -41,7 +41,7 @@ fn rows_come_back_from_json() {
     holds(values, |(mut rows, format, compression, size)| {
         // In a file of JSON there is one null.
         rows.iter_mut().flatten().filter(|text| text.as_deref() == Some("null")).for_each(|text| *text = None);
-        let objects: Vec<String> = rows.iter().map(|row| object(row)).collect();
+        let objects: Vec<String> = rows.iter().map(object).collect();
         let file = match format {
             Format::Json => format!("[{}]", objects.join(",")),
             _ => objects.join("\n"),
