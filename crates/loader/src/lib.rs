@@ -10,6 +10,7 @@ mod ledger;
 pub mod limits;
 mod merge;
 mod migrations;
+mod ranges;
 mod rejects;
 mod secret;
 mod shape;
@@ -137,7 +138,7 @@ impl Loader {
             return Ok((session, Ending { report, transaction: Transaction::None }));
         }
 
-        let storage = self.storage.open(&order.request.object);
+        let storage = self.storage.open(&order.request.object, order.request.format);
         let (download, relation) = tokio::try_join!(storage, Relation::look_up(client, &order.dataset.table))?;
         progress.bytes.store(download.bytes, Ordering::Relaxed);
         let place = Place { client, storage: &self.storage, request: order.request, progress };
@@ -154,7 +155,7 @@ impl Loader {
                 writing.prepare().await?;
                 let bytes = download.bytes;
                 let to = Destination { client, target, load_id };
-                let copied = copy::copy(to, dataset, order.request, download, progress).await?;
+                let copied = copy::copy(to, &self.storage, dataset, order.request, download, progress).await?;
                 let counts = copied.counts;
                 let duplicates = writing.finish(counts.rows_loaded).await?;
                 if duplicates > 0 {
