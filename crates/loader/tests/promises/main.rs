@@ -8,6 +8,7 @@ mod columns;
 mod database;
 mod duplicates;
 mod export;
+mod parquet;
 mod rejected;
 mod stage;
 mod storage;
