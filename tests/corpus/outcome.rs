@@ -1,11 +1,13 @@
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use contracts::Format;
 use futures_util::SinkExt;
 use pipeline::{Dataset, Extra, RESCUED_COLUMN};
-use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
+use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
 use tokio_postgres::Client;
 
 use crate::case::{Case, TextRow};
@@ -104,7 +106,13 @@ fn convert(case: &Case) -> Result<Converted, &'static str> {
     };
     let mut collected = Collected::default();
     // One panic must not hide what becomes of the other cases.
-    let converting = AssertUnwindSafe(|| rows::convert(&spec, case.input.as_slice(), &mut collected));
+    let converting = AssertUnwindSafe(|| match case.format {
+        Format::Parquet => {
+            let file: Arc<dyn RandomAccess> = Arc::new(Bytes::from(case.input.clone()));
+            rows::convert_parquet(&spec, &file, &mut collected)
+        }
+        _ => rows::convert(&spec, case.input.as_slice(), &mut collected),
+    });
     let converted = std::panic::catch_unwind(converting).map_err(|_| "the conversion panicked")?;
     Ok((collected, converted))
 }

@@ -56,7 +56,7 @@ failure_names! {
     /// No shape of event that we know.
     InvalidEvent => Permanent, "send an S3 event, or {\"bucket\": …, \"key\": …} for a run by hand";
     /// A file of a kind that nothing here reads.
-    UnsupportedFormat => Permanent, "upload it as .csv, .tsv, .txt, .json, .jsonl (each also as .gz or .zst), or keep such files under another prefix";
+    UnsupportedFormat => Permanent, "upload it as .csv, .tsv, .txt, .json, .jsonl (each also as .gz or .zst) or .parquet, or keep such files under another prefix";
     /// A data file without a byte in it.
     EmptyFile => Permanent, "ask the producer for the file; a file with a header alone loads as zero rows";
 

@@ -1,7 +1,7 @@
 use crate::{Compression, FileKind, Format};
 
 /// Endings that hold rows. Letter case does not count.
-const FORMATS: [(&str, Format); 7] = [
+const FORMATS: [(&str, Format); 8] = [
     ("csv", Format::Csv),
     ("txt", Format::Csv),
     ("tsv", Format::Tsv),
@@ -9,9 +9,10 @@ const FORMATS: [(&str, Format); 7] = [
     ("json", Format::Json),
     ("jsonl", Format::Jsonl),
     ("ndjson", Format::Jsonl),
+    ("parquet", Format::Parquet),
 ];
 
-/// Endings that may follow one of [`FORMATS`].
+/// Endings that may follow one of [`FORMATS`], but for Parquet, which compresses its pages itself.
 const COMPRESSIONS: [(&str, Compression); 2] = [("gz", Compression::Gzip), ("zst", Compression::Zstd)];
 
 const TRIGGER: &str = "trig";
@@ -61,8 +62,8 @@ impl FileKind {
         match split_ending(stem) {
             None => Err(UnsupportedName::CompressionAlone { file_name: file_name.to_owned(), compression: ending }),
             Some((_, inner)) => match find(&FORMATS, &inner) {
-                Some(format) => Ok(Self::Data { format, compression }),
-                None => unsupported(format!("{inner}.{ending}")),
+                Some(format) if format != Format::Parquet => Ok(Self::Data { format, compression }),
+                Some(_) | None => unsupported(format!("{inner}.{ending}")),
             },
         }
     }
@@ -126,6 +127,7 @@ mod tests {
         check("a.json", "Json None");
         check("a.JsonL", "Jsonl None");
         check("a.ndjson", "Jsonl None");
+        check("a.Parquet", "Parquet None");
         check("a.csv.gz", "Csv Gzip");
         check("a.CSV.GZ", "Csv Gzip");
         check("a.jsonl.zst", "Jsonl Zstd");
@@ -169,7 +171,8 @@ mod tests {
     fn the_rest_is_refused_by_name() {
         check("report.pdf", "error: nothing reads `.pdf` files");
         check("report.pdf.gz", "error: nothing reads `.pdf.gz` files");
-        check("orders.parquet", "error: nothing reads `.parquet` files");
+        check("orders.parquet.gz", "error: nothing reads `.parquet.gz` files");
+        check("orders.PARQUET.zst", "error: nothing reads `.parquet.zst` files");
         check("orders.csv.tmp", "error: nothing reads `.tmp` files");
         check("orders.csv ", "error: nothing reads `.csv ` files");
         check("orders.csv.gz.gz", "error: nothing reads `.gz.gz` files");

@@ -45,6 +45,8 @@ pub enum Format {
     Json,
     /// One object a line.
     Jsonl,
+    /// Row groups of columns. Its pages are compressed, never the file.
+    Parquet,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

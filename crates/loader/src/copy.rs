@@ -10,15 +10,16 @@ use contracts::{Compression, Format, LoadRequest, ObjectRef, RejectSample};
 use database::Client;
 use futures_util::SinkExt;
 use pipeline::Dataset;
-use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
+use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
 use tokio::sync::mpsc;
 use tokio::task;
 use tokio_postgres::CopyInSink;
 
 use crate::error::LoadError;
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX};
+use crate::ranges;
 use crate::rejects::{Rejects, TooMany};
-use crate::source::{Download, Progress};
+use crate::source::{Download, Progress, Storage};
 use crate::target::Target;
 
 /// Where rows go, and under which load.
@@ -39,28 +40,66 @@ pub(crate) struct Copied {
 /// be committed.
 pub(crate) async fn copy(
     destination: Destination<'_>,
+    storage: &Storage,
     dataset: &Arc<Dataset>,
     request: &LoadRequest,
     download: Download,
     progress: &Progress,
 ) -> Result<Copied, LoadError> {
     let object = download.object.clone();
-    let (chunks_in, chunks_out) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
-    let (blocks_in, blocks_out) = mpsc::channel(BLOCKS_IN_FLIGHT_MAX);
-    let lineage = destination.target.has_lineage.then_some(destination.load_id);
+    let copying = Copying { destination, dataset, request, object: &object };
+    match request.format {
+        Format::Parquet => {
+            let (reader, ranges) = ranges::open(storage, download).await?;
+            let file: Arc<dyn RandomAccess> = Arc::new(reader);
+            let convert = move |spec: &RowSpec<'_>, blocks: &mut _| rows::convert_parquet(spec, &file, blocks);
+            copying.run(ranges.serve(progress), convert).await
+        }
+        Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => {
+            let (chunks_in, chunks_out) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
+            let mut chunks = ChunkReader::new(chunks_out);
+            // The whole object is read, even when its parser is content before its end: only then have its length and
+            // checksum been compared.
+            let convert = move |spec: &RowSpec<'_>, blocks: &mut _| {
+                let counts = rows::convert(spec, &mut chunks, blocks)?;
+                io::copy(&mut chunks, &mut io::sink()).map_err(FileError::Read)?;
+                Ok(counts)
+            };
+            copying.run(download.send_to(chunks_in, progress), convert).await
+        }
+    }
+}
 
-    let convert = convert(Arc::clone(dataset), request, lineage, ChunkReader::new(chunks_out), BlockSink(blocks_in));
-    let rejects = Rejects::new(dataset.rejects);
-    // The first error ends all three. Polled in this order, so that the cause is seen before what it causes.
-    let ((), fed, counts) = tokio::try_join!(
-        download.send_to(chunks_in, progress),
-        Feed { destination, rejects, rows_taken: 0 }.run(blocks_out, &object),
-        async { convert.await.map_err(|source| LoadError::File { object: object.to_string(), source }) },
-    )?;
+/// Of which object's rows what becomes.
+#[derive(Clone, Copy)]
+struct Copying<'a> {
+    destination: Destination<'a>,
+    dataset: &'a Arc<Dataset>,
+    request: &'a LoadRequest,
+    object: &'a ObjectRef,
+}
 
-    fed.rejects.judge(&counts).map_err(|too_many| named(&object, too_many))?;
-    check_counts(&counts, fed.rows_taken)?;
-    Ok(Copied { counts, first_rejects: fed.rejects.into_first() })
+impl Copying<'_> {
+    /// `fetch` brings the bytes that `convert` waits for.
+    async fn run<C>(self, fetch: impl Future<Output = Result<(), LoadError>>, convert: C) -> Result<Copied, LoadError>
+    where
+        C: FnOnce(&RowSpec<'_>, &mut BlockSink) -> Result<Counts, FileError> + Send + 'static,
+    {
+        let Self { destination, dataset, request, object } = self;
+        let (blocks_in, blocks_out) = mpsc::channel(BLOCKS_IN_FLIGHT_MAX);
+        let lineage = destination.target.has_lineage.then_some(destination.load_id);
+        let convert = on_a_thread(Arc::clone(dataset), request, lineage, BlockSink(blocks_in), convert);
+        let rejects = Rejects::new(dataset.rejects);
+        // The first error ends all three. Polled in this order, so that the cause is seen before what it causes.
+        let ((), fed, counts) =
+            tokio::try_join!(fetch, Feed { destination, rejects, rows_taken: 0 }.run(blocks_out, object), async {
+                convert.await.map_err(|source| LoadError::File { object: object.to_string(), source })
+            },)?;
+
+        fed.rejects.judge(&counts).map_err(|too_many| named(object, too_many))?;
+        check_counts(&counts, fed.rows_taken)?;
+        Ok(Copied { counts, first_rejects: fed.rejects.into_first() })
+    }
 }
 
 fn check_counts(counts: &Counts, rows_taken: u64) -> Result<(), LoadError> {
@@ -88,21 +127,21 @@ pub(crate) fn row_spec(dataset: &Dataset, format: Format, compression: Compressi
     RowSpec { columns, null_values, format, compression, csv, encoding: *encoding, extra: *extra, lineage: None }
 }
 
-/// Parses on a thread of its own. The whole object is read, even when its parser is content before its end: only then
-/// have its length and checksum been compared.
-async fn convert(
+/// Parses on a thread of its own.
+async fn on_a_thread<C>(
     dataset: Arc<Dataset>,
     request: &LoadRequest,
     lineage: Option<i64>,
-    mut chunks: ChunkReader,
     mut blocks: BlockSink,
-) -> Result<Counts, FileError> {
+    convert: C,
+) -> Result<Counts, FileError>
+where
+    C: FnOnce(&RowSpec<'_>, &mut BlockSink) -> Result<Counts, FileError> + Send + 'static,
+{
     let (format, compression) = (request.format, request.compression);
     let thread = task::spawn_blocking(move || {
         let spec = RowSpec { lineage, ..row_spec(&dataset, format, compression) };
-        let counts = rows::convert(&spec, &mut chunks, &mut blocks)?;
-        io::copy(&mut chunks, &mut io::sink()).map_err(FileError::Read)?;
-        Ok(counts)
+        convert(&spec, &mut blocks)
     });
     // Nobody cancels that thread, so it has panicked: the shell catches it, and names it.
     thread.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))

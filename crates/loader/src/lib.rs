@@ -7,6 +7,7 @@ mod export;
 mod ledger;
 pub mod limits;
 mod merge;
+mod ranges;
 mod rejects;
 mod runs;
 mod shape;
@@ -131,7 +132,7 @@ impl Loader {
             return Ok((session, Ending { report, rest: Rest::None }));
         }
 
-        let storage = self.storage.open(&order.request.object);
+        let storage = self.storage.open(&order.request.object, order.request.format);
         let (download, relation) = tokio::try_join!(storage, Relation::look_up(client, &order.dataset.table))?;
         progress.bytes.store(download.bytes, Ordering::Relaxed);
         let place = Place { client, storage: &self.storage, request: order.request, progress };
@@ -148,7 +149,7 @@ impl Loader {
                 writing.prepare().await?;
                 let bytes = download.bytes;
                 let to = Destination { client, target, load_id };
-                let copied = copy::copy(to, dataset, order.request, download, progress).await?;
+                let copied = copy::copy(to, &self.storage, dataset, order.request, download, progress).await?;
                 let counts = copied.counts;
                 let duplicates = writing.finish(counts.rows_loaded).await?;
                 if duplicates > 0 {

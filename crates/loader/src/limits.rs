@@ -17,6 +17,9 @@ pub const STORAGE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Tries of one S3 request, the first included.
 pub const STORAGE_ATTEMPTS_MAX: u32 = 4;
 
+/// What comes first of a file that is read from its end; most footers are shorter.
+pub const END_BYTES: u64 = 64 * 1024;
+
 /// Chunks of the object that wait for the parser, each of up to 400 KiB; the socket holds as much again.
 pub const CHUNKS_IN_FLIGHT_MAX: usize = 4;
 /// Blocks of rows that wait for PostgreSQL, each of about `rows::limits::COPY_BLOCK_BYTES`.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contracts::{FailureName, LoadRequest, RunRef};
+use contracts::{LoadRequest, RunRef};
+use database::Client;
 use futures_util::future::{join3, try_join3};
 use pipeline::{Again, Definition, When};
 use tokio_postgres::error::SqlState;
@@ -67,11 +68,10 @@ struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Waiting,
-    /// Its deadline came before its last dataset.
-    Incomplete,
+    Failed,
     Ready,
     Skipped,
-    /// It runs, or has run, with whatever success.
+    /// It runs, or has succeeded.
     Begun,
 }
 
@@ -223,27 +223,31 @@ fn place(attempts: &[Attempt], is_complete: bool, again: Again) -> To {
     if let Some(&Attempt { run_id, .. }) = standing(Standing::Waiting) {
         return To::Attempt { run_id, state: filling };
     }
+    // What was skipped beside a run says nothing about how that run ended.
+    let latest_run = attempts.iter().find(|attempt| attempt.standing != Standing::Skipped);
+    if latest_run.is_none_or(|run| run.standing == Standing::Failed) {
+        return new(filling);
+    }
     match (latest, again) {
-        (None | Some(Attempt { standing: Standing::Incomplete, .. }), _) => new(filling),
-        (Some(_), Again::Rerun) => match standing(Standing::Ready) {
-            Some(&Attempt { run_id, .. }) => To::Attempt { run_id, state: State::Ready },
-            None => new(State::Ready),
-        },
         (Some(&Attempt { standing: Standing::Skipped, run_id, .. }), Again::Skip) => {
             To::Attempt { run_id, state: State::Skipped }
         }
-        (Some(_), Again::Skip) => new(State::Skipped),
+        (_, Again::Skip) => new(State::Skipped),
+        (_, Again::Rerun) => match standing(Standing::Ready) {
+            Some(&Attempt { run_id, .. }) => To::Attempt { run_id, state: State::Ready },
+            None => new(State::Ready),
+        },
     }
 }
 
 fn attempt(row: &Row) -> Result<Attempt, LoadError> {
-    let (state, failure): (&str, Option<&str>) = (row.get(2), row.get(3));
+    let state: &str = row.get(2);
     let standing = match state {
         "Waiting" => Standing::Waiting,
-        "Failed" if failure == Some(FailureName::RunIncomplete.as_str()) => Standing::Incomplete,
+        "Failed" => Standing::Failed,
         "Ready" => Standing::Ready,
         "Skipped" => Standing::Skipped,
-        "Running" | "Succeeded" | "Failed" => Standing::Begun,
+        "Running" | "Succeeded" => Standing::Begun,
         other => return Err(LoadError::Internal(format!("penstock.run has the unknown state {other}"))),
     };
     Ok(Attempt { run_id: row.get(0), number: row.get(1), standing })
@@ -262,10 +266,12 @@ const LOCK: &str = "
 
 /// Locked too: the transformer claims a run, and the sweep fails one, without asking the first attempt.
 const ATTEMPTS: &str = "
-    select run_id, attempt, state, failure from penstock.run
+    select run_id, attempt, state from penstock.run
     where pipeline = $1 and logical_at = $2 and attempt is not null
       and (state in ('Waiting', 'Ready')
-           or attempt = (select max(attempt) from penstock.run where pipeline = $1 and logical_at = $2))
+           or attempt = (select max(attempt) from penstock.run where pipeline = $1 and logical_at = $2)
+           or attempt = (select max(attempt) from penstock.run
+                         where pipeline = $1 and logical_at = $2 and state <> 'Skipped'))
     order by attempt desc
     for no key update";
 
@@ -310,7 +316,7 @@ mod tests {
     #[test]
     fn places() {
         use Again::{Rerun, Skip};
-        use Standing::{Begun, Incomplete, Ready, Skipped, Waiting};
+        use Standing::{Begun, Failed, Ready, Skipped, Waiting};
 
         /// The latest first; runs have the number of their attempt and a hundred.
         fn check(standings: &[Standing], is_complete: bool, again: Again, expected: To) {
@@ -327,15 +333,18 @@ mod tests {
         for again in [Skip, Rerun] {
             check(&[Waiting], false, again, join(101, State::Waiting));
             check(&[Waiting], true, again, join(101, State::Ready));
-            check(&[Incomplete], false, again, new(2, State::Waiting));
-            check(&[Incomplete], true, again, new(2, State::Ready));
-            check(&[Waiting, Incomplete], true, again, join(102, State::Ready));
+            check(&[Failed], false, again, new(2, State::Waiting));
+            check(&[Failed], true, again, new(2, State::Ready));
+            check(&[Waiting, Failed], true, again, join(102, State::Ready));
             // The second was forced: the set has never been complete.
             check(&[Begun, Waiting], true, again, join(101, State::Ready));
+            // What was wrong may have been the data: the next file tries once more.
+            check(&[Failed, Begun], true, again, new(3, State::Ready));
+            check(&[Skipped, Failed], true, again, new(3, State::Ready));
         }
         for standing in [Ready, Begun] {
             check(&[standing], true, Skip, new(2, State::Skipped));
-            check(&[standing, Incomplete], true, Skip, new(3, State::Skipped));
+            check(&[standing, Failed], true, Skip, new(3, State::Skipped));
         }
         check(&[Skipped, Begun], true, Skip, join(102, State::Skipped));
         check(&[Begun, Skipped, Begun], true, Skip, new(4, State::Skipped));

@@ -7,16 +7,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use contracts::LoadRequest;
+use contracts::{Format, LoadRequest};
 use database::Client;
 use pipeline::{Column, Dataset, Evolve, Extra, TableName};
-use rows::Inference;
+use rows::{FileError, Inference, RandomAccess, RowSpec};
 use tokio::sync::mpsc;
-use tokio::task;
+use tokio::task::{self, JoinHandle};
 
 use crate::copy::{ChunkReader, row_spec};
 use crate::error::LoadError;
 use crate::limits::CHUNKS_IN_FLIGHT_MAX;
+use crate::ranges;
 use crate::source::{Download, Progress, Storage};
 use crate::target::Relation;
 
@@ -67,7 +68,7 @@ impl Shape {
         if shape.dataset.columns.is_empty() {
             return Err(LoadError::NothingToInfer { object: object.to_string() });
         }
-        let download = place.storage.open(&object).await?;
+        let download = place.storage.open(&object, place.request.format).await?;
         Ok((shape, download))
     }
 
@@ -85,19 +86,42 @@ async fn look(
     known: Vec<Column>,
     download: Download,
 ) -> Result<Inference, LoadError> {
+    let Place { storage, request, progress, .. } = place;
     let object = download.object.to_string();
-    let (chunks_in, chunks_out) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
-    let (format, compression) = (place.request.format, place.request.compression);
+    let (format, compression) = (request.format, request.compression);
     let dataset = Arc::clone(dataset);
-    let thread = task::spawn_blocking(move || {
-        let spec = rows::RowSpec { columns: &known, ..row_spec(&dataset, format, compression) };
-        rows::infer(&spec, ChunkReader::new(chunks_out))
-    });
+    match format {
+        Format::Parquet => {
+            let (reader, ranges) = ranges::open(storage, download).await?;
+            let file: Arc<dyn RandomAccess> = Arc::new(reader);
+            let thread = task::spawn_blocking(move || {
+                let spec = RowSpec { columns: &known, ..row_spec(&dataset, format, compression) };
+                rows::infer_parquet(&spec, &file)
+            });
+            inferred(object, ranges.serve(progress), thread).await
+        }
+        Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => {
+            let (chunks_in, chunks_out) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
+            let thread = task::spawn_blocking(move || {
+                let spec = RowSpec { columns: &known, ..row_spec(&dataset, format, compression) };
+                rows::infer(&spec, ChunkReader::new(chunks_out))
+            });
+            inferred(object, download.send_to(chunks_in, progress), thread).await
+        }
+    }
+}
+
+/// `fetch` brings the bytes that the thread waits for.
+async fn inferred(
+    object: String,
+    fetch: impl Future<Output = Result<(), LoadError>>,
+    thread: JoinHandle<Result<Inference, FileError>>,
+) -> Result<Inference, LoadError> {
     let inferred = async {
         let inferred = thread.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()));
         inferred.map_err(|source| LoadError::File { object, source })
     };
-    let ((), inference) = tokio::try_join!(download.send_to(chunks_in, place.progress), inferred)?;
+    let ((), inference) = tokio::try_join!(fetch, inferred)?;
     Ok(inference)
 }
 

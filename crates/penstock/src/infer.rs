@@ -1,11 +1,15 @@
 //! `penstock infer FILE`: a dataset for a file that nobody has described yet, ready to be pasted into pipeline.toml.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use contracts::{Compression, FileKind, Format};
 use pipeline::{Column, CsvOptions, Dataset, Encoding, Extra, KeyTemplate, Location, TableName};
-use rows::{RowSpec, infer};
+use rows::{RandomAccess, RowSpec, infer, infer_parquet};
 use serde::Serialize;
 
 use crate::{Error, Result};
@@ -61,10 +65,34 @@ fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compress
         lineage: None,
     };
     let opened = File::open(file).map_err(Error::file("open", file))?;
-    let inferred = infer(&spec, opened);
+    let inferred = match format {
+        Format::Parquet => {
+            let length = opened.metadata().map_err(Error::file("read", file))?.len();
+            let opened: Arc<dyn RandomAccess> = Arc::new(LocalFile { file: opened, length });
+            infer_parquet(&spec, &opened)
+        }
+        Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => infer(&spec, opened),
+    };
     let inferred =
         inferred.map_err(|error| Error::NotInferred { file: file.display().to_string(), reason: error.to_string() })?;
     Ok(inferred.new)
+}
+
+struct LocalFile {
+    file: File,
+    length: u64,
+}
+
+impl RandomAccess for LocalFile {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, length: usize) -> io::Result<Bytes> {
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(Bytes::from(bytes))
+    }
 }
 
 /// A dataset's name from a file's, without endings and dates: `orders` of `Orders-2024-03-01.csv.gz`.

@@ -11,9 +11,7 @@ use crate::limits::{Limits, ZSTD_WINDOW_LOG_MAX};
 pub(crate) struct Decompressor<'a> {
     codec: Codec<'a>,
     decompressed_bytes: u64,
-    bytes_max: u64,
-    ratio_max: u64,
-    ratio_free_bytes: u64,
+    limits: Limits,
 }
 
 enum Codec<'a> {
@@ -39,13 +37,7 @@ pub(crate) fn open<'a>(
             Codec::Zstd(Box::new(decoder))
         }
     };
-    Ok(Decompressor {
-        codec,
-        decompressed_bytes: 0,
-        bytes_max: limits.decompressed_bytes_max,
-        ratio_max: limits.decompression_ratio_max,
-        ratio_free_bytes: limits.decompression_ratio_free_bytes,
-    })
+    Ok(Decompressor { codec, decompressed_bytes: 0, limits: *limits })
 }
 
 pub(crate) const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
@@ -130,16 +122,21 @@ impl Decompressor<'_> {
         if matches!(self.codec, Codec::None(_)) {
             return Ok(());
         }
-        let (grown, compressed) = (self.decompressed_bytes, self.codec.input().bytes);
-        let limit = if grown > self.bytes_max {
-            format!("the limit is {} bytes", self.bytes_max)
-        } else if grown > self.ratio_free_bytes && grown > compressed.saturating_mul(self.ratio_max) {
-            format!("the limit is {} times the compressed size", self.ratio_max)
-        } else {
-            return Ok(());
-        };
-        Err(FileError::DecompressionLimit { compressed_bytes: compressed, decompressed_bytes: grown, limit })
+        check_growth(&self.limits, self.decompressed_bytes, self.codec.input().bytes)
     }
+}
+
+#[inline]
+pub(crate) fn check_growth(limits: &Limits, grown: u64, compressed: u64) -> Result<(), FileError> {
+    let Limits { decompressed_bytes_max: bytes_max, decompression_ratio_max: ratio_max, .. } = *limits;
+    let limit = if grown > bytes_max {
+        format!("the limit is {bytes_max} bytes")
+    } else if grown > limits.decompression_ratio_free_bytes && grown > compressed.saturating_mul(ratio_max) {
+        format!("the limit is {ratio_max} times the compressed size")
+    } else {
+        return Ok(());
+    };
+    Err(FileError::DecompressionLimit { compressed_bytes: compressed, decompressed_bytes: grown, limit })
 }
 
 /// The codec keeps of zstd's error code only its text.

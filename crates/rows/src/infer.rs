@@ -278,17 +278,17 @@ fn keeps(kind: ColumnType, text: &[u8]) -> bool {
 }
 
 /// Column names of one table, each given once.
-struct Names {
+pub(crate) struct Names {
     taken: Vec<String>,
 }
 
 impl Names {
-    fn new(known: &[Column]) -> Self {
+    pub(crate) fn new(known: &[Column]) -> Self {
         Self { taken: known.iter().map(|column| column.name.as_str().to_owned()).collect() }
     }
 
     /// What the file says, as it is, unless PostgreSQL or Penstock has no room for it.
-    fn name(&mut self, header: &str, place: usize) -> ColumnName {
+    pub(crate) fn name(&mut self, header: &str, place: usize) -> ColumnName {
         let spelled = spelled(header, place);
         let numbered = (1_usize..).map(|number| match number {
             1 => shortened(&spelled, ""),

@@ -13,6 +13,7 @@ mod infer;
 mod json;
 pub mod limits;
 mod output;
+mod parquet;
 mod plan;
 mod reject;
 mod rescued;
@@ -23,7 +24,8 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::sync::Arc;
 
 use contracts::{Compression, Format};
 use limits::Limits;
@@ -36,6 +38,7 @@ use window::Window;
 pub use copy::{COPY_HEADER, COPY_TRAILER};
 pub use error::{FileError, SinkClosed};
 pub use infer::{Inference, infer};
+pub use parquet::RandomAccess;
 pub use reject::Reject;
 
 /// What a file's bytes are, and what its rows shall become.
@@ -85,6 +88,32 @@ pub fn convert(spec: &RowSpec<'_>, mut input: impl Read, sink: &mut impl Sink) -
     convert_within(&Limits::DEFAULT, spec, &mut input, sink)
 }
 
+/// The same for Parquet, which is no stream: its end says where its columns lie.
+pub fn convert_parquet(
+    spec: &RowSpec<'_>,
+    file: &Arc<dyn RandomAccess>,
+    sink: &mut impl Sink,
+) -> Result<Counts, FileError> {
+    convert_parquet_within(&Limits::DEFAULT, spec, file, sink)
+}
+
+fn convert_parquet_within(
+    limits: &Limits,
+    spec: &RowSpec<'_>,
+    file: &Arc<dyn RandomAccess>,
+    sink: &mut dyn Sink,
+) -> Result<Counts, FileError> {
+    let plan = Plan::new(spec);
+    let mut output = Output::new(&plan, sink, limits);
+    let decompressed_bytes = parquet::read(&plan, file, &mut output, limits)?;
+    output.finish(decompressed_bytes)
+}
+
+/// The columns of a Parquet file that are not among the specification's, as its schema tells them.
+pub fn infer_parquet(spec: &RowSpec<'_>, file: &Arc<dyn RandomAccess>) -> Result<Inference, FileError> {
+    parquet::infer(spec.columns, file)
+}
+
 /// Not generic, so that the loop over the rows is compiled, and optimised, in this crate.
 fn convert_within(
     limits: &Limits,
@@ -110,6 +139,7 @@ fn convert_as(
         Format::Csv | Format::Tsv => csv::read(spec.format, spec.csv, plan, &mut window, &mut output, limits)?,
         Format::Json => json::read_array(plan, &mut window, &mut output)?,
         Format::Jsonl => json::read_lines(plan, &mut window, &mut output)?,
+        Format::Parquet => return Err(FileError::Read(io::Error::other("Parquet is no stream: it begins at its end"))),
     }
     output.finish(window.bytes_read())
 }

@@ -39,6 +39,30 @@ pub const BLANK_RUNS_MAX: usize = 1024;
 /// Arrays and objects within one another, in a JSON record or a jsonb value.
 pub const JSON_DEPTH_MAX: usize = 128;
 
+/// What a Parquet file may say about itself in its footer.
+pub const PARQUET_FOOTER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Columns and groups of a Parquet schema, nested ones included.
+pub const PARQUET_SCHEMA_ELEMENTS_MAX: usize = 16 * 1024;
+
+/// Groups within one another in a Parquet schema.
+pub const PARQUET_DEPTH_MAX: usize = JSON_DEPTH_MAX;
+
+/// One page, decompressed: of each column that is read one is in memory. Most writers end a page at 1 MiB.
+pub const PARQUET_PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Values of one dictionary. Most writers give up a dictionary at 1 MiB.
+pub const PARQUET_DICTIONARY_VALUES_MAX: usize = 1024 * 1024;
+
+/// What the pages of one nested column may have for the rows that are decoded at once, which may be one.
+pub const PARQUET_ROW_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What of a Parquet file is fetched at once: row groups in one piece as far as they fit, else a part of each column.
+pub const PARQUET_FETCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// However many columns there are, no fewer bytes of one are fetched at once.
+pub const PARQUET_BLOCK_BYTES_MIN: usize = 64 * 1024;
+
 /// The limits of one conversion, so that tests can go to their edges with small files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -52,6 +76,12 @@ pub(crate) struct Limits {
     pub(crate) read_block_bytes: usize,
     pub(crate) transcode_block_bytes: usize,
     pub(crate) blank_runs_max: usize,
+    pub(crate) parquet_footer_bytes_max: u64,
+    pub(crate) parquet_page_bytes_max: usize,
+    pub(crate) parquet_dictionary_values_max: usize,
+    pub(crate) parquet_row_bytes_max: u64,
+    pub(crate) parquet_fetch_bytes: usize,
+    pub(crate) parquet_block_bytes_min: usize,
 }
 
 impl Limits {
@@ -66,5 +96,11 @@ impl Limits {
         read_block_bytes: READ_BLOCK_BYTES,
         transcode_block_bytes: TRANSCODE_BLOCK_BYTES,
         blank_runs_max: BLANK_RUNS_MAX,
+        parquet_footer_bytes_max: PARQUET_FOOTER_BYTES_MAX,
+        parquet_page_bytes_max: PARQUET_PAGE_BYTES_MAX,
+        parquet_dictionary_values_max: PARQUET_DICTIONARY_VALUES_MAX,
+        parquet_row_bytes_max: PARQUET_ROW_BYTES_MAX,
+        parquet_fetch_bytes: PARQUET_FETCH_BYTES,
+        parquet_block_bytes_min: PARQUET_BLOCK_BYTES_MIN,
     };
 }

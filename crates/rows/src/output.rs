@@ -56,18 +56,33 @@ impl<'a> Output<'a> {
         if !self.blank_runs.is_empty() {
             self.reject_blank_lines()?;
         }
+        match self.try_row(encode)? {
+            Ok(()) => Ok(()),
+            Err(fault) => self.reject(record, &fault),
+        }
+    }
+
+    /// The same for a record that is only put together when it must be shown: the caller rejects it.
+    #[inline]
+    pub(crate) fn try_row(
+        &mut self,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), RowFault>,
+    ) -> Result<Result<(), RowFault>, FileError> {
         let row_start = self.block.len();
         self.block.extend_from_slice(&self.field_count);
         if let Err(fault) = encode(&mut self.block) {
             self.block.truncate(row_start);
-            return self.reject(record, &fault);
+            return Ok(Err(fault));
         }
         if let Some(load_id) = self.plan.lineage {
             copy::int8(&mut self.block, load_id);
         }
         self.counts.rows_read += 1;
         self.counts.rows_loaded += 1;
-        if self.block.len() >= self.limits.copy_block_bytes { self.flush() } else { Ok(()) }
+        if self.block.len() >= self.limits.copy_block_bytes {
+            self.flush()?;
+        }
+        Ok(Ok(()))
     }
 
     /// A blank line. It is rejected once something follows it, for at the end of a file blank lines mean nothing.
@@ -103,7 +118,7 @@ impl<'a> Output<'a> {
     }
 
     #[cold]
-    fn reject(&mut self, record: Record<'_>, fault: &RowFault) -> Result<(), FileError> {
+    pub(crate) fn reject(&mut self, record: Record<'_>, fault: &RowFault) -> Result<(), FileError> {
         self.counts.rows_read += 1;
         self.counts.rows_rejected += 1;
         let column = fault.column.and_then(|column| self.plan.name(column));

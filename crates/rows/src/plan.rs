@@ -1,4 +1,4 @@
-use pipeline::{Column, Extra, RESCUED_COLUMN};
+use pipeline::{Column, ColumnType, Extra, RESCUED_COLUMN};
 
 use crate::RowSpec;
 use crate::reject::{Reason, RowFault};
@@ -63,6 +63,10 @@ impl<'a> Plan<'a> {
 
     pub(crate) fn headers(&self) -> Vec<String> {
         self.columns.iter().map(|planned| planned.column.header.clone()).collect()
+    }
+
+    pub(crate) fn is_json(&self, column: usize) -> bool {
+        self.columns[column].column.kind == ColumnType::Jsonb
     }
 
     /// Whether this unquoted field means NULL.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) struct Bucket {
     pub(crate) endpoint: String,
     objects: Arc<Mutex<Objects>>,
     secret: Arc<Mutex<String>>,
+    gets: Arc<AtomicUsize>,
 }
 
 /// By key and version; the last one of a key has no version as well.
@@ -43,6 +45,8 @@ pub(crate) enum Fault {
     Corrupt,
     /// A body that takes its time: about a second for each tenth of it.
     Slow,
+    /// A body, unless one asks for a part of it by its place: another content took the object's place by then.
+    ReplacedMeanwhile,
     /// No body: this status and S3's code for it.
     Refused(u16, &'static str),
 }
@@ -53,15 +57,16 @@ impl Bucket {
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let objects = Arc::new(Mutex::new(Objects::new()));
         let secret = Arc::default();
-        let shared = (Arc::clone(&objects), Arc::clone(&secret));
+        let gets = Arc::<AtomicUsize>::default();
+        let shared = (Arc::clone(&objects), Arc::clone(&secret), Arc::clone(&gets));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (objects, secret) = shared.clone();
+                let (objects, secret, gets) = shared.clone();
                 // A client that has heard enough hangs up.
-                thread::spawn(move || answer(&stream, &objects, &secret).ok());
+                thread::spawn(move || answer(&stream, &objects, &secret, &gets).ok());
             }
         });
-        Self { endpoint, objects, secret }
+        Self { endpoint, objects, secret, gets }
     }
 
     pub(crate) fn put(&self, key: &str, version_id: Option<&str>, body: impl Into<Vec<u8>>) -> ObjectRef {
@@ -109,6 +114,12 @@ impl Bucket {
         secret.clone_into(&mut self.secret.lock().unwrap());
     }
 
+    /// How many objects, or parts of them, were asked for.
+    #[allow(dead_code, reason = "the memory test includes this file, and does not count")]
+    pub(crate) fn gets(&self) -> usize {
+        self.gets.load(Ordering::Relaxed)
+    }
+
     /// What was put there, as text.
     #[allow(dead_code, reason = "the memory test includes this file, and puts nothing")]
     pub(crate) fn get(&self, key: &str) -> Option<String> {
@@ -135,6 +146,8 @@ struct Request {
     query: String,
     version_id: Option<String>,
     if_match: Option<String>,
+    /// As in `bytes=3-5`, or `bytes=-2`.
+    range: Option<String>,
 }
 
 fn read_request(stream: &TcpStream) -> io::Result<Request> {
@@ -145,11 +158,12 @@ fn read_request(stream: &TcpStream) -> io::Result<Request> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key).to_owned();
     let version_id = query.split('&').find_map(|pair| pair.strip_prefix("versionId=")).map(str::to_owned);
-    let (mut if_match, mut body) = (None, Vec::new());
+    let (mut if_match, mut range, mut body) = (None, None, Vec::new());
     loop {
         let line = read_line(&mut reader)?;
         match line.split_once(": ") {
             Some((name, value)) if name.eq_ignore_ascii_case("if-match") => if_match = Some(value.replace('"', "")),
+            Some((name, value)) if name.eq_ignore_ascii_case("range") => range = Some(value.to_owned()),
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                 body.resize(value.parse().unwrap(), 0);
             }
@@ -159,7 +173,7 @@ fn read_request(stream: &TcpStream) -> io::Result<Request> {
     }
     reader.read_exact(&mut body)?;
     let (method, query) = (method.to_owned(), query.to_owned());
-    Ok(Request { method, body, key, query, version_id, if_match })
+    Ok(Request { method, body, key, query, version_id, if_match, range })
 }
 
 fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
@@ -168,14 +182,20 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
-fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<String>) -> io::Result<()> {
-    let Request { method, body, key, query, version_id, if_match } = read_request(stream)?;
+fn answer(
+    mut stream: &TcpStream,
+    objects: &Mutex<Objects>,
+    secret: &Mutex<String>,
+    gets: &AtomicUsize,
+) -> io::Result<()> {
+    let Request { method, body, key, query, version_id, if_match, range } = read_request(stream)?;
     if query.contains("upload") || method == "PUT" {
         return put(stream, objects, &method, (&key, &query), body);
     }
     if method == "POST" {
         return succeed(stream, &format!("{{\"SecretString\": {:?}}}", secret.lock().unwrap()));
     }
+    gets.fetch_add(1, Ordering::Relaxed);
     let is_versioned = version_id.is_some();
     let found = objects.lock().unwrap().get(&(key, version_id)).cloned();
     let Some(Object { etag, version_id, body, times, fault }) = found else {
@@ -188,6 +208,9 @@ fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<Strin
         return refuse(stream, 412, "PreconditionFailed");
     }
     let version = version_id.map_or(String::new(), |id| format!("x-amz-version-id: {id}\r\n"));
+    if let Some(range) = range {
+        return answer_part(stream, &body, &range, &format!("ETag: \"{etag}\"\r\n{version}"), fault);
+    }
     // Of a large body it would take longer than the client waits.
     let checksum = if times == 1 && body.len() < 1024 * 1024 {
         format!("x-amz-checksum-crc32: {}\r\n", crc32(&body))
@@ -200,7 +223,9 @@ fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<Strin
         body.len() * times
     )?;
     match fault {
-        Fault::None | Fault::Refused(..) => (0..times).try_for_each(|_| stream.write_all(&body)),
+        Fault::None | Fault::ReplacedMeanwhile | Fault::Refused(..) => {
+            (0..times).try_for_each(|_| stream.write_all(&body))
+        }
         Fault::Corrupt => {
             let mut flipped = body.to_vec();
             flipped[body.len() / 2] ^= 1;
@@ -218,6 +243,39 @@ fn answer(mut stream: &TcpStream, objects: &Mutex<Objects>, secret: &Mutex<Strin
             thread::sleep(Duration::from_secs(1));
             Ok(())
         }),
+    }
+}
+
+/// A part by its place, or an end of so many bytes; of an empty object there is none.
+fn answer_part(mut stream: &TcpStream, body: &[u8], range: &str, headers: &str, fault: Fault) -> io::Result<()> {
+    let (from, to) = range.trim_start_matches("bytes=").split_once('-').unwrap();
+    if body.is_empty() {
+        return refuse(stream, 416, "InvalidRange");
+    }
+    if fault == Fault::ReplacedMeanwhile && !from.is_empty() {
+        return refuse(stream, 412, "PreconditionFailed");
+    }
+    let to: usize = to.parse().unwrap();
+    let (from, to) = match from.parse() {
+        Ok(from) => (from, to.min(body.len() - 1)),
+        Err(_) => (body.len().saturating_sub(to), body.len() - 1),
+    };
+    let part = &body[from..=to];
+    write!(
+        stream,
+        "HTTP/1.1 206 Partial Content\r\n{headers}Content-Range: bytes {from}-{to}/{}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len(),
+        part.len()
+    )?;
+    match fault {
+        Fault::Truncated => stream.write_all(&part[..part.len() / 2]),
+        Fault::Stalled => {
+            stream.write_all(&part[..part.len() / 2])?;
+            thread::sleep(Duration::from_secs(60));
+            Ok(())
+        }
+        _ => stream.write_all(part),
     }
 }
 

@@ -9,6 +9,7 @@ mod database;
 mod duplicates;
 mod export;
 mod history;
+mod parquet;
 mod rejected;
 mod runs;
 mod stage;

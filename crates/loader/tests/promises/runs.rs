@@ -218,6 +218,21 @@ async fn a_second_set_is_skipped_and_recorded() {
 }
 
 #[tokio::test]
+async fn a_set_whose_run_failed_runs_again_with_the_next_file() {
+    let shop = Shop::new(ALL).await;
+    for dataset in ["customers", "items", "orders"] {
+        shop.load(dataset, DAY).await;
+    }
+    shop.set_latest("state = 'Running'").await;
+    assert_eq!(shop.load("items", DAY).await, None);
+    let failed = "update penstock.run set state = 'Failed', failure = 'TransformFailed' where attempt = 1";
+    shop.stage.client.batch_execute(failed).await.unwrap();
+    assert!(shop.load("items", DAY).await.is_some());
+    let runs = "1 Failed 1 customers, 1 items, 1 orders; 2 Skipped 1 items; 3 Ready 1 customers, 3 items, 1 orders";
+    assert_eq!(shop.runs().await, runs);
+}
+
+#[tokio::test]
 async fn a_further_load_runs_the_whole_set_again() {
     let shop = Shop::new(ALL_AGAIN).await;
     for dataset in ["customers", "items"] {

@@ -80,6 +80,7 @@ impl Data {
             Format::Tsv => "CSV between tabs",
             Format::Json => "a JSON array",
             Format::Jsonl => "JSON Lines",
+            Format::Parquet => "Parquet",
         };
         let compression = match self.compression {
             Compression::None => "",

@@ -51,7 +51,7 @@ pub(super) fn options(
 /// Not for templates that leave the ending open.
 fn is_never_csv(source: &Location) -> bool {
     match FileKind::of_key(&source.template.to_string()) {
-        Ok(FileKind::Data { format, .. }) => matches!(format, Format::Json | Format::Jsonl),
+        Ok(FileKind::Data { format, .. }) => matches!(format, Format::Json | Format::Jsonl | Format::Parquet),
         Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) | Err(_) => false,
     }
 }

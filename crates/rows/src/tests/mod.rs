@@ -7,6 +7,7 @@ mod encodings;
 mod extra;
 mod json;
 mod limits;
+mod parquet;
 
 use contracts::{Compression, Format};
 use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
@@ -49,7 +50,17 @@ impl Setup {
     }
 
     pub(crate) fn load_from(&self, mut input: impl std::io::Read) -> Result<Loaded, FileError> {
-        let spec = RowSpec {
+        let spec = self.spec();
+        self.load_as(|collected| convert_within(&self.limits, &spec, &mut input, collected))
+    }
+
+    pub(crate) fn load_parquet(&self, file: bytes::Bytes) -> Result<Loaded, FileError> {
+        let file: std::sync::Arc<dyn crate::RandomAccess> = std::sync::Arc::new(file);
+        self.load_as(|collected| crate::convert_parquet_within(&self.limits, &self.spec(), &file, collected))
+    }
+
+    fn spec(&self) -> RowSpec<'_> {
+        RowSpec {
             columns: &self.columns,
             null_values: &self.null_values,
             format: self.format,
@@ -58,9 +69,12 @@ impl Setup {
             encoding: self.encoding,
             extra: self.extra,
             lineage: self.lineage,
-        };
+        }
+    }
+
+    fn load_as(&self, convert: impl FnOnce(&mut Collected) -> Result<Counts, FileError>) -> Result<Loaded, FileError> {
         let mut collected = Collected::default();
-        let counts = convert_within(&self.limits, &spec, &mut input, &mut collected)?;
+        let counts = convert(&mut collected)?;
         let mut kinds: Vec<_> = self.columns.iter().map(|column| column.kind).collect();
         kinds.extend((self.extra == Extra::Rescue).then_some(ColumnType::Jsonb));
         kinds.extend(self.lineage.map(|_| ColumnType::BigInt));

@@ -6,7 +6,7 @@ mod integer;
 mod jsonb;
 mod numeric;
 mod scalar;
-mod temporal;
+pub(crate) mod temporal;
 
 use pipeline::{Column, ColumnType};
 

@@ -3,8 +3,8 @@
 use crate::reject::Reason;
 
 /// PostgreSQL counts from 2000-01-01.
-pub(super) const EPOCH_DAYS_FROM_UNIX: i32 = 10_957;
-pub(super) const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
+pub(crate) const EPOCH_DAYS_FROM_UNIX: i32 = 10_957;
+pub(crate) const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 pub(super) const MICROS_PER_SECOND: i64 = 1_000_000;
 /// <https://www.postgresql.org/docs/current/datatype-datetime.html>: offsets end before 16 hours.

@@ -1,0 +1,134 @@
+//! Files that are read from their end, and then in parts.
+
+use std::sync::Arc;
+
+use contracts::{FailureName, Format, LoadReport, ObjectRef};
+use loader::LoadError;
+use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+
+use crate::bucket::Fault;
+use crate::stage::{DEFINITION, Stage, check_failure, in_a_minute, request};
+
+const KEY: &str = "raw/2024-03-01/orders.csv";
+const SCHEMA: &str = "message orders {
+    required int32 order_id;
+    optional binary customer (string);
+    optional int32 amount (decimal(9,2));
+}";
+
+/// Orders from 1 on; a customer's name takes some room, and an amount is its order's number in cents.
+fn orders(orders: i32, orders_per_group: i32) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
+    let properties = Arc::new(WriterProperties::builder().set_dictionary_enabled(false).build());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, properties).unwrap();
+    for first in (1..=orders).step_by(orders_per_group.try_into().unwrap()) {
+        let ids: Vec<i32> = (first..=orders.min(first + orders_per_group - 1)).collect();
+        let names: Vec<ByteArray> = ids.iter().map(|id| format!("customer {id:0>50}").as_str().into()).collect();
+        let levels = vec![1; ids.len()];
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&ids, None, None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&names, Some(&levels), None).unwrap();
+        column.close().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&ids, Some(&levels), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+async fn load(stage: &Stage, definition: &str, object: &ObjectRef) -> Result<LoadReport, LoadError> {
+    let mut request = request(definition, object);
+    request.format = Format::Parquet;
+    stage.loader.load(&request, in_a_minute()).await
+}
+
+async fn fail(fault: Fault, body: Vec<u8>) -> LoadError {
+    let stage = Stage::new().await;
+    let object = stage.bucket.put_with(fault, KEY, None, body);
+    let error = load(&stage, DEFINITION, &object).await.expect_err("a load that fails");
+    stage.nothing_is_left().await;
+    error
+}
+
+#[tokio::test]
+async fn a_parquet_file_is_loaded_in_few_requests() {
+    let stage = Stage::new().await;
+    let check = async |count: i32, per_group: i32, gets_max: usize| {
+        let object = stage.bucket.put(&format!("raw/2024-03-01/{count}"), Some("v1"), orders(count, per_group));
+        let before = stage.bucket.gets();
+        let report = load(&stage, DEFINITION, &object).await.unwrap();
+        assert_eq!((report.rows_read, report.rows_rejected), (u64::try_from(count).unwrap(), 0));
+        let gets = stage.bucket.gets() - before;
+        assert!(gets <= gets_max, "{gets} requests for {count} rows");
+        let query = format!(
+            "select concat_ws(' ', count(*), sum(order_id), sum(amount), max(customer)) from staging.orders
+             where _load_id = {}",
+            report.load_id
+        );
+        let (sum, last) = (i64::from(count) * i64::from(count + 1) / 2, format!("{count:0>50}"));
+        let expected = format!("{count} {sum} {}.{:02} customer {last}", sum / 100, sum % 100);
+        assert_eq!(stage.text(&query).await.unwrap(), expected);
+    };
+    // All of it comes with its end.
+    check(100, 30, 1).await;
+    // Two hundred row groups of 3.4 MB.
+    check(50_000, 250, 3).await;
+    // One row group of 13 MB: column by column, in blocks.
+    check(200_000, 200_000, 8).await;
+}
+
+#[tokio::test]
+async fn rejected_rows_are_counted_from_one_and_shown_as_json() {
+    let stage = Stage::new().await;
+    let object = stage.bucket.put(KEY, Some("v1"), orders(5, 2));
+    let report = load(&stage, &DEFINITION.replace("numeric(10,2)", "numeric(10,1)"), &object).await.unwrap();
+    assert_eq!((report.rows_loaded, report.rows_rejected), (0, 5));
+    assert_eq!((report.first_rejects[0].line, report.first_rejects[0].column.as_deref()), (1, Some("amount")));
+    let raw = stage.text("select raw from penstock.reject where line = 5").await.unwrap();
+    assert!(
+        raw.starts_with(r#"{"order_id":5,"customer":"customer 000"#) && raw.ends_with(r#""amount":0.05}"#),
+        "{raw}"
+    );
+}
+
+#[tokio::test]
+async fn a_parquet_files_schema_tells_its_columns() {
+    let stage = Stage::new().await;
+    let definition = "[datasets.orders]\nsource = \"raw/{date:%Y-%m-%d}/orders.csv\"\ntable = \"staging.orders\"\n";
+    let object = stage.bucket.put(KEY, Some("v1"), orders(3, 3));
+    assert_eq!(load(&stage, definition, &object).await.unwrap().rows_loaded, 3);
+    let types = "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
+                 from pg_attribute where attrelid = 'staging.orders'::regclass and attnum > 0";
+    let expected = "order_id integer, customer text, amount numeric(9,2), _load_id bigint";
+    assert_eq!(stage.text(types).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn what_s3_does_wrong_with_a_part_has_a_name_and_leaves_nothing() {
+    let file = orders(50_000, 10_000);
+    let check = async |fault: Fault, name: FailureName, says: &str| {
+        check_failure(&fail(fault, file.clone()).await, name, says);
+    };
+    check(Fault::Truncated, FailureName::ObjectCorrupted, "broke off after ").await;
+    check(Fault::Stalled, FailureName::StorageStalled, "nothing came for 2 s").await;
+    check(Fault::ReplacedMeanwhile, FailureName::ObjectReplaced, "another content took its place").await;
+    check(Fault::Refused(503, "SlowDown"), FailureName::StorageUnavailable, "told to say SlowDown").await;
+}
+
+#[tokio::test]
+async fn a_parquet_file_that_cannot_be_read_has_a_name() {
+    let file = orders(1000, 100);
+    let check = async |body: &[u8], name: FailureName, says: &str| {
+        check_failure(&fail(Fault::None, body.to_vec()).await, name, says);
+    };
+    check(b"", FailureName::EmptyFile, KEY).await;
+    check(&file[..file.len() / 2], FailureName::MalformedFile, "it was cut off").await;
+    check(b"order_id,customer,amount\n1,ann,1.50\n", FailureName::MalformedFile, "not a Parquet file").await;
+}

@@ -1,0 +1,178 @@
+//! A file's last bytes: its schema, and where its columns lie.
+//! <https://github.com/apache/parquet-format/blob/master/README.md#file-format>
+
+use std::ops::Range;
+use std::panic::catch_unwind;
+
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
+
+use super::RandomAccess;
+use super::chunk::read;
+use super::codec;
+use super::thrift::{LIST, Reader, STRUCTURE, Unreadable};
+use crate::FileError;
+use crate::decompress::{GZIP_MAGIC, ZSTD_MAGIC};
+use crate::error::quoted;
+use crate::limits::{Limits, PARQUET_DEPTH_MAX, PARQUET_SCHEMA_ELEMENTS_MAX};
+
+pub(super) const MAGIC: &[u8; 4] = b"PAR1";
+const MAGIC_ENCRYPTED: &[u8] = b"PARE";
+/// The footer's length, and the magic bytes.
+const END_BYTES: u64 = 8;
+
+/// Of a file without a row: magic bytes at both ends, and the footer's length.
+const FILE_BYTES_MIN: u64 = 12;
+
+/// The file's own description, as far as it can be true.
+pub(super) fn read_footer(file: &dyn RandomAccess, limits: &Limits) -> Result<ParquetMetaData, FileError> {
+    let bytes = file.length();
+    if bytes == 0 {
+        return Err(FileError::Empty);
+    }
+    if bytes < FILE_BYTES_MIN {
+        return Err(malformed("this is not a Parquet file: it is too short"));
+    }
+    let end = read(file, bytes - END_BYTES..bytes).map_err(FileError::Read)?;
+    let (length, magic) = end.split_at(4);
+    if magic != MAGIC {
+        return Err(malformed(complaint(file, magic)?));
+    }
+    let length = length.iter().rev().fold(0_u64, |length, byte| length << 8 | u64::from(*byte));
+    let columns = MAGIC.len() as u64..(bytes - END_BYTES).saturating_sub(length);
+    if columns.is_empty() && length + FILE_BYTES_MIN > bytes {
+        return Err(malformed(&format!("the footer has {length} bytes, and the whole file {bytes}")));
+    }
+    if length > limits.parquet_footer_bytes_max {
+        let max = limits.parquet_footer_bytes_max;
+        return Err(malformed(&format!("the footer has {length} bytes, where {max} are the limit")));
+    }
+    let footer = read(file, columns.end..bytes - END_BYTES).map_err(FileError::Read)?;
+    let metadata = decode(&footer)?;
+    check(&metadata, &columns)?;
+    Ok(metadata)
+}
+
+fn complaint(file: &dyn RandomAccess, end: &[u8]) -> Result<&'static str, FileError> {
+    let start = read(file, 0..4).map_err(FileError::Read)?;
+    Ok(if end == MAGIC_ENCRYPTED {
+        "the file is encrypted"
+    } else if start == &MAGIC[..] {
+        "the file does not end with its footer: it was cut off, or is not written to its end"
+    } else if start.starts_with(GZIP_MAGIC) || start.starts_with(ZSTD_MAGIC) {
+        "the file is compressed as a whole; Parquet compresses its pages itself"
+    } else {
+        "this is not a Parquet file: it does not end with PAR1"
+    })
+}
+
+fn malformed(reason: &str) -> FileError {
+    FileError::Malformed { line: 1, reason: reason.to_owned() }
+}
+
+fn decode(footer: &[u8]) -> Result<ParquetMetaData, FileError> {
+    let damaged = |what: &str| malformed(&format!("the footer is damaged: {what}"));
+    check_schema(footer).map_err(|_| damaged("it cannot be read"))?;
+    match catch_unwind(|| ParquetMetaDataReader::decode_metadata(footer)) {
+        Ok(Ok(metadata)) => Ok(metadata),
+        Ok(Err(error)) => Err(damaged(&error.to_string())),
+        Err(_) => Err(damaged("it contradicts itself")),
+    }
+}
+
+/// Goes through the footer before the `parquet` crate does, which takes the schema's numbers for memory and follows its
+/// depth on the stack.
+fn check_schema(footer: &[u8]) -> Result<(), Unreadable> {
+    /// In `FileMetaData`.
+    const SCHEMA: i64 = 2;
+    let mut reader = Reader::new(footer);
+    reader.structure(&mut |reader, id, kind| {
+        if id != SCHEMA || kind != LIST {
+            return Ok(false);
+        }
+        let (length, kind) = reader.list()?;
+        if kind != STRUCTURE || length > PARQUET_SCHEMA_ELEMENTS_MAX {
+            return Err(Unreadable::Nonsense);
+        }
+        // Of each group that is open: the children still to come.
+        let mut open: Vec<usize> = Vec::new();
+        for left in (0..length).rev() {
+            let children = children(reader)?;
+            if children > left || open.len() > PARQUET_DEPTH_MAX {
+                return Err(Unreadable::Nonsense);
+            }
+            open.push(children);
+            while open.last() == Some(&0) {
+                open.pop();
+                if let Some(last) = open.last_mut() {
+                    *last -= 1;
+                }
+            }
+        }
+        Ok(true)
+    })
+}
+
+/// Of one element of the schema.
+fn children(reader: &mut Reader<'_>) -> Result<usize, Unreadable> {
+    /// In `SchemaElement`.
+    const CHILDREN: i64 = 5;
+    let mut children = 0;
+    reader.structure(&mut |reader, id, kind| {
+        if id != CHILDREN || !(4..=6).contains(&kind) {
+            return Ok(false);
+        }
+        children = usize::try_from(reader.integer()?).map_err(|_| Unreadable::Nonsense)?;
+        Ok(true)
+    })?;
+    Ok(children)
+}
+
+fn check(metadata: &ParquetMetaData, columns: &Range<u64>) -> Result<(), FileError> {
+    let mut rows = 0_i64;
+    for group in metadata.row_groups() {
+        if group.num_rows() < 0 {
+            return Err(malformed("a row group has fewer than no rows"));
+        }
+        rows = rows.saturating_add(group.num_rows());
+        for column in group.columns() {
+            check_column(group, column, columns).map_err(|what| {
+                let name = quoted(&column.column_path().string());
+                malformed(&format!("column {name} is {what}"))
+            })?;
+        }
+    }
+    let said = metadata.file_metadata().num_rows();
+    if said != rows {
+        return Err(malformed(&format!("the footer is damaged: {said} rows in all, and {rows} in the row groups")));
+    }
+    Ok(())
+}
+
+fn check_column(
+    group: &RowGroupMetaData,
+    column: &ColumnChunkMetaData,
+    columns: &Range<u64>,
+) -> Result<(), &'static str> {
+    if column.file_path().is_some_and(|path| !path.is_empty()) {
+        return Err("in another file");
+    }
+    if let Some(refusal) = codec::refusal(column.compression_codec()) {
+        return Err(refusal);
+    }
+    let range = range_of(column).ok_or("at no place in the file")?;
+    let is_empty = group.num_rows() == 0;
+    if !is_empty && (range.start < columns.start || range.end > columns.end) {
+        return Err("at no place in the file");
+    }
+    Ok(())
+}
+
+/// Where a column chunk lies; its dictionary comes first.
+pub(super) fn range_of(column: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    let data = u64::try_from(column.data_page_offset()).ok()?;
+    // Some writers say 0 where there is none.
+    let dictionary = column.dictionary_page_offset().and_then(|at| u64::try_from(at).ok()).filter(|at| *at > 0);
+    let start = dictionary.map_or(data, |dictionary| dictionary.min(data));
+    let bytes = u64::try_from(column.compressed_size()).ok()?;
+    Some(start..start.checked_add(bytes)?)
+}

@@ -1,0 +1,108 @@
+//! Which bytes of the file are fetched when: small row groups in one piece, the columns of large ones block by block.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::Bytes;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+
+use super::RandomAccess;
+use super::chunk::{Chunk, read};
+use super::footer::range_of;
+use super::leaf::{self, Opening};
+use super::nested::Leaves;
+use super::pages::Pages;
+use crate::FileError;
+use crate::limits::Limits;
+
+pub(super) struct Groups<'a> {
+    pub(super) file: &'a Arc<dyn RandomAccess>,
+    pub(super) limits: &'a Limits,
+    pub(super) groups: &'a [RowGroupMetaData],
+    /// Places of the columns that are read.
+    pub(super) columns: &'a [usize],
+    pub(super) grown_bytes: &'a Arc<AtomicU64>,
+    /// What was fetched last, and where it begins.
+    pub(super) fetched: (u64, Bytes),
+}
+
+impl Groups<'_> {
+    pub(super) fn open(&mut self, index: usize) -> Result<Leaves, FileError> {
+        self.fetch(index)?;
+        let group = &self.groups[index];
+        let blocks_bytes = self.limits.parquet_fetch_bytes / self.columns.len().max(1);
+        let block_bytes = blocks_bytes.max(self.limits.parquet_block_bytes_min);
+        self.columns.iter().map(|column| self.leaf(group, group.column(*column), block_bytes)).collect()
+    }
+
+    fn leaf(
+        &self,
+        group: &RowGroupMetaData,
+        column: &ColumnChunkMetaData,
+        block_bytes: usize,
+    ) -> Result<Box<dyn leaf::Leaf>, FileError> {
+        let mut range = range_of(column).unwrap_or_default();
+        let fetched = self.part(&range);
+        range.start += fetched.len() as u64;
+        let count = |number: i64| u64::try_from(number).unwrap_or_default();
+        let allowance_bytes = if column.column_descr().max_rep_level() > 0 {
+            self.limits.parquet_row_bytes_max
+        } else {
+            // A reading ends with the first page.
+            1
+        };
+        Ok(leaf::open(Opening {
+            column: column.column_descr_ptr(),
+            pages: Pages {
+                chunk: Chunk::new(self.file, fetched, range, block_bytes),
+                codec: column.compression_codec(),
+                column: column.column_descr_ptr(),
+                limits: *self.limits,
+                has_dictionary: false,
+                is_version_2: false,
+                allowance: Arc::default(),
+                grown_bytes: Arc::clone(self.grown_bytes),
+            },
+            allowance_bytes,
+            rows: count(group.num_rows()),
+            values: count(column.num_values()),
+        }))
+    }
+
+    /// As many row groups as there is room for, unless this one is among those that came before.
+    fn fetch(&mut self, index: usize) -> Result<(), FileError> {
+        let room = self.limits.parquet_fetch_bytes as u64;
+        let mut wanted = self.range(index);
+        if !self.part(&wanted).is_empty() || wanted.end - wanted.start > room {
+            return Ok(());
+        }
+        for next in index + 1..self.groups.len() {
+            let next = self.range(next);
+            if next.start < wanted.end || next.end - wanted.start > room {
+                break;
+            }
+            wanted.end = next.end;
+        }
+        // The room is for one piece at a time.
+        self.fetched = (0, Bytes::new());
+        self.fetched = (wanted.start, read(self.file.as_ref(), wanted).map_err(FileError::Read)?);
+        Ok(())
+    }
+
+    /// From the first to the last byte that is read of a row group.
+    fn range(&self, group: usize) -> Range<u64> {
+        let ranges = self.columns.iter().filter_map(|column| range_of(self.groups[group].column(*column)));
+        ranges.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end)).unwrap_or_default()
+    }
+
+    /// What is fetched of this range, when it is all of it.
+    fn part(&self, range: &Range<u64>) -> Bytes {
+        let (start, bytes) = &self.fetched;
+        let place = |at: u64| at.checked_sub(*start).and_then(|at| usize::try_from(at).ok());
+        match (place(range.start), place(range.end)) {
+            (Some(from), Some(to)) if to <= bytes.len() => bytes.slice(from..to),
+            _ => Bytes::new(),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What a file's primitive types mean: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>.
+
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
+use parquet::schema::types::Type;
+use pipeline::ColumnType;
+
+/// <https://www.postgresql.org/docs/current/datatype-numeric.html>
+const NUMERIC_PRECISION_MAX: u16 = 1000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Boolean,
+    Integer {
+        bits: u8,
+        is_signed: bool,
+    },
+    Decimal {
+        precision: u16,
+        scale: u16,
+    },
+    Float16,
+    Float,
+    Double,
+    /// Also what is no text by its type: writers leave it out, and the bytes tell.
+    Text,
+    Json,
+    Uuid,
+    Date,
+    Time(Unit),
+    /// `is_instant`: it counts from midnight in Greenwich; else the wall's clock shows it.
+    Timestamp {
+        unit: Unit,
+        is_instant: bool,
+    },
+    /// What Hive, Impala and Spark wrote for an instant before there were timestamps.
+    Int96,
+    /// Of a column that has no value in it.
+    Null,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    Millis,
+    Micros,
+    Nanos,
+}
+
+impl Kind {
+    /// The error says what the type is, for its sentence.
+    pub(super) fn of(primitive: &Type) -> Result<Self, String> {
+        let info = primitive.get_basic_info();
+        let physical = primitive.get_physical_type();
+        match info.logical_type_ref() {
+            Some(logical) => Self::of_logical(logical, physical),
+            None => Self::of_converted(info.converted_type(), primitive),
+        }
+    }
+
+    fn of_logical(logical: &LogicalType, physical: Physical) -> Result<Self, String> {
+        let unit = |unit: &TimeUnit| match unit {
+            TimeUnit::MILLIS => Unit::Millis,
+            TimeUnit::MICROS => Unit::Micros,
+            TimeUnit::NANOS => Unit::Nanos,
+        };
+        Ok(match logical {
+            LogicalType::String | LogicalType::Enum => Self::Text,
+            LogicalType::Json => Self::Json,
+            LogicalType::Uuid => Self::Uuid,
+            LogicalType::Decimal(decimal) => Self::decimal(decimal.precision, decimal.scale)?,
+            LogicalType::Date => Self::Date,
+            LogicalType::Time(time) => Self::Time(unit(&time.unit)),
+            LogicalType::Timestamp(time) => {
+                Self::Timestamp { unit: unit(&time.unit), is_instant: time.is_adjusted_to_u_t_c }
+            }
+            LogicalType::Integer(integer) => {
+                Self::Integer { bits: integer.bit_width.cast_unsigned(), is_signed: integer.is_signed }
+            }
+            LogicalType::Float16 => Self::Float16,
+            LogicalType::Unknown => Self::Null,
+            other => return Err(format!("{physical} as {}", variant_name(other))),
+        })
+    }
+
+    fn of_converted(converted: ConvertedType, primitive: &Type) -> Result<Self, String> {
+        let physical = primitive.get_physical_type();
+        let integer = |bits, is_signed| Self::Integer { bits, is_signed };
+        let instant = |unit| Self::Timestamp { unit, is_instant: true };
+        Ok(match converted {
+            ConvertedType::UTF8 | ConvertedType::ENUM => Self::Text,
+            ConvertedType::JSON => Self::Json,
+            ConvertedType::DECIMAL => Self::decimal(primitive.get_precision(), primitive.get_scale())?,
+            ConvertedType::DATE => Self::Date,
+            ConvertedType::TIME_MILLIS => Self::Time(Unit::Millis),
+            ConvertedType::TIME_MICROS => Self::Time(Unit::Micros),
+            ConvertedType::TIMESTAMP_MILLIS => instant(Unit::Millis),
+            ConvertedType::TIMESTAMP_MICROS => instant(Unit::Micros),
+            ConvertedType::UINT_8 => integer(8, false),
+            ConvertedType::UINT_16 => integer(16, false),
+            ConvertedType::UINT_32 => integer(32, false),
+            ConvertedType::UINT_64 => integer(64, false),
+            ConvertedType::INT_8 => integer(8, true),
+            ConvertedType::INT_16 => integer(16, true),
+            ConvertedType::INT_32 => integer(32, true),
+            ConvertedType::INT_64 => integer(64, true),
+            ConvertedType::NONE => match physical {
+                Physical::BOOLEAN => Self::Boolean,
+                Physical::INT32 => integer(32, true),
+                Physical::INT64 => integer(64, true),
+                Physical::INT96 => Self::Int96,
+                Physical::FLOAT => Self::Float,
+                Physical::DOUBLE => Self::Double,
+                Physical::BYTE_ARRAY => Self::Text,
+                Physical::FIXED_LEN_BYTE_ARRAY => return Err(format!("{physical} without a meaning")),
+            },
+            other => return Err(format!("{physical} as {other}")),
+        })
+    }
+
+    fn decimal(precision: i32, scale: i32) -> Result<Self, String> {
+        match (u16::try_from(precision), u16::try_from(scale)) {
+            (Ok(precision), Ok(scale)) if scale <= precision && precision <= NUMERIC_PRECISION_MAX => {
+                Ok(Self::Decimal { precision, scale })
+            }
+            _ => Err(format!("DECIMAL({precision},{scale})")),
+        }
+    }
+
+    /// Whether a column of this type can hold such values; whether it holds each of them, the value decides.
+    pub(super) fn fits(self, column: ColumnType) -> bool {
+        let is_number =
+            matches!(self, Self::Integer { .. } | Self::Decimal { .. } | Self::Float16 | Self::Float | Self::Double);
+        match column {
+            _ if self == Self::Null => true,
+            ColumnType::Text | ColumnType::Varchar(_) => matches!(self, Self::Text | Self::Json),
+            ColumnType::Jsonb => true,
+            // A text is read as a CSV field is.
+            _ if self == Self::Text => true,
+            ColumnType::SmallInt
+            | ColumnType::Integer
+            | ColumnType::BigInt
+            | ColumnType::Numeric { .. }
+            | ColumnType::Real
+            | ColumnType::Double => is_number,
+            ColumnType::Boolean => self == Self::Boolean,
+            ColumnType::Date => self == Self::Date,
+            ColumnType::Time => matches!(self, Self::Time(_)),
+            ColumnType::Timestamp => matches!(self, Self::Timestamp { is_instant: false, .. }),
+            ColumnType::TimestampTz => matches!(self, Self::Timestamp { is_instant: true, .. } | Self::Int96),
+            ColumnType::Uuid => self == Self::Uuid,
+        }
+    }
+
+    /// Whether it is kept as text, and read as such.
+    pub(super) fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Json)
+    }
+
+    /// The narrowest type that holds them all.
+    pub(super) fn column_type(self) -> ColumnType {
+        match self {
+            Self::Boolean => ColumnType::Boolean,
+            Self::Integer { bits: 8 | 16, is_signed: true } | Self::Integer { bits: 8, is_signed: false } => {
+                ColumnType::SmallInt
+            }
+            Self::Integer { bits: 32, is_signed: true } | Self::Integer { bits: 16, is_signed: false } => {
+                ColumnType::Integer
+            }
+            Self::Integer { is_signed: true, .. } | Self::Integer { bits: 32, .. } => ColumnType::BigInt,
+            Self::Integer { .. } => ColumnType::Numeric { precision_scale: None },
+            Self::Decimal { precision, scale } => ColumnType::Numeric { precision_scale: Some((precision, scale)) },
+            Self::Float16 | Self::Float => ColumnType::Real,
+            Self::Double => ColumnType::Double,
+            Self::Text | Self::Null => ColumnType::Text,
+            Self::Json => ColumnType::Jsonb,
+            Self::Uuid => ColumnType::Uuid,
+            Self::Date => ColumnType::Date,
+            Self::Time(_) => ColumnType::Time,
+            Self::Timestamp { is_instant: false, .. } => ColumnType::Timestamp,
+            Self::Timestamp { is_instant: true, .. } | Self::Int96 => ColumnType::TimestampTz,
+        }
+    }
+
+    /// For a sentence about a column that cannot hold it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Boolean => "boolean".to_owned(),
+            Self::Integer { bits, is_signed } => {
+                format!("{} of {bits} bits", if is_signed { "integer" } else { "unsigned integer" })
+            }
+            Self::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
+            Self::Float16 => "float of 16 bits".to_owned(),
+            Self::Float => "float".to_owned(),
+            Self::Double => "double".to_owned(),
+            Self::Text => "string".to_owned(),
+            Self::Json => "JSON".to_owned(),
+            Self::Uuid => "UUID".to_owned(),
+            Self::Date => "date".to_owned(),
+            Self::Time(_) => "time".to_owned(),
+            Self::Timestamp { is_instant: true, .. } => "timestamp with time zone".to_owned(),
+            Self::Timestamp { is_instant: false, .. } => "timestamp without time zone".to_owned(),
+            Self::Int96 => "INT96 timestamp, an instant".to_owned(),
+            Self::Null => "nothing".to_owned(),
+        }
+    }
+}
+
+/// Without what is in it.
+fn variant_name(logical: &LogicalType) -> String {
+    let text = format!("{logical:?}");
+    text.split(['(', ' ', '{']).next().unwrap_or_default().to_uppercase()
+}

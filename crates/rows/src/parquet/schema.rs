@@ -1,0 +1,245 @@
+//! Which of a file's columns is which of the table's, and how its nested ones are put together.
+
+use parquet::basic::{ConvertedType, LogicalType, Repetition};
+use parquet::schema::types::{Type, TypePtr};
+use pipeline::{Column, ColumnType};
+
+use super::kind::Kind;
+use crate::FileError;
+use crate::columns::Mapping;
+use crate::error::quoted;
+use crate::plan::Plan;
+
+/// A column of the file: a value, or a tree of them. `leaf` is a place among [`Schema::leaves`].
+#[derive(Debug)]
+pub(super) enum Node {
+    Value {
+        kind: Kind,
+        leaf: usize,
+        /// From this definition level on it is there.
+        def: i16,
+    },
+    Structure {
+        def: i16,
+        fields: Vec<(String, Node)>,
+    },
+    List {
+        def: i16,
+        rep: i16,
+        element: Box<Node>,
+    },
+    Map {
+        def: i16,
+        rep: i16,
+        key: Box<Node>,
+        value: Option<Box<Node>>,
+    },
+}
+
+impl Node {
+    /// The first of its values, whose levels speak for the whole.
+    pub(super) fn first_leaf(&self) -> usize {
+        match self {
+            Self::Value { leaf, .. } => *leaf,
+            Self::Structure { fields, .. } => fields.first().map_or(0, |(_, node)| node.first_leaf()),
+            Self::List { element, .. } => element.first_leaf(),
+            Self::Map { key, .. } => key.first_leaf(),
+        }
+    }
+
+    pub(super) fn def(&self) -> i16 {
+        match self {
+            Self::Value { def, .. } | Self::Structure { def, .. } | Self::List { def, .. } | Self::Map { def, .. } => {
+                *def
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Value { kind, .. } => kind.name(),
+            Self::Structure { .. } => "structure".to_owned(),
+            Self::List { .. } => "list".to_owned(),
+            Self::Map { .. } => "map".to_owned(),
+        }
+    }
+
+    fn fits(&self, column: ColumnType) -> bool {
+        match self {
+            Self::Value { kind, .. } => kind.fits(column),
+            _ => column == ColumnType::Jsonb,
+        }
+    }
+
+    pub(super) fn column_type(&self) -> ColumnType {
+        match self {
+            Self::Value { kind, .. } => kind.column_type(),
+            _ => ColumnType::Jsonb,
+        }
+    }
+}
+
+/// The part of a file's schema that is read.
+#[derive(Debug)]
+pub(super) struct Schema {
+    /// By column of the table.
+    pub(super) columns: Vec<Node>,
+    /// By name in the file.
+    pub(super) rescued: Vec<(String, Node)>,
+    /// By leaf of the nodes: the place among the file's leaves.
+    pub(super) leaves: Vec<usize>,
+}
+
+pub(super) fn names(root: &Type) -> Vec<String> {
+    root.get_fields().iter().map(|field| field.name().to_owned()).collect()
+}
+
+impl Schema {
+    pub(super) fn of(plan: &Plan<'_>, root: &Type) -> Result<Self, FileError> {
+        let fields = root.get_fields();
+        let mapping = Mapping::by_name(plan, names(root))?;
+        let mut building = Building::new(fields);
+        let mut columns = Vec::with_capacity(plan.columns.len());
+        for place in mapping.places {
+            columns.push(building.column(place)?);
+        }
+        let mut rescued = Vec::with_capacity(mapping.rescued.len());
+        for (place, name) in mapping.rescued {
+            rescued.push((name, building.column(place)?));
+        }
+        let declared: Vec<&Column> = plan.columns.iter().map(|planned| planned.column).collect();
+        check_types(&declared, &columns)?;
+        Ok(Self { columns, rescued, leaves: building.leaves })
+    }
+
+    /// Every column of the file, and its name.
+    pub(super) fn whole(root: &Type) -> Result<Vec<(String, Node)>, FileError> {
+        let mut building = Building::new(root.get_fields());
+        let column = |(place, name)| Ok((name, building.column(place)?));
+        names(root).into_iter().enumerate().map(column).collect()
+    }
+}
+
+fn check_types(declared: &[&Column], found: &[Node]) -> Result<(), FileError> {
+    let differ: Vec<_> = declared.iter().zip(found).filter(|(column, node)| !node.fits(column.kind)).collect();
+    if differ.is_empty() {
+        return Ok(());
+    }
+    let expected = differ.iter().map(|(column, _)| format!("{} {}", column.header, column.kind.sql())).collect();
+    let found = differ.iter().map(|(column, node)| format!("{} {}", column.header, node.name())).collect();
+    let reason = "the file's columns are of other types than the dataset's".to_owned();
+    Err(FileError::HeaderMismatch { expected, found, reason })
+}
+
+struct Building<'a> {
+    fields: &'a [TypePtr],
+    /// By field: the place of its first leaf in the file.
+    first_leaves: Vec<usize>,
+    leaves: Vec<usize>,
+    /// The place in the file of the next leaf.
+    at: usize,
+}
+
+type Built = Result<Node, String>;
+
+impl<'a> Building<'a> {
+    fn new(fields: &'a [TypePtr]) -> Self {
+        let mut count = 0;
+        let first_leaves = fields
+            .iter()
+            .map(|field| {
+                let first = count;
+                count += leaf_count(field);
+                first
+            })
+            .collect();
+        Self { fields, first_leaves, leaves: Vec::new(), at: 0 }
+    }
+
+    fn column(&mut self, place: usize) -> Result<Node, FileError> {
+        let field = &self.fields[place];
+        self.at = self.first_leaves[place];
+        self.node(field, 0, 0).map_err(|what| {
+            let reason = format!("column {} is {what}, and nothing here reads it", quoted(field.name()));
+            FileError::Malformed { line: 1, reason }
+        })
+    }
+
+    /// `def` and `rep` are the levels of what it stands in.
+    fn node(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+        match node.get_basic_info().repetition() {
+            Repetition::REQUIRED => self.present(node, def, rep),
+            Repetition::OPTIONAL => self.present(node, def + 1, rep),
+            // A list that is not marked as one: its elements alone say that it is there.
+            Repetition::REPEATED => {
+                let element = Box::new(self.present(node, def + 1, rep + 1)?);
+                Ok(Node::List { def, rep: rep + 1, element })
+            }
+        }
+    }
+
+    fn present(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+        if node.is_primitive() {
+            let kind = Kind::of(node)?;
+            self.leaves.push(self.at);
+            self.at += 1;
+            return Ok(Node::Value { kind, leaf: self.leaves.len() - 1, def });
+        }
+        let info = node.get_basic_info();
+        match (info.logical_type_ref(), info.converted_type(), node.get_fields()) {
+            (Some(LogicalType::List), ..) | (None, ConvertedType::LIST, _) => self.list(node, def, rep),
+            (Some(LogicalType::Map), ..) | (None, ConvertedType::MAP | ConvertedType::MAP_KEY_VALUE, _) => {
+                self.map(node, def, rep)
+            }
+            (Some(LogicalType::Variant(_)), ..) => Err("a VARIANT".to_owned()),
+            (_, _, []) => Err("a structure without a field".to_owned()),
+            (_, _, fields) => self.structure(fields, def, rep),
+        }
+    }
+
+    fn structure(&mut self, fields: &[TypePtr], def: i16, rep: i16) -> Built {
+        let mut nodes = Vec::with_capacity(fields.len());
+        for field in fields {
+            nodes.push((field.name().to_owned(), self.node(field, def, rep)?));
+        }
+        Ok(Node::Structure { def, fields: nodes })
+    }
+
+    /// In all the ways that there have been: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists>.
+    fn list(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+        let [repeated] = node.get_fields() else { return Err("a list of an unknown form".to_owned()) };
+        if repeated.get_basic_info().repetition() != Repetition::REPEATED {
+            return Err("a list of an unknown form".to_owned());
+        }
+        let children = if repeated.is_primitive() { &[] } else { repeated.get_fields() };
+        let is_element = repeated.name() == "array" || repeated.name() == format!("{}_tuple", node.name());
+        let element = match children {
+            [element] if !is_element => self.node(element, def + 1, rep + 1)?,
+            _ => self.present(repeated, def + 1, rep + 1)?,
+        };
+        Ok(Node::List { def, rep: rep + 1, element: Box::new(element) })
+    }
+
+    fn map(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+        let unknown = || "a map of an unknown form".to_owned();
+        let [repeated] = node.get_fields() else { return Err(unknown()) };
+        if repeated.is_primitive() || repeated.get_basic_info().repetition() != Repetition::REPEATED {
+            return Err(unknown());
+        }
+        let (key, value) = match repeated.get_fields() {
+            [key] => (key, None),
+            [key, value] => (key, Some(value)),
+            _ => return Err(unknown()),
+        };
+        if !key.is_primitive() {
+            return Err("a map whose keys are nested".to_owned());
+        }
+        let key = Box::new(self.node(key, def + 1, rep + 1)?);
+        let value = value.map(|value| self.node(value, def + 1, rep + 1)).transpose()?.map(Box::new);
+        Ok(Node::Map { def, rep: rep + 1, key, value })
+    }
+}
+
+fn leaf_count(node: &Type) -> usize {
+    if node.is_primitive() { 1 } else { node.get_fields().iter().map(|field| leaf_count(field)).sum() }
+}

@@ -1,0 +1,157 @@
+//! The part of Thrift's compact protocol that footers and page headers are written in:
+//! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
+
+/// Structures within one another, in what is skipped.
+const DEPTH_MAX: usize = 64;
+
+/// No structure of Parquet's takes less. A list that claims more of them than its bytes can hold asks for memory.
+const STRUCTURE_BYTES_MIN: usize = 3;
+
+pub(super) const TRUE: u8 = 1;
+const FALSE: u8 = 2;
+const BYTE: u8 = 3;
+const DOUBLE: u8 = 7;
+const BINARY: u8 = 8;
+pub(super) const LIST: u8 = 9;
+const SET: u8 = 10;
+const MAP: u8 = 11;
+pub(super) const STRUCTURE: u8 = 12;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// More bytes may make it readable.
+    Ends,
+    Nonsense,
+}
+
+type Result<T> = std::result::Result<T, Unreadable>;
+
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(super) fn bytes_read(&self) -> usize {
+        self.at
+    }
+
+    /// One structure: `visit` is given each field's id and type, and says whether it has read the field. A boolean is
+    /// its type.
+    pub(super) fn structure(&mut self, visit: &mut dyn FnMut(&mut Self, i64, u8) -> Result<bool>) -> Result<()> {
+        self.fields(0, visit)
+    }
+
+    fn fields(&mut self, depth: usize, visit: &mut dyn FnMut(&mut Self, i64, u8) -> Result<bool>) -> Result<()> {
+        let mut id = 0_i64;
+        loop {
+            let head = self.byte()?;
+            let kind = head & 0x0f;
+            if kind == 0 {
+                return Ok(());
+            }
+            id = match head >> 4 {
+                0 => self.integer()?,
+                delta => id + i64::from(delta),
+            };
+            if !visit(self, id, kind)? {
+                self.skip(kind, depth)?;
+            }
+        }
+    }
+
+    /// The length of a list, and the type of its elements.
+    pub(super) fn list(&mut self) -> Result<(usize, u8)> {
+        let head = self.byte()?;
+        let length = match head >> 4 {
+            15 => usize::try_from(self.varint()?).map_err(|_| Unreadable::Nonsense)?,
+            length => usize::from(length),
+        };
+        Ok((length, head & 0x0f))
+    }
+
+    pub(super) fn integer(&mut self) -> Result<i64> {
+        let zigzag = self.varint()?;
+        Ok((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+    }
+
+    pub(super) fn varint(&mut self) -> Result<u64> {
+        let mut value = 0_u64;
+        for place in 0..10 {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << (7 * place);
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(Unreadable::Nonsense)
+    }
+
+    fn byte(&mut self) -> Result<u8> {
+        let byte = self.bytes.get(self.at).copied().ok_or(Unreadable::Ends)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn pass(&mut self, bytes: usize) -> Result<()> {
+        self.at = self.at.checked_add(bytes).filter(|at| *at <= self.bytes.len()).ok_or(Unreadable::Ends)?;
+        Ok(())
+    }
+
+    fn skip(&mut self, kind: u8, depth: usize) -> Result<()> {
+        if depth > DEPTH_MAX {
+            return Err(Unreadable::Nonsense);
+        }
+        match kind {
+            TRUE | FALSE => Ok(()),
+            BYTE => self.pass(1),
+            4..=6 => self.varint().map(|_| ()),
+            DOUBLE => self.pass(8),
+            BINARY => {
+                let length = self.varint()?;
+                self.pass(usize::try_from(length).map_err(|_| Unreadable::Nonsense)?)
+            }
+            LIST | SET => self.skip_list(depth),
+            MAP => self.skip_map(depth),
+            STRUCTURE => self.fields(depth + 1, &mut |_, _, _| Ok(false)),
+            _ => Err(Unreadable::Nonsense),
+        }
+    }
+
+    fn skip_list(&mut self, depth: usize) -> Result<()> {
+        let (length, kind) = self.list()?;
+        let start = self.at;
+        for _ in 0..length {
+            self.skip_element(kind, depth)?;
+        }
+        if kind == STRUCTURE && self.at - start < length.saturating_mul(STRUCTURE_BYTES_MIN) {
+            return Err(Unreadable::Nonsense);
+        }
+        Ok(())
+    }
+
+    fn skip_map(&mut self, depth: usize) -> Result<()> {
+        let length = self.varint()?;
+        if length == 0 {
+            return Ok(());
+        }
+        let kinds = self.byte()?;
+        for _ in 0..length {
+            self.skip_element(kinds >> 4, depth)?;
+            self.skip_element(kinds & 0x0f, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Of a list or a map, where a boolean takes a byte.
+    fn skip_element(&mut self, kind: u8, depth: usize) -> Result<()> {
+        match kind {
+            TRUE | FALSE => self.pass(1),
+            kind => self.skip(kind, depth + 1),
+        }
+    }
+}
