@@ -19,7 +19,7 @@ mod template;
 mod types;
 mod value_format;
 
-pub use catalog::{Catalog, Claim, DataFile, Decision, FindError, KeyMatch, NoMatch, Refusal, Role, Unusable};
+pub use catalog::{Catalog, Claim, DataFile, Decision, Refusal, Role, Unusable};
 pub use definition::{Column, Dataset, Definition, Location, OnNewVersion, RejectLimits, Start, WriteMode};
 pub use errors::{DefinitionError, DefinitionErrors};
 pub use limits::DEFINITION_BYTES_MAX;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contracts::{Compression, Failure, FailureName, FileKind, Format, UnsupportedName};
 
-use super::{Catalog, FindError, KeyMatch, NoMatch};
+use super::{Catalog, KeyMatch};
 use crate::{Captures, Dataset, Definition, Start, TemplateError};
 
 /// The only status of a trigger that leads to a load.
@@ -103,18 +103,11 @@ impl Catalog {
                 return Decision::Ignore { claim: Some(claim), reason: starts_elsewhere(dataset) };
             }
             // Jobs write markers whether anybody waits for them or not.
-            Err(FindError::NoMatch(_)) if FileKind::is_success_marker(key) => {
-                return Decision::Ignore {
-                    claim: None,
-                    reason: "a marker that no dataset has as its trigger".to_owned(),
-                };
+            Err(Refusal::NoDataset { .. }) if FileKind::is_success_marker(key) => {
+                let reason = "a marker that no dataset has as its trigger".to_owned();
+                return Decision::Ignore { claim: None, reason };
             }
-            Err(FindError::NoMatch(NoMatch { nearest, .. })) => {
-                return Decision::Refuse { claim: None, refusal: Refusal::NoDataset { nearest } };
-            }
-            Err(FindError::Ambiguous { first, second, .. }) => {
-                return Decision::Refuse { claim: None, refusal: Refusal::Ambiguous { first, second } };
-            }
+            Err(refusal) => return Decision::Refuse { claim: None, refusal },
         };
         match file {
             Ok(file) => Decision::Load { claim, file },

@@ -21,33 +21,13 @@ pub struct Catalog {
 
 /// What a key is to the dataset that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum KeyMatch<'a> {
+enum KeyMatch<'a> {
     /// A data file that starts its dataset.
     Source { definition: &'a Definition, dataset: &'a Dataset, captures: Captures },
     /// A trigger file; its captures build the key of the data file.
     Trigger { definition: &'a Definition, dataset: &'a Dataset, captures: Captures },
     /// A data file whose dataset starts on a trigger: on its own it starts nothing.
     SourceOfTriggered { definition: &'a Definition, dataset: &'a Dataset },
-}
-
-/// Why a key starts nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FindError {
-    #[error(transparent)]
-    NoMatch(#[from] NoMatch),
-    /// Two datasets claim the key; which one is meant cannot be known.
-    #[error("{key:?} starts both {first} and {second}; only one dataset may have it as its source or trigger")]
-    Ambiguous { key: String, first: String, second: String },
-}
-
-/// No dataset knows the key; says which one comes nearest.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no dataset has {key:?} of bucket {bucket} as its source or trigger{}", .nearest.as_ref().map(|n| format!("; {n}")).unwrap_or_default())]
-pub struct NoMatch {
-    pub bucket: String,
-    pub key: String,
-    /// The nearest template and where it stops matching, for people; `None` when no template is like the key at all.
-    pub nearest: Option<String>,
 }
 
 /// A definition that cannot be used beside the others, and why.
@@ -60,7 +40,7 @@ pub struct Unusable {
 impl Catalog {
     /// Refuses what shows only in all pipelines together: two of one name, two datasets of one bucket that start on the
     /// same keys, exports that would come in again, runs that follow nothing or each other in a circle. Where shared
-    /// keys show only when such a key comes, [`Catalog::find`] refuses the key.
+    /// keys show only when such a key comes, [`Catalog::decide`] refuses the key.
     pub fn new(definitions: Vec<Definition>) -> Result<Self, DefinitionErrors> {
         let errors: Vec<DefinitionError> = clashes(&definitions).into_iter().map(|clash| clash.error).collect();
         if errors.is_empty() { Ok(Self { definitions }) } else { Err(DefinitionErrors(errors)) }
@@ -94,7 +74,7 @@ impl Catalog {
     }
 
     /// The dataset that `key` of `bucket` belongs to. What starts a dataset goes before what does not.
-    pub fn find(&self, landing_bucket: &str, bucket: &str, key: &str) -> Result<KeyMatch<'_>, FindError> {
+    fn find(&self, landing_bucket: &str, bucket: &str, key: &str) -> Result<KeyMatch<'_>, Refusal> {
         let is_here = |location: &Location| location.bucket_or(landing_bucket) == bucket;
         let captures = |location: &Location| is_here(location).then(|| location.template.matches(key)).flatten();
         let mut starts = datasets(&self.definitions).filter_map(|place| match &place.dataset.start {
@@ -104,14 +84,12 @@ impl Catalog {
         match (starts.next(), starts.next()) {
             (Some((_, found)), None) => Ok(found),
             (Some((first, _)), Some((second, _))) => {
-                Err(FindError::Ambiguous { key: key.to_owned(), first: first.to_string(), second: second.to_string() })
+                Err(Refusal::Ambiguous { first: first.to_string(), second: second.to_string() })
             }
             (None, _) => {
                 let mut idle = datasets(&self.definitions).filter(|place| captures(&place.dataset.source).is_some());
-                idle.next().map(Place::source_of_triggered).ok_or_else(|| {
-                    let nearest = self.nearest(is_here, key);
-                    NoMatch { bucket: bucket.to_owned(), key: key.to_owned(), nearest }.into()
-                })
+                let found = idle.next().map(Place::source_of_triggered);
+                found.ok_or_else(|| Refusal::NoDataset { nearest: self.nearest(is_here, key) })
             }
         }
     }
