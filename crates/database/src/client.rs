@@ -68,17 +68,17 @@ impl Client {
         self.inner.execute(sql, parameters).await
     }
 
+    /// Rows as they come, however many.
+    pub async fn query_raw(&self, sql: &Statement) -> Result<RowStream, Error> {
+        self.inner.query_raw(sql, iter::empty::<&(dyn ToSql + Sync)>()).await
+    }
+
     pub async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, Error> {
         self.inner.copy_in(&self.prepare(sql).await?).await
     }
 
     pub async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, Error> {
         self.inner.copy_out(sql).await
-    }
-
-    /// Rows as they come, however many.
-    pub async fn query_raw(&self, sql: &Statement) -> Result<RowStream, Error> {
-        self.inner.query_raw(sql, iter::empty::<&(dyn ToSql + Sync)>()).await
     }
 
     /// Several statements, sent as they are.
