@@ -43,9 +43,17 @@ pub fn convert(spec: &RowSpec<'_>, file: &[u8], sizes: &[usize]) -> Result<Conve
 
 /// The same, and sees to it that the pieces do not matter.
 pub(super) fn convert_both_ways(spec: &RowSpec<'_>, file: &[u8], size: usize) -> Result<Converted, String> {
-    let whole = convert(spec, file, &[usize::MAX]);
-    assert_eq!(convert(spec, file, &[size]), whole, "in pieces of {size} bytes, and as a whole");
+    // How much of a damaged stream was read before the damage showed is not promised.
+    let told = |error: String| if is_compressed(file) { String::new() } else { error };
+    let read = |size: usize| convert(spec, file, &[size]).map_err(told);
+    let whole = read(usize::MAX);
+    assert_eq!(read(size), whole, "in pieces of {size} bytes, and as a whole");
     whole
+}
+
+/// By the bytes that gzip and zstd begin with: such a file is decompressed, whatever its name is.
+pub(super) fn is_compressed(file: &[u8]) -> bool {
+    file.starts_with(b"\x1f\x8b") || file.starts_with(b"\x28\xb5\x2f\xfd")
 }
 
 impl Converted {
