@@ -1,9 +1,10 @@
 use std::collections::HashMap;
+use std::iter;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CopyInSink, CopyOutStream, Error, Row, Statement};
+use tokio_postgres::{CopyInSink, CopyOutStream, Error, Row, RowStream, Statement};
 
 use crate::limits::STATEMENTS_KEPT_MAX;
 
@@ -69,6 +70,11 @@ impl Client {
 
     pub async fn query_prepared(&self, sql: &Statement, parameters: Parameters<'_>) -> Result<Vec<Row>, Error> {
         self.inner.query(sql, parameters).await
+    }
+
+    /// Rows as they come, however many.
+    pub async fn query_raw(&self, sql: &Statement) -> Result<RowStream, Error> {
+        self.inner.query_raw(sql, iter::empty::<&(dyn ToSql + Sync)>()).await
     }
 
     pub async fn copy_in(&self, sql: &str) -> Result<CopyInSink<Bytes>, Error> {

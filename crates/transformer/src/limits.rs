@@ -23,6 +23,12 @@ pub const SWEPT_MAX: i64 = 50;
 /// PostgreSQL's words in a message: they may quote a whole row.
 pub const MESSAGE_CHARS_MAX: usize = 3_000;
 
+/// A row group of a Parquet file ends at so many rows, or so many bytes in memory.
+pub const ROW_GROUP_ROWS_MAX: usize = 50_000;
+pub const ROW_GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a value costs in memory beside its bytes.
+pub const VALUE_OVERHEAD_BYTES: usize = 40;
+
 /// How long S3 may be silent.
 pub const STORAGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// From the first packet to a connection to S3.

@@ -7,6 +7,7 @@ mod bucket;
 mod definitions;
 mod exports;
 mod opened;
+mod parquets;
 mod recorded;
 mod runs;
 mod stage;

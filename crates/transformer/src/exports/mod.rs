@@ -1,13 +1,18 @@
 //! What a run writes to the curated bucket when its transforms are committed: each object whole or not at all, and all
 //! of them from one snapshot.
 
-use std::fmt;
-use std::pin::pin;
+mod column;
+mod csv;
+mod numeric;
+mod parquet;
 
+use std::fmt;
+use std::time::Duration;
+
+use ::parquet::errors::ParquetError;
 use aws_sdk_s3::Client as S3;
 use contracts::ExportReport;
 use database::{Client, Mode};
-use futures_util::TryStreamExt;
 use pipeline::sql::Statement;
 use pipeline::{Definition, Export, ExportFormat, Exported, TableName};
 use storage::{Fault, StorageError, Upload};
@@ -90,7 +95,7 @@ impl Curated {
         };
         let mut upload = Upload::new(&self.s3, bucket, key, content_type(export.format));
         let left = time.left();
-        let written = timeout(left + ANSWER_OVERTIME, send(client, &query, left, &mut upload)).await;
+        let written = timeout(left + ANSWER_OVERTIME, send(client, &query, export.format, left, &mut upload)).await;
         let broken = match written {
             Ok(Ok((rows, bytes))) => {
                 return Ok(ExportReport { bucket: (*bucket).to_owned(), key: key.clone(), rows, bytes });
@@ -113,24 +118,20 @@ async fn columns_of(client: &Client, table: &TableName, planned: &Planned<'_>) -
     Ok(format!("select {columns} from {}", table.quoted()))
 }
 
-/// Rows, and bytes. Every row is a message of its own, and so is the header.
-/// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY>
+/// Rows, and bytes.
 async fn send(
     client: &Client,
     query: &str,
-    time: std::time::Duration,
+    format: ExportFormat,
+    time: Duration,
     upload: &mut Upload<'_>,
 ) -> Result<(u64, u64), Broken> {
     client.batch_execute(&format!("set local statement_timeout = {}", time.as_millis().max(1))).await?;
-    // A line of its own, for the query may end in a comment.
-    let copy = format!("copy (\n{query}\n) to stdout (format csv, header, encoding 'UTF8')");
-    let mut stream = pin!(client.copy_out(&copy).await?);
-    let mut lines: u64 = 0;
-    while let Some(line) = stream.try_next().await? {
-        lines += 1;
-        upload.write(&line).await?;
-    }
-    Ok((lines.saturating_sub(1), upload.finish().await?))
+    let rows = match format {
+        ExportFormat::Csv => csv::send(client, query, upload).await?,
+        ExportFormat::Parquet => parquet::send(client, query, upload).await?,
+    };
+    Ok((rows, upload.finish().await?))
 }
 
 fn content_type(format: ExportFormat) -> &'static str {
@@ -145,6 +146,20 @@ fn content_type(format: ExportFormat) -> &'static str {
 enum Broken {
     Database(tokio_postgres::Error),
     Storage(StorageError),
+    /// What the query gives cannot be written in this format.
+    Refused(String),
+}
+
+impl From<String> for Broken {
+    fn from(reason: String) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<ParquetError> for Broken {
+    fn from(error: ParquetError) -> Self {
+        Self::Refused(error.to_string())
+    }
 }
 
 impl From<tokio_postgres::Error> for Broken {
@@ -168,6 +183,7 @@ impl Planned<'_> {
         match broken {
             Broken::Storage(error) if error.fault == Fault::Unavailable => TransformError::Storage(error),
             Broken::Storage(error) => self.failed(&error.reason),
+            Broken::Refused(reason) => self.failed(&reason),
             Broken::Database(error) => match Refusal::of(&error) {
                 Refusal::Busy(reason) => TransformError::RunInProgress(format!("{self}: {reason}")),
                 Refusal::Passing(reason) => TransformError::DatabaseUnavailable(format!("{self}: {reason}")),
