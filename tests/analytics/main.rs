@@ -1,12 +1,13 @@
-//! The retail pipeline to its end, on a stack of its own: what it exports against what pandas computes from the same
-//! files, and against what was worked out by hand.
-#![allow(clippy::unwrap_used, reason = "a test without its stack has nothing to say")]
+//! The example pipelines to their end, on a stack of their own: what they build against what pandas computes from the
+//! same files, and against what was worked out by hand.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test without its stack has nothing to say")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use serde_json::{Value, json};
 use test_support::Stack;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -72,6 +73,43 @@ fn a_day_on_which_nothing_happened_has_its_rows_too() {
     ];
     let expected = ["2024-01-01,0,0,0,0,0,0,0,0,0,0,0,0", "2024-01-01,0,0", "2024-01-01,,,,,,,,,,,,"];
     check_by_hand("2024-01-01", headers, expected);
+}
+
+/// One pump stands still, and one reservoir is not measured at a quarter past nine.
+#[test]
+fn an_hours_balance_begins_where_the_hour_before_ended_whichever_comes_first() {
+    let quarters = [("09:15", 300, 1_100, None), ("09:00", 200, 1_040, Some(490)), ("08:45", 100, 1_000, Some(500))];
+    with_stack(async |stack| {
+        for (time, flow, volume, other_volume) in quarters {
+            let at = format!("2024-03-01T{time}:00Z");
+            let pumps = json!([
+                {"pump_id": "1", "measured_at": at, "flow_m3_per_h": flow, "running": true},
+                {"pump_id": "2", "measured_at": at, "flow_m3_per_h": 50, "running": false},
+            ]);
+            let reservoirs = json!([
+                {"reservoir_id": "1", "measured_at": at, "volume_m3": volume},
+                {"reservoir_id": "2", "measured_at": at, "volume_m3": other_volume},
+            ]);
+            measured(stack, "pump_flow", time, &pumps).await;
+            measured(stack, "reservoir_levels", time, &reservoirs).await;
+        }
+        let query = "select extract(hour from hour at time zone 'UTC')::int, quarters::int, inflow_m3::text,
+                            volume_change_m3::text, unaccounted_m3::text
+                     from analytics.water_balance where hour >= '2024-03-01Z' and hour < '2024-03-02Z'";
+        let rows = stack.database().await.query(query, &[]).await.unwrap();
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        let found: (i32, i32, &str, &str, &str) = (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4));
+        assert_eq!(found, (9, 2, "125.00", "90.00", "35.00"));
+    });
+}
+
+/// Drops the measurements of a quarter, then the trigger that announces them, and waits for what that starts.
+async fn measured(stack: &Stack, dataset: &str, time: &str, rows: &Value) {
+    let key = format!("raw_data/{dataset}/2024/03/01/{dataset}-2024-03-01-{time}:00.json");
+    stack.put(&key, rows.to_string()).await;
+    let trigger = format!("triggers/{dataset}/Succeeded_2024-03-01_{time}:00_2024-03-01_{time}:02.trig");
+    let execution = stack.drop_file(&trigger, "").await;
+    assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
 }
 
 fn check_by_hand(day: &str, bodies: [&str; 3], expected: [&str; 3]) {

@@ -1,7 +1,8 @@
 //! `penstock runs`, `loads` and `rejects` as they are typed, on a real database and with no stack.
 #![allow(clippy::unwrap_used, reason = "a test without its database has nothing to say")]
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use test_support::{TestDatabase, database};
@@ -39,10 +40,15 @@ async fn history() -> TestDatabase {
 }
 
 fn penstock(database: &TestDatabase, arguments: &[&str]) -> Output {
+    command(database, arguments).output().unwrap()
+}
+
+fn command(database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
     command.args(arguments).env_remove("LANDING_BUCKET").env("DATABASE_URL", &database.url);
     // No project, and so no stack of its own either.
-    command.current_dir("/").env_remove("PENSTOCK_HOME").output().unwrap()
+    command.current_dir("/").env_remove("PENSTOCK_HOME");
+    command
 }
 
 fn text(output: &Output) -> String {
@@ -90,6 +96,20 @@ async fn runs_tell_what_waits_what_failed_and_what_is_missing() {
     let of_retail = json(&penstock(&database, &["runs", "--pipeline", "retail", "--json"]));
     assert_eq!(of_retail["runs"][0]["pipeline"], "retail");
     assert_eq!(of_retail["runs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_under_way_is_followed_to_its_end() {
+    let database = history().await;
+    let client = database.connect().await;
+    client.batch_execute("update penstock.run set state = 'Running' where run_id = 1").await.unwrap();
+    let mut following = command(&database, &["runs", "--follow"]);
+    let mut following = following.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(following.stderr.as_mut().unwrap()).read_line(&mut told).unwrap();
+    assert_eq!(told, "under way: run 1 of retail is Running\n");
+    client.batch_execute("update penstock.run set state = 'Succeeded' where run_id = 1").await.unwrap();
+    assert!(text(&following.wait_with_output().unwrap()).contains("Succeeded"));
 }
 
 #[tokio::test]

@@ -150,6 +150,9 @@ pub(super) struct Runs {
     /// How many, from the newest
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) limit: u32,
+    /// Say what is under way, until nothing is, and then list
+    #[arg(long, conflicts_with = "failed")]
+    pub(super) follow: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

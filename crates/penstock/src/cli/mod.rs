@@ -1,5 +1,6 @@
 mod args;
 mod history;
+mod runs;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -74,7 +75,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
             let options = RunOptions { pipeline: it.pipeline, at: it.date, force: it.force, json: it.json };
             run_pipeline(&options, &env, Progress::new()).await
         }
-        Command::Runs(it) => history::runs(&it, cli.state.as_deref()).await,
+        Command::Runs(it) => runs::runs(&it, cli.state.as_deref()).await,
         Command::Loads(it) => history::loads(&it, cli.state.as_deref()).await,
         Command::Rejects(it) => history::rejects(&it, cli.state.as_deref()).await,
         Command::Check(it) => check::check(&typed(&pipelines(Stacked { pipelines: it.path })?), it.json),

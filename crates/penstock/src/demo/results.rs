@@ -143,3 +143,41 @@ fn print_texts((names, rows): (Vec<String>, Vec<Vec<Option<String>>>)) {
         rows => print(&names.iter().map(String::as_str).collect::<Vec<_>>(), rows),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn run(run_id: i64, pipeline: &str, logical_at: &str, state: &str) -> Run {
+        let run = json!({
+            "run_id": run_id, "pipeline": pipeline, "logical_at": logical_at, "state": state,
+            "datasets_needed": 2, "datasets_arrived": 2, "loads": 2, "rows_loaded": 9, "rows_rejected": 0, "exports": 1,
+            "started_at": logical_at,
+        });
+        serde_json::from_value(run).unwrap()
+    }
+
+    #[test]
+    fn every_period_has_run_and_its_latest_run_counts() {
+        let today = NaiveDate::from_ymd_opt(2024, 5, 4).unwrap();
+        let mut runs = vec![run(9, "retail", "2024-05-04T00:00:00Z", "Succeeded")];
+        for day in ["2024-05-01", "2024-05-02", "2024-05-03"] {
+            for hour in ["08", "09"] {
+                runs.push(run(8, "water", &format!("{day}T{hour}:00:00Z"), "Succeeded"));
+            }
+        }
+        assert_eq!(surprises(&runs, today), [""; 0]);
+        // An earlier attempt of the day.
+        runs.push(run(1, "retail", "2024-05-04T00:00:00Z", "Failed"));
+        assert_eq!(surprises(&runs, today), [""; 0]);
+        runs[0].state = "Failed".to_owned();
+        runs.remove(6);
+        let expected = [
+            "run 9 of retail, 2024-05-04 00:00:00 UTC: Failed with 1 exports",
+            "water of 2024-05-03 09:00:00 UTC has not run",
+        ];
+        assert_eq!(surprises(&runs, today), expected);
+    }
+}
