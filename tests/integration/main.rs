@@ -7,12 +7,16 @@
     reason = "a test without its stack has nothing to say"
 )]
 
+mod command;
+mod dead_letters;
 mod duplicates;
 mod failures;
 mod formats;
 mod interrupted;
 mod notices;
 mod real_data;
+mod reconcile;
+mod replay;
 mod sample_events;
 mod triggers;
 

@@ -15,6 +15,7 @@ mod keys;
 pub mod local;
 mod progress;
 mod project;
+mod recovery;
 mod remote;
 mod table;
 

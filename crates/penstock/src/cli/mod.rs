@@ -1,4 +1,5 @@
 mod args;
+mod recover;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,6 +70,9 @@ async fn dispatch(cli: Cli) -> Result<bool> {
             drop_files(&options, &env, Progress::new()).await
         }
         Command::Runs(it) => runs(&it, &stack_env(cli.state.as_deref())?).await,
+        Command::DeadLetters(it) => recover::dead_letters(it, &stack_env(cli.state.as_deref())?).await,
+        Command::Replay(it) => recover::replay(it, &stack_env(cli.state.as_deref())?).await,
+        Command::Reconcile(it) => recover::reconcile(it, &stack_env(cli.state.as_deref())?).await,
         Command::Check(it) => check::check(&typed(&pipelines(Stacked { pipelines: it.path })?), it.json),
         Command::Explain(it) => explain_one(it, cli.state.as_deref()),
         Command::Infer(it) => infer(it),

@@ -16,7 +16,7 @@ use crate::{Result, table};
 
 pub(crate) use expected::At;
 use expected::Expected;
-use explanation::Explanation;
+pub(crate) use explanation::{Explanation, Outcome};
 
 /// What `explain` is asked.
 #[derive(Debug)]
