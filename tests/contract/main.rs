@@ -14,4 +14,5 @@ mod mentions;
 mod payloads;
 mod readme;
 mod samples;
+mod security;
 mod template;

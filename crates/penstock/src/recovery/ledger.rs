@@ -1,6 +1,7 @@
 //! `penstock.load`, as far as it tells what became of objects.
 
 use contracts::ObjectRef;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
 
@@ -62,9 +63,12 @@ impl Ledger {
                     execution_arn, is_overtaken
              from entry where {which} order by load_id"
         );
-        let rows = self.client.query(&query, parameters).await;
-        let rows = rows.map_err(|error| Error::database("reading the ledger")(error.into()))?;
-        Ok(rows.iter().map(entry).collect())
+        match self.client.query(&query, parameters).await {
+            Ok(rows) => Ok(rows.iter().map(entry).collect()),
+            // The first load makes it.
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
+            Err(error) => Err(Error::database("reading the ledger")(error.into())),
+        }
     }
 }
 
