@@ -7,6 +7,7 @@
     reason = "helpers of tests fail the test that calls them"
 )]
 
+mod dependencies;
 mod failures;
 mod imports;
 mod machine;

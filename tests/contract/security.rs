@@ -104,7 +104,7 @@ fn resources(template: &str) -> Vec<Resource<'_>> {
         match (indentation(line), found.last_mut()) {
             (2, _) => found.push(Resource { name: line.trim().trim_end_matches(':'), kind: "", lines: Vec::new() }),
             (4, Some(last)) if line.trim().starts_with("Type: ") => {
-                last.kind = line.trim().trim_start_matches("Type: ")
+                last.kind = line.trim().trim_start_matches("Type: ");
             }
             (_, Some(last)) => last.lines.push(line),
             (_, None) => panic!("{line} belongs to no resource"),
@@ -213,7 +213,7 @@ fn without_tls(resources: &[Resource<'_>]) -> Vec<String> {
 
 #[test]
 fn the_template_gives_no_right_too_many_and_keeps_nothing_in_the_open() {
-    assert_eq!(faults(&read(TEMPLATE)), [String::new(); 0]);
+    assert_eq!(faults(&read(TEMPLATE)), Vec::<String>::new());
 }
 
 #[test]
