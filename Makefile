@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-localstack bench lint build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-localstack bench lint sbom build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -66,6 +66,12 @@ lint: .venv/.stamp ## format, clippy, the state machine, the template
 	npx --yes asl-validator@4.0.0 --json-path statemachine/process-file.asl.json
 	.venv/bin/cfn-lint infra/template.yaml
 
+# Without what only tests need.
+sbom: .venv-sbom/.stamp ## every crate that is shipped, as CycloneDX: target/sbom.cdx.json
+	@mkdir -p target
+	@cargo metadata --format-version 1 --locked | .venv-sbom/bin/python infra/sbom/sbom.py Cargo.lock $(FUNCTIONS) penstock >target/sbom.new
+	@mv target/sbom.new target/sbom.cdx.json
+
 build: .venv/.stamp ## functions for Lambda, release: target/lambda/<function>/bootstrap
 	$(LAMBDA) build --release $(if $(filter arm64,$(ARCH)),--arm64,--x86-64) $(FUNCTIONS:%=--package %)
 
@@ -101,6 +107,12 @@ $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	@command -v pgloader >/dev/null || \
 	  (cd .venv-bench && apt-get download pgloader && dpkg -x pgloader_*.deb pgloader) >/dev/null 2>&1 || \
 	  echo 'bench: pgloader is not on this machine, left out'
+	@touch $@
+
+.venv-sbom/.stamp: infra/sbom/requirements.txt
+	@echo 'sbom: its tools into .venv-sbom'
+	@$(PYTHON) -m venv .venv-sbom
+	@.venv-sbom/bin/pip install --quiet --disable-pip-version-check --requirement infra/sbom/requirements.txt
 	@touch $@
 
 binaries:
