@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bucket;
+mod canary;
 mod columns;
 mod database;
 mod duplicates;
 mod export;
 mod rejected;
+mod roles;
 mod stage;
 mod storage;
 mod tables;
