@@ -14,6 +14,7 @@ mod failures;
 mod formats;
 mod interrupted;
 mod notices;
+mod poison;
 mod real_data;
 mod reconcile;
 mod replay;
