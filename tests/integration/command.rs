@@ -7,8 +7,8 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
 use test_support::Stack;
 
-/// As in `pipelines/elsewhere`.
-pub(crate) const SILENT_BUCKET: &str = "penstock-elsewhere";
+/// As in `pipelines/silent`.
+pub(crate) const SILENT_BUCKET: &str = "penstock-silent";
 
 const ADDRESSES: [&str; 9] = [
     "AWS_ENDPOINT_URL",

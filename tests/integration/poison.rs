@@ -17,9 +17,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 fn poison() -> Vec<String> {
     let sixty_four = "x".repeat(64);
     [
-        "\"; drop table elsewhere.bystander; --",
-        "'; drop table elsewhere.bystander; --",
-        "x'); drop schema elsewhere cascade; --",
+        "\"; drop table silent.bystander; --",
+        "'; drop table silent.bystander; --",
+        "x'); drop schema silent cascade; --",
         "../../../../etc/passwd",
         "..%2f..%2fetc%2fpasswd",
         "..\\..\\windows",
@@ -100,8 +100,7 @@ fn a_poisoned_key_is_only_a_key_to_every_function() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let database = stack.database().await;
-        let bystander =
-            "create schema if not exists elsewhere; create table if not exists elsewhere.bystander (x integer)";
+        let bystander = "create schema if not exists silent; create table if not exists silent.bystander (x integer)";
         database.batch_execute(bystander).await.unwrap();
         let mut functions = Functions::start(stack);
         let mut loaded = 0;
@@ -132,7 +131,7 @@ fn a_poisoned_key_is_only_a_key_to_every_function() {
             loaded += 1;
         }
         assert!(loaded > 12, "only {loaded} were loaded");
-        assert_eq!(count(&database, "select count(*) from elsewhere.bystander").await, 0);
+        assert_eq!(count(&database, "select count(*) from silent.bystander").await, 0);
     });
 }
 
@@ -141,25 +140,24 @@ fn a_poisoned_name_inside_a_file_is_only_a_name() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let database = stack.database().await;
-        let bystander =
-            "create schema if not exists elsewhere; create table if not exists elsewhere.bystander (x integer)";
+        let bystander = "create schema if not exists silent; create table if not exists silent.bystander (x integer)";
         database.batch_execute(bystander).await.unwrap();
         let mut functions = Functions::start(stack);
         let (mut rescued, mut inferred) = (0, 0);
         for (n, name) in poison().into_iter().enumerate() {
             let object = put_object(stack, &format!("inside/{n}.csv"), &name).await;
-            let keeps = "table = \"elsewhere.rescued\"\nextra = \"rescue\"\ncolumns.id = \"integer\"";
+            let keeps = "table = \"silent.rescued\"\nextra = \"rescue\"\ncolumns.id = \"integer\"";
             if let Some(report) = answer(&name, call(&mut functions.load, &request(&object, keeps))) {
-                let kept = "select _rescued ->> $1 from elsewhere.rescued where _load_id = $2";
+                let kept = "select _rescued ->> $1 from silent.rescued where _load_id = $2";
                 let row = database.query_one(kept, &[&name, &report["load_id"].as_i64()]).await.unwrap();
                 assert_eq!(row.get::<_, Option<String>>(0).as_deref(), Some("v"), "{name:?}");
                 rescued += 1;
             }
-            let infers = format!("table = \"elsewhere.inferred_{n}\"");
+            let infers = format!("table = \"silent.inferred_{n}\"");
             inferred += i32::from(answer(&name, call(&mut functions.load, &request(&object, &infers))).is_some());
         }
         assert!(rescued > 10 && inferred > 10, "{rescued} rescued, {inferred} inferred");
-        assert_eq!(count(&database, "select count(*) from elsewhere.bystander").await, 0);
+        assert_eq!(count(&database, "select count(*) from silent.bystander").await, 0);
     });
 }
 

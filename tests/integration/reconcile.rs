@@ -68,7 +68,8 @@ fn a_file_that_nothing_was_started_for_is_named_and_started() {
         await_started(stack, &started.json()).await;
         assert_eq!(open(&reconcile(&[]).json()), [letter]);
         // The older of two versions without events is not started, for nothing would tell which is the newer.
-        let query = "select count(*) from elsewhere.rows join penstock.load on load_id = _load_id where key like 'rows/missed%'";
+        let query =
+            "select count(*) from silent.rows join penstock.load on load_id = _load_id where key like 'rows/missed%'";
         assert_eq!(count(&stack.database().await, query).await, 3);
 
         let redriven = penstock(stack, &others, &["dead-letters", "--redrive", "--json"]);

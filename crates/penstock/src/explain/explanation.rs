@@ -17,22 +17,22 @@ const SUCCEEDED: &str = "Succeeded";
 
 /// What a key would do, and why.
 #[derive(Debug, Serialize)]
-pub(crate) struct Explanation {
-    pub(crate) key: String,
+pub(super) struct Explanation {
+    pub(super) key: String,
     /// `None` is the landing bucket.
-    pub(crate) bucket: Option<String>,
+    pub(super) bucket: Option<String>,
     #[serde(flatten)]
-    pub(crate) outcome: Outcome,
+    pub(super) outcome: Outcome,
     /// The dataset that has the key, and by which template.
     #[serde(rename = "match")]
-    pub(crate) claim: Option<Claim>,
+    pub(super) claim: Option<Claim>,
     /// What would be loaded.
-    pub(crate) data: Option<Data>,
+    pub(super) data: Option<Data>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "outcome", rename_all = "lowercase")]
-pub(crate) enum Outcome {
+pub(super) enum Outcome {
     Loads,
     Ignored {
         reason: String,
@@ -48,9 +48,9 @@ pub(crate) enum Outcome {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Claim {
-    pub(crate) pipeline: String,
-    pub(crate) dataset: String,
+pub(super) struct Claim {
+    pub(super) pipeline: String,
+    pub(super) dataset: String,
     pub(super) table: String,
     pub(super) role: Role,
     pub(super) template: String,
@@ -73,10 +73,10 @@ pub(super) enum Role {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Data {
-    pub(crate) key: String,
+pub(super) struct Data {
+    pub(super) key: String,
     /// `None` is the landing bucket.
-    pub(crate) bucket: Option<String>,
+    pub(super) bucket: Option<String>,
     pub(super) format: Format,
     pub(super) compression: Compression,
     /// How long the file may come after its trigger.
@@ -92,7 +92,7 @@ impl Outcome {
 
 impl Explanation {
     /// `bucket` is `None` for the landing bucket.
-    pub(crate) fn of(catalog: &Catalog, bucket: Option<&str>, key: &str) -> Self {
+    pub(super) fn of(catalog: &Catalog, bucket: Option<&str>, key: &str) -> Self {
         let (outcome, claim, data) = match FileKind::of_key(key) {
             Err(unsupported) => (Outcome::fails(FailureName::UnsupportedFormat, &unsupported), None, None),
             Ok(FileKind::Ignored { reason }) => (Outcome::Ignored { reason }, None, None),

@@ -5,7 +5,7 @@ use pipeline::{Catalog, Dataset, OnNewVersion, WriteMode};
 use serde::Serialize;
 
 use super::ledger::Entry;
-use crate::explain::{Explanation, Outcome};
+use crate::explain::{self, Verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,32 +58,20 @@ pub(super) enum Named<'a> {
 
 /// Follows the rules on the key alone. The data file of a trigger comes without what S3 knows of it.
 pub(super) fn name<'a>(catalog: &'a Catalog, object: &ObjectRef) -> Named<'a> {
-    let explained = Explanation::of(catalog, None, &object.key);
-    let explained = match explained.outcome {
-        // A template may name the bucket, also where it need not.
-        Outcome::Fails { failure: FailureName::NoDataset, .. } => {
-            Explanation::of(catalog, Some(&object.bucket), &object.key)
-        }
-        _ => explained,
-    };
     let done = |would, reason: String| Named::Done { would, reason };
-    match (explained.outcome, explained.claim, explained.data) {
-        (Outcome::Loads, Some(claim), Some(data)) => {
-            let definition = catalog.definitions().iter().find(|definition| definition.pipeline == claim.pipeline);
-            let found = definition.and_then(|it| Some((it.pipeline.as_str(), it.dataset(&claim.dataset)?)));
+    match explain::verdict(catalog, &object.bucket, &object.key) {
+        Verdict::Loads { pipeline, dataset, bucket, key } => {
+            let definition = catalog.definitions().iter().find(|definition| definition.pipeline == pipeline);
+            let found = definition.and_then(|it| Some((it.pipeline.as_str(), it.dataset(&dataset)?)));
             let Some((pipeline, dataset)) = found else { return done(Would::NoDataset, String::new()) };
-            let is_here = data.bucket.as_ref().is_none_or(|bucket| *bucket == object.bucket);
-            let is_itself = is_here && data.key == object.key;
-            let bucket = data.bucket.unwrap_or_else(|| object.bucket.clone());
-            let data = if is_itself { object.clone() } else { ObjectRef::new(bucket, data.key) };
+            let bucket = bucket.unwrap_or_else(|| object.bucket.clone());
+            let is_itself = (&bucket, &key) == (&object.bucket, &object.key);
+            let data = if is_itself { object.clone() } else { ObjectRef::new(bucket, key) };
             Named::Data { pipeline, dataset, data }
         }
-        (Outcome::Ignored { reason }, ..) => done(Would::Ignored, reason),
-        (Outcome::Fails { failure: FailureName::NoDataset, reason, nearest }, ..) => {
-            done(Would::NoDataset, nearest.unwrap_or(reason))
-        }
-        (Outcome::Fails { failure, reason, .. }, ..) => done(Would::Fail, format!("{failure}: {reason}")),
-        (Outcome::Loads, ..) => done(Would::NoDataset, String::new()),
+        Verdict::Ignored { reason } => done(Would::Ignored, reason),
+        Verdict::Fails { failure: FailureName::NoDataset, reason } => done(Would::NoDataset, reason),
+        Verdict::Fails { failure, reason } => done(Would::Fail, format!("{failure}: {reason}")),
     }
 }
 
