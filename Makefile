@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-localstack bench fuzz lint build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-localstack bench fuzz lint sbom build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -71,6 +71,12 @@ lint: .venv/.stamp ## format, clippy, the state machines, the template
 	npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachine/*.asl.json),--json-path $(machine))
 	.venv/bin/cfn-lint infra/template.yaml
 
+# Without what only tests need.
+sbom: .venv-sbom/.stamp ## every crate that is shipped, as CycloneDX: target/sbom.cdx.json
+	@mkdir -p target
+	@cargo metadata --format-version 1 --locked | .venv-sbom/bin/python infra/sbom/sbom.py Cargo.lock $(FUNCTIONS) penstock >target/sbom.new
+	@mv target/sbom.new target/sbom.cdx.json
+
 build: .venv/.stamp ## functions for Lambda, release: target/lambda/<function>/bootstrap
 	$(LAMBDA) build --release $(if $(filter arm64,$(ARCH)),--arm64,--x86-64) $(FUNCTIONS:%=--package %)
 
@@ -119,6 +125,12 @@ $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	@cargo install --quiet --locked --root .venv cargo-fuzz@0.13.2 || { \
 	  echo 'fuzz: cargo-fuzz could not be installed: look at the message above; without it `make test` tries the same'; \
 	  echo '      promises on the bytes that tests/properties makes, more of them with PROPTEST_CASES=5000'; exit 1; }
+
+.venv-sbom/.stamp: infra/sbom/requirements.txt
+	@echo 'sbom: its tools into .venv-sbom'
+	@$(PYTHON) -m venv .venv-sbom
+	@.venv-sbom/bin/pip install --quiet --disable-pip-version-check --requirement infra/sbom/requirements.txt
+	@touch $@
 
 binaries:
 	@cargo build --workspace

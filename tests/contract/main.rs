@@ -7,6 +7,7 @@
     reason = "helpers of tests fail the test that calls them"
 )]
 
+mod dependencies;
 mod expressions;
 mod failures;
 mod imports;
@@ -17,5 +18,6 @@ mod payloads;
 mod readme;
 mod runs;
 mod samples;
+mod security;
 mod template;
 mod ways;

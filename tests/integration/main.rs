@@ -7,15 +7,20 @@
     reason = "a test without its stack has nothing to say"
 )]
 
+mod command;
 mod command_line;
 mod configured;
+mod dead_letters;
 mod duplicates;
 mod expected;
 mod failures;
 mod formats;
 mod interrupted;
 mod notices;
+mod poison;
 mod real_data;
+mod reconcile;
+mod replay;
 mod runs;
 mod sample_events;
 mod triggers;

@@ -17,6 +17,7 @@ pub mod local;
 mod numbers;
 mod progress;
 mod project;
+mod recovery;
 mod remote;
 mod run_pipeline;
 mod run_rule;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bucket;
+mod canary;
 mod columns;
 mod database;
 mod duplicates;
@@ -11,6 +12,7 @@ mod export;
 mod history;
 mod parquet;
 mod rejected;
+mod roles;
 mod runs;
 mod stage;
 mod storage;

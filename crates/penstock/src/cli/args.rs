@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use contracts::KEY_BYTES_MAX;
 
+use super::recover::{DeadLetters, Reconcile, Replay};
 use crate::explain::At;
 
 /// A file dropped in S3 becomes rows in PostgreSQL: here on this machine, with no cloud, no Docker and no token.
@@ -52,6 +53,20 @@ pub(super) enum Command {
     Loads(Loads),
     /// List the rows that a load refused: line, column, reason, and the record as it came
     Rejects(Rejects),
+
+    /// List the events that could not start their execution, and put them back on their way
+    ///
+    /// They wait in the stack's dead-letter queue for 14 days. Listing takes nothing out of it.
+    DeadLetters(DeadLetters),
+    /// Start executions for objects that lie in the landing bucket already, the latest version of each
+    ///
+    /// What is loaded already is not loaded twice.
+    Replay(Replay),
+    /// Compare the landing bucket with the ledger and the executions, and name every file that was lost on its way
+    ///
+    /// Every object version should be loaded, already loaded, superseded, ignored or failed with a notice. Ends with a
+    /// failure while one is neither that nor running.
+    Reconcile(Reconcile),
     /// Check definitions, and name everything that is to correct
     ///
     /// By the same rules as `up` and `deploy`, and with neither stack nor network. Prints `file:line: key: reason` for

@@ -1,5 +1,6 @@
 mod args;
 mod history;
+mod recover;
 mod runs;
 
 use std::path::{Path, PathBuf};
@@ -78,6 +79,9 @@ async fn dispatch(cli: Cli) -> Result<bool> {
         Command::Runs(it) => runs::runs(&it, cli.state.as_deref()).await,
         Command::Loads(it) => history::loads(&it, cli.state.as_deref()).await,
         Command::Rejects(it) => history::rejects(&it, cli.state.as_deref()).await,
+        Command::DeadLetters(it) => recover::dead_letters(it, &stack_env(cli.state.as_deref())?).await,
+        Command::Replay(it) => recover::replay(it, &stack_env(cli.state.as_deref())?).await,
+        Command::Reconcile(it) => recover::reconcile(it, &stack_env(cli.state.as_deref())?).await,
         Command::Check(it) => check::check(&typed(&pipelines(Stacked { pipelines: it.path })?), it.json),
         Command::Explain(it) => explain_one(it, cli.state.as_deref()),
         Command::Infer(it) => infer(it),

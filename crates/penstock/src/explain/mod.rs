@@ -10,6 +10,7 @@ mod tests;
 
 use std::path::Path;
 
+use contracts::FailureName;
 use pipeline::Catalog;
 
 use crate::local::Checked;
@@ -17,7 +18,7 @@ use crate::{Result, table};
 
 pub(crate) use expected::At;
 use expected::Expected;
-use explanation::Explanation;
+use explanation::{Explanation, Outcome};
 
 /// What `explain` is asked.
 #[derive(Debug)]
@@ -61,4 +62,44 @@ fn explain_key(catalog: &Catalog, key: &str, bucket: Option<&str>, landing_bucke
     };
     let elsewhere = bucket.filter(|bucket| landing_bucket != Some(*bucket));
     Explanation::of(catalog, elsewhere, key)
+}
+
+/// What the rules make of a key, for callers with words of their own.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The data file, which is the key itself or the one that it announces; no bucket is the landing bucket.
+    Loads {
+        pipeline: String,
+        dataset: String,
+        bucket: Option<String>,
+        key: String,
+    },
+    Ignored {
+        reason: String,
+    },
+    Fails {
+        failure: FailureName,
+        reason: String,
+    },
+}
+
+/// Follows the rules on a key of the landing bucket, which templates may also call by its name.
+pub(crate) fn verdict(catalog: &Catalog, landing_bucket: &str, key: &str) -> Verdict {
+    let explained = Explanation::of(catalog, None, key);
+    let explained = match explained.outcome {
+        Outcome::Fails { failure: FailureName::NoDataset, .. } => Explanation::of(catalog, Some(landing_bucket), key),
+        Outcome::Fails { .. } | Outcome::Loads | Outcome::Ignored { .. } => explained,
+    };
+    match (explained.outcome, explained.claim, explained.data) {
+        (Outcome::Loads, Some(claim), Some(data)) => {
+            Verdict::Loads { pipeline: claim.pipeline, dataset: claim.dataset, bucket: data.bucket, key: data.key }
+        }
+        (Outcome::Loads, ..) => {
+            Verdict::Fails { failure: FailureName::InternalError, reason: "it loads nothing".to_owned() }
+        }
+        (Outcome::Ignored { reason }, ..) => Verdict::Ignored { reason },
+        (Outcome::Fails { failure, reason, nearest }, ..) => {
+            Verdict::Fails { failure, reason: nearest.unwrap_or(reason) }
+        }
+    }
 }

@@ -1,0 +1,144 @@
+//! `infra/roles.sql`: what the roles can do, and above all what they cannot.
+
+use contracts::{FailureName, LoadOutcome};
+use loader::{Config, DatabaseAddress, Loader};
+use test_support::TestDatabase;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, NoTls};
+
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sdk};
+
+/// Roles belong to the whole server, which tests share: each has its own.
+struct Roles {
+    loader: String,
+    transformer: String,
+}
+
+impl Roles {
+    async fn make(stage: &Stage, test: &str) -> Self {
+        let prefix = format!("{test}_{}", std::process::id());
+        let sql = include_str!("../../../../infra/roles.sql").replace("penstock_", &format!("{prefix}_"));
+        // Twice: it can be run again at any time.
+        stage.client.batch_execute(&sql).await.unwrap();
+        stage.client.batch_execute(&sql).await.unwrap();
+        let name = |role: &str| format!("{prefix}_{role}");
+        for role in [name("loader"), name("transformer")] {
+            stage.client.batch_execute(&format!("alter role {role} password 'secret'")).await.unwrap();
+        }
+        Self { loader: name("loader"), transformer: name("transformer") }
+    }
+}
+
+fn url(database: &TestDatabase, role: &str) -> String {
+    let (_, place) = database.url.rsplit_once('@').unwrap();
+    format!("postgres://{role}:secret@{place}")
+}
+
+async fn connect(database: &TestDatabase, role: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(&url(database, role), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+fn loader(stage: &Stage, role: &str) -> Loader {
+    Loader::new(Config::new(DatabaseAddress::Url(url(&stage.database, role))), &sdk(&stage.bucket))
+}
+
+async fn check_refused(client: &Client, statement: &str) {
+    let error = client.batch_execute(statement).await.expect_err(statement);
+    assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{statement}: {error:?}");
+}
+
+#[tokio::test]
+async fn the_loaders_role_loads_in_every_way() {
+    let stage = Stage::new().await;
+    let roles = Roles::make(&stage, "loads").await;
+    let loader = loader(&stage, &roles.loader);
+    let key = "key = [\"order_id\"]\n";
+    for (n, (table, write)) in
+        [("appended", ""), ("replaced", "write = \"replace\"\n"), ("upserted", &format!("write = \"upsert\"\n{key}"))]
+            .into_iter()
+            .enumerate()
+    {
+        let definition = DEFINITION.replace("staging.orders", &format!("staging.{table}")) + write;
+        let file = orders(&["ann", "bob"]) + "x,bad,1\n";
+        let object = stage.bucket.put(KEY, Some(&format!("v{n}")), file);
+        let dataset = definition.replace("[datasets.orders]", &format!("[datasets.{table}]"));
+        let mut request = request(&dataset, &object);
+        request.dataset = table.to_owned();
+        let report = loader.load(&request, in_a_minute()).await.unwrap();
+        assert_eq!((report.outcome, report.rows_loaded, report.rows_rejected), (LoadOutcome::Loaded, 2, 1), "{table}");
+    }
+    let owners =
+        "select string_agg(distinct tableowner, ',') from pg_tables where schemaname in ('penstock', 'staging')";
+    assert_eq!(stage.text(owners).await.unwrap(), roles.loader);
+}
+
+#[tokio::test]
+async fn a_file_cannot_reach_another_schema() {
+    let stage = Stage::new().await;
+    let roles = Roles::make(&stage, "reaches").await;
+    let theirs = "create schema theirs;
+                  create table theirs.orders (order_id integer not null, customer text, amount numeric(10,2), _load_id bigint not null);
+                  insert into theirs.orders values (1, 'theirs', 1, 0);";
+    stage.client.batch_execute(theirs).await.unwrap();
+    let loader = loader(&stage, &roles.loader);
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+    for table in ["theirs.orders", "theirs.new", "nowhere.orders", "public.orders", "analytics.orders"] {
+        for write in ["", "write = \"replace\"\n"] {
+            let definition = DEFINITION.replace("staging.orders", table) + write;
+            let error = loader.load(&request(&definition, &object), in_a_minute()).await.expect_err(table);
+            check_failure(&error, FailureName::DatabaseRefused, "permission denied");
+        }
+    }
+    assert_eq!(stage.text("select string_agg(customer, ',') from theirs.orders").await.unwrap(), "theirs");
+}
+
+#[tokio::test]
+async fn neither_role_can_do_what_its_function_does_not() {
+    let stage = Stage::new().await;
+    let roles = Roles::make(&stage, "cannot").await;
+    let admin = "create schema theirs; create table theirs.kept (secret text); create table public.kept (secret text)";
+    stage.client.batch_execute(admin).await.unwrap();
+    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+    loader(&stage, &roles.loader).load(&request(DEFINITION, &object), in_a_minute()).await.unwrap();
+
+    let (loads, transforms) =
+        (connect(&stage.database, &roles.loader).await, connect(&stage.database, &roles.transformer).await);
+    for client in [&loads, &transforms] {
+        for statement in [
+            "create role intruder",
+            "create database intruder",
+            "create schema intruder",
+            "create table public.intruder (x integer)",
+            "alter role current_user createrole",
+            "alter system set log_statement = 'all'",
+            "select * from theirs.kept",
+            "select secret from public.kept",
+            "select rolpassword from pg_authid",
+            "copy public.kept from program 'true'",
+            "select pg_read_file('/etc/passwd')",
+        ] {
+            check_refused(client, statement).await;
+        }
+        // Whose table it is not may not drop it either, and that has a name of its own.
+        for statement in ["drop table public.kept", "drop schema theirs", "truncate public.kept"] {
+            check_refused(client, statement).await;
+        }
+    }
+    for statement in [
+        "insert into staging.orders values (1, 'x', 1, 1)",
+        "delete from staging.orders",
+        "drop table staging.orders",
+        "delete from penstock.load",
+        "drop table penstock.load",
+        "create table staging.intruder (x integer)",
+    ] {
+        check_refused(&transforms, statement).await;
+    }
+    check_refused(&loads, "create table analytics.intruder (x integer)").await;
+    let works = "create table analytics.totals as select customer, sum(amount) from staging.orders group by customer;
+                 insert into penstock.run (pipeline, logical_at, state) values ('p', now(), 'Ready');
+                 update penstock.run set state = 'Succeeded'";
+    transforms.batch_execute(works).await.unwrap();
+}

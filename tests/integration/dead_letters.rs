@@ -1,0 +1,66 @@
+use serde_json::{Value, json};
+use test_support::Stack;
+
+use crate::command::{Queue, penstock, put_silently, silent_bucket};
+use crate::with_stack;
+
+fn letters(stack: &Stack, queue: &Queue) -> Vec<Value> {
+    let answer = penstock(stack, &[("DEAD_LETTER_QUEUE_URL", &queue.url)], &["dead-letters", "--json"]);
+    assert!(answer.succeeded, "{answer:?}");
+    answer.json().as_array().unwrap().clone()
+}
+
+#[test]
+fn listing_dead_letters_takes_nothing_away_and_says_why_each_is_there() {
+    with_stack(async |stack| {
+        silent_bucket(stack).await;
+        let queue = Queue::new(stack, "letters-listed").await;
+        assert_eq!(letters(stack, &queue), [Value::Null; 0]);
+        for n in 0..25 {
+            let event = json!({"bucket": "b", "key": format!("listed/{n}.csv")});
+            queue.send(stack, &event.to_string()).await;
+        }
+        for _ in 0..2 {
+            let listed = letters(stack, &queue);
+            assert_eq!(listed.len(), 25);
+            assert!(listed.iter().all(|letter| letter["attributes"]["ERROR_CODE"] == "NO_PERMISSIONS"), "{listed:?}");
+            assert!(listed.iter().any(|letter| letter["event"]["key"] == "listed/24.csv"), "{listed:?}");
+        }
+    });
+}
+
+#[test]
+fn a_redriven_letter_is_started_before_it_is_deleted_and_starts_once() {
+    with_stack(async |stack| {
+        silent_bucket(stack).await;
+        let queue = Queue::new(stack, "letters-redriven").await;
+        let others = [("DEAD_LETTER_QUEUE_URL", queue.url.as_str())];
+        let event = put_silently(stack, "rows/redriven.csv", "id\n1\n2\n").await;
+        queue.send(stack, &event.to_string()).await;
+        let before = queue.send(stack, &event.to_string()).await;
+        // As an earlier redrive leaves it that died before it could delete the letter.
+        let earlier = stack.step_functions.start_execution().state_machine_arn(stack.env("STATE_MACHINE_ARN"));
+        let earlier = earlier.name(format!("redrive-{before}")).input(event.to_string()).send().await.unwrap();
+        let odd = queue.send(stack, "no event at all").await;
+
+        let answer = penstock(stack, &others, &["dead-letters", "--redrive", "--json"]);
+        assert!(!answer.succeeded, "one letter has to stay: {answer:?}");
+        let redriven = answer.json();
+        let redriven = redriven.as_array().unwrap();
+        let started: Vec<&str> = redriven.iter().filter_map(|it| it["execution"].as_str()).collect();
+        assert_eq!((redriven.len(), started.len()), (3, 1), "{redriven:?}");
+        let mut outcomes = Vec::new();
+        for arn in [started[0], &earlier.execution_arn] {
+            outcomes.push(stack.ended(arn).await.outcome().to_owned());
+        }
+        outcomes.sort();
+        assert_eq!(outcomes, ["AlreadyLoaded", "Loaded"]);
+
+        let left = letters(stack, &queue);
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(left[0]["id"], odd.as_str());
+        assert!(penstock(stack, &others, &["dead-letters", "--drop", &odd]).succeeded);
+        assert!(!penstock(stack, &others, &["dead-letters", "--drop", &odd]).succeeded);
+        assert!(letters(stack, &queue).is_empty());
+    });
+}

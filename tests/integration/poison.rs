@@ -1,0 +1,192 @@
+//! Names that hope for a careless reader, as keys and inside files, through the binary of every function.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use contracts::{Compression, FailureName, Format, LoadRequest, ObjectRef};
+use pipeline::Definition;
+use serde_json::{Value, json};
+use test_support::Stack;
+use test_support::runtime_api::{Function, Outcome};
+
+use crate::command::{SILENT_BUCKET, put_silently, silent_bucket};
+use crate::{count, with_stack};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+fn poison() -> Vec<String> {
+    let sixty_four = "x".repeat(64);
+    [
+        "\"; drop table silent.bystander; --",
+        "'; drop table silent.bystander; --",
+        "x'); drop schema silent cascade; --",
+        "../../../../etc/passwd",
+        "..%2f..%2fetc%2fpasswd",
+        "..\\..\\windows",
+        "nul\0byte",
+        "control\u{1}\u{7f}",
+        "line\nfeed\r",
+        "back\\slash \\N \\. \\x00",
+        "right\u{202e}vsc.to-left",
+        "\u{feff}mark",
+        "p\u{0430}ypal",
+        "e\u{0301}",
+        "\u{e9}",
+        "🦀",
+        "$(reboot) `reboot` ${HOME} %s %n",
+        "{batch} {date:%Y} *",
+        " space ",
+        "_load_id",
+        sixty_four.as_str(),
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+struct Functions {
+    check: Function,
+    resolve: Function,
+    fail: Function,
+    load: Function,
+}
+
+impl Functions {
+    fn start(stack: &Stack) -> Self {
+        let names = [
+            "AWS_ENDPOINT_URL",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "DATABASE_URL",
+            "LANDING_BUCKET",
+            "DEFINITIONS_BUCKET",
+        ];
+        let environment = names.map(|name| (name, stack.env(name)));
+        let start = |name: &str| Function::start(binary(name), &environment);
+        Self {
+            check: start("check-file-extension"),
+            resolve: start("trigger-resolver"),
+            fail: start("random-failure-generator"),
+            load: start("loader"),
+        }
+    }
+}
+
+fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join(name)
+}
+
+fn call(function: &mut Function, payload: &Value) -> Outcome {
+    tokio::task::block_in_place(|| function.invoke(payload.to_string(), TIMEOUT))
+}
+
+/// The answer; none when the function refused by a name that tells an operator what to do.
+fn answer(name: &str, outcome: Outcome) -> Option<Value> {
+    let failure = outcome.error_type().and_then(FailureName::parse);
+    match outcome {
+        Outcome::Ok(answer) => Some(answer),
+        refused => {
+            let by_name =
+                failure.is_some_and(|it| !matches!(it, FailureName::InternalError | FailureName::InvalidInput));
+            assert!(by_name, "{name:?}: {refused:?}");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_poisoned_key_is_only_a_key_to_every_function() {
+    with_stack(async |stack| {
+        silent_bucket(stack).await;
+        let database = stack.database().await;
+        let bystander = "create schema if not exists silent; create table if not exists silent.bystander (x integer)";
+        database.batch_execute(bystander).await.unwrap();
+        let mut functions = Functions::start(stack);
+        let mut loaded = 0;
+        for name in poison() {
+            let key = format!("rows/{name}.csv");
+            // No HTTP client sends the byte 0, and an event may name it all the same.
+            let event = if name.contains('\0') {
+                json!({"bucket": SILENT_BUCKET, "key": key, "etag": "e", "size_bytes": 5, "event_time": "2024-05-01T00:00:00Z"})
+            } else {
+                put_silently(stack, &key, "id\n1\n").await
+            };
+            let survival = json!({"execution": name, "attempt": 1, "seed": 1, "failure_rate": 0.0});
+            assert!(answer(&name, call(&mut functions.fail, &survival)).is_some());
+
+            let Some(checked) = answer(&name, call(&mut functions.check, &event)) else {
+                panic!("{name:?} has an ending")
+            };
+            assert_eq!(checked["object"]["key"], key);
+            if checked["file"]["kind"] == "ignored" {
+                continue;
+            }
+            let Some(resolved) = answer(&name, call(&mut functions.resolve, &checked)) else { continue };
+            assert_eq!(resolved["load"]["object"]["key"], key);
+            let Some(report) = answer(&name, call(&mut functions.load, &resolved["load"])) else { continue };
+            let row = "select key from penstock.load where load_id = $1";
+            let row = database.query_one(row, &[&report["load_id"].as_i64()]).await.unwrap();
+            assert_eq!(row.get::<_, String>(0), key);
+            loaded += 1;
+        }
+        assert!(loaded > 12, "only {loaded} were loaded");
+        assert_eq!(count(&database, "select count(*) from silent.bystander").await, 0);
+    });
+}
+
+#[test]
+fn a_poisoned_name_inside_a_file_is_only_a_name() {
+    with_stack(async |stack| {
+        silent_bucket(stack).await;
+        let database = stack.database().await;
+        let bystander = "create schema if not exists silent; create table if not exists silent.bystander (x integer)";
+        database.batch_execute(bystander).await.unwrap();
+        let mut functions = Functions::start(stack);
+        let (mut rescued, mut inferred) = (0, 0);
+        for (n, name) in poison().into_iter().enumerate() {
+            let object = put_object(stack, &format!("inside/{n}.csv"), &name).await;
+            let keeps = "table = \"silent.rescued\"\nextra = \"rescue\"\ncolumns.id = \"integer\"";
+            if let Some(report) = answer(&name, call(&mut functions.load, &request(&object, keeps))) {
+                let kept = "select _rescued ->> $1 from silent.rescued where _load_id = $2";
+                let row = database.query_one(kept, &[&name, &report["load_id"].as_i64()]).await.unwrap();
+                assert_eq!(row.get::<_, Option<String>>(0).as_deref(), Some("v"), "{name:?}");
+                rescued += 1;
+            }
+            let infers = format!("table = \"silent.inferred_{n}\"");
+            inferred += i32::from(answer(&name, call(&mut functions.load, &request(&object, &infers))).is_some());
+        }
+        assert!(rescued > 10 && inferred > 10, "{rescued} rescued, {inferred} inferred");
+        assert_eq!(count(&database, "select count(*) from silent.bystander").await, 0);
+    });
+}
+
+/// A file whose second column has this name.
+async fn put_object(stack: &Stack, key: &str, name: &str) -> ObjectRef {
+    let body = format!("id,\"{}\"\n1,v\n", name.replace('"', "\"\""));
+    let event = put_silently(stack, key, &body).await;
+    match contracts::Event::decode(&event).unwrap() {
+        contracts::Event::ObjectCreated(object) => object,
+        test @ contracts::Event::Test { .. } => panic!("{test}"),
+    }
+}
+
+fn request(object: &ObjectRef, dataset: &str) -> Value {
+    let definition = format!("[datasets.d]\nsource = \"s3://{SILENT_BUCKET}/inside/{{n}}.csv\"\n{dataset}\n");
+    let hash = Definition::parse("inside", "pipeline.toml", &definition).unwrap().hash;
+    let request = LoadRequest {
+        execution: None,
+        pipeline: "inside".to_owned(),
+        dataset: "d".to_owned(),
+        object: object.clone(),
+        format: Format::Csv,
+        compression: Compression::None,
+        logical_at: "2024-05-01T00:00:00Z".parse().unwrap(),
+        scheduled_at: None,
+        actual_at: None,
+        definition,
+        definition_hash: hash,
+        notify_success: false,
+    };
+    serde_json::to_value(request).unwrap()
+}

@@ -1,0 +1,104 @@
+use serde_json::{Value, json};
+use test_support::Stack;
+
+use crate::command::{Queue, SILENT_BUCKET, penstock, put_silently, silent_bucket};
+use crate::{count, with_stack};
+
+fn open(reconciled: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let open = reconciled["open"].as_array().unwrap().iter().map(|it| (text(&it["key"]), text(&it["standing"])));
+    let mut open: Vec<_> = open.collect();
+    open.sort();
+    open
+}
+
+async fn await_started(stack: &Stack, reconciled: &Value) {
+    for started in reconciled["started"].as_array().unwrap() {
+        stack.ended(started["execution"].as_str().unwrap()).await;
+    }
+}
+
+#[test]
+fn every_file_that_was_seen_through_is_accounted_for() {
+    with_stack(async |stack| {
+        let rows = "id,name,joined\n1,Ann,\n";
+        stack.drop_file("people/reconciled.csv", rows).await;
+        stack.drop_file("people/reconciled.csv", rows).await;
+        stack.drop_file("people/reconciled.pdf", "%PDF").await;
+        stack.drop_file("people/reconciled/", "").await;
+        let answer = penstock(stack, &[], &["reconcile", "--json"]);
+        assert!(answer.succeeded, "{answer:?}");
+        let reconciled = answer.json();
+        assert_eq!(reconciled["open"], json!([]));
+        for standing in ["loaded", "already loaded", "failed with a notice", "ignored"] {
+            assert!(
+                reconciled["standings"][standing].as_u64().is_some_and(|count| count > 0),
+                "{standing}: {reconciled}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_file_that_nothing_was_started_for_is_named_and_started() {
+    with_stack(async |stack| {
+        silent_bucket(stack).await;
+        let queue = Queue::new(stack, "letters-reconciled").await;
+        let others = [("LANDING_BUCKET", SILENT_BUCKET), ("DEAD_LETTER_QUEUE_URL", queue.url.as_str())];
+        let reconcile = |arguments: &[&str]| {
+            let arguments = [&["reconcile", "--prefix", "rows/missed", "--grace", "0", "--json"], arguments].concat();
+            penstock(stack, &others, &arguments)
+        };
+        put_silently(stack, "rows/missed-twice.csv", "id\n1\n").await;
+        put_silently(stack, "rows/missed-twice.csv", "id\n2\n3\n").await;
+        put_silently(stack, "rows/missed é+%.csv", "id\n4\n").await;
+        let event = put_silently(stack, "rows/missed-letter.csv", "id\n5\n").await;
+        queue.send(stack, &event.to_string()).await;
+
+        let named = reconcile(&[]);
+        assert!(!named.succeeded, "{named:?}");
+        let standing = |key: &str, standing: &str| (format!("rows/missed{key}"), standing.to_owned());
+        let twice = standing("-twice.csv", "missed");
+        let letter = standing("-letter.csv", "dead_letter");
+        let expected = [standing(" é+%.csv", "missed"), letter.clone(), twice.clone(), twice];
+        assert_eq!(open(&named.json()), expected);
+
+        let started = reconcile(&["--start"]);
+        assert!(!started.succeeded, "the letter is left: {started:?}");
+        await_started(stack, &started.json()).await;
+        assert_eq!(open(&reconcile(&[]).json()), [letter]);
+        // The older of two versions without events is not started, for nothing would tell which is the newer.
+        let query =
+            "select count(*) from silent.rows join penstock.load on load_id = _load_id where key like 'rows/missed%'";
+        assert_eq!(count(&stack.database().await, query).await, 3);
+
+        let redriven = penstock(stack, &others, &["dead-letters", "--redrive", "--json"]);
+        stack.ended(redriven.json()[0]["execution"].as_str().unwrap()).await;
+        assert_eq!(open(&reconcile(&[]).json()), []);
+        assert_eq!(count(&stack.database().await, query).await, 4);
+    });
+}
+
+#[test]
+fn a_stopped_execution_is_named_and_its_event_started_again() {
+    with_stack(async |stack| {
+        silent_bucket(stack).await;
+        let others = [("LANDING_BUCKET", SILENT_BUCKET)];
+        let event = put_silently(stack, "triggers/Succeeded_stopped.trig", "").await;
+        let waiting = stack.start_execution(&event).await;
+        stack.step_functions.stop_execution().execution_arn(&waiting).send().await.unwrap();
+        stack.ended(&waiting).await;
+        put_silently(stack, "late/stopped.csv", "id\n1\n").await;
+
+        let prefix = "triggers/Succeeded_stopped";
+        let arguments = ["reconcile", "--prefix", prefix, "--grace", "0", "--json", "--start"];
+        let started = penstock(stack, &others, &arguments).json();
+        let stopped = [(format!("{prefix}.trig"), "stopped".to_owned())];
+        assert_eq!(open(&started), stopped);
+        await_started(stack, &started).await;
+        let after = penstock(stack, &others, &["reconcile", "--prefix", prefix, "--grace", "0", "--json"]).json();
+        assert_eq!(open(&after), []);
+        let query = "select count(*) from penstock.load where key = 'late/stopped.csv' and outcome = 'Loaded'";
+        assert_eq!(count(&stack.database().await, query).await, 1);
+    });
+}
