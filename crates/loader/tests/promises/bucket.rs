@@ -223,7 +223,9 @@ fn answer(
         body.len() * times
     )?;
     match fault {
-        Fault::None | Fault::ReplacedMeanwhile | Fault::Refused(..) => (0..times).try_for_each(|_| stream.write_all(&body)),
+        Fault::None | Fault::ReplacedMeanwhile | Fault::Refused(..) => {
+            (0..times).try_for_each(|_| stream.write_all(&body))
+        }
         Fault::Corrupt => {
             let mut flipped = body.to_vec();
             flipped[body.len() / 2] ^= 1;

@@ -92,7 +92,10 @@ async fn rejected_rows_are_counted_from_one_and_shown_as_json() {
     assert_eq!((report.rows_loaded, report.rows_rejected), (0, 5));
     assert_eq!((report.first_rejects[0].line, report.first_rejects[0].column.as_deref()), (1, Some("amount")));
     let raw = stage.text("select raw from penstock.reject where line = 5").await.unwrap();
-    assert!(raw.starts_with(r#"{"order_id":5,"customer":"customer 000"#) && raw.ends_with(r#""amount":0.05}"#), "{raw}");
+    assert!(
+        raw.starts_with(r#"{"order_id":5,"customer":"customer 000"#) && raw.ends_with(r#""amount":0.05}"#),
+        "{raw}"
+    );
 }
 
 #[tokio::test]

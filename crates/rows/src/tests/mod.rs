@@ -72,10 +72,7 @@ impl Setup {
         }
     }
 
-    fn load_as(
-        &self,
-        convert: impl FnOnce(&mut Collected) -> Result<Counts, FileError>,
-    ) -> Result<Loaded, FileError> {
+    fn load_as(&self, convert: impl FnOnce(&mut Collected) -> Result<Counts, FileError>) -> Result<Loaded, FileError> {
         let mut collected = Collected::default();
         let counts = convert(&mut collected)?;
         let mut kinds: Vec<_> = self.columns.iter().map(|column| column.kind).collect();
