@@ -38,6 +38,7 @@ fn compressed_and_json_files_become_the_same_rows() {
             ("people/same.csv.gz", "people.gzip", gzip(CSV.as_bytes())),
             ("people/same.json", "people.json", json.as_bytes().to_vec()),
             ("people/same.jsonl", "people.jsonl", lines.as_bytes().to_vec()),
+            ("people/same.parquet", "people.parquet", include_bytes!("people.parquet").to_vec()),
         ] {
             let execution = stack.drop_file(key, body).await;
             assert_eq!(execution.outcome(), "Loaded", "{key}: {execution:?}");

@@ -1,7 +1,8 @@
 use lambda_shell::{serve_with, telemetry};
 use loader::Loader;
 
-#[tokio::main]
+// One thread waits for S3 and PostgreSQL, and another parses: more would only wake each other.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_shell::Error> {
     telemetry::init();
     let loader = Loader::from_env().await;

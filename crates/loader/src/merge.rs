@@ -52,9 +52,9 @@ impl Writing<'_> {
             self.insert(rows_staged).await?;
             return Ok(0);
         }
-        let key = self.target.key.join(", ");
-        self.client.batch_execute(&format!("analyze {STAGED} ({key})")).await?;
-        let duplicates = self.client.execute(&drop_duplicates(&key), &[]).await?;
+        let key = &self.target.key;
+        self.client.batch_execute(&format!("analyze {STAGED} ({})", key.join(", "))).await?;
+        let duplicates = self.client.execute(&drop_duplicates(key), &[]).await?;
         self.merge(rows_staged - duplicates).await?;
         Ok(duplicates)
     }
@@ -156,22 +156,26 @@ async fn set_lock_timeout(client: &Client, timeout: std::time::Duration) -> Resu
 }
 
 /// Of several rows with one key the last one stays.
-fn drop_duplicates(key: &str) -> String {
+fn drop_duplicates(key: &[String]) -> String {
+    let (names, on) = (key.join(", "), same_key("staged", "repeated", key));
     format!(
         "delete from {STAGED} as staged
-         using (select ctid as at, row_number() over (partition by {key} order by {STAGED_ROW} desc) as place
-                from {STAGED}) as ranked
-         where staged.ctid = ranked.at and ranked.place > 1"
+         using (select {names}, max({STAGED_ROW}) as last from {STAGED} group by {names} having count(*) > 1) as repeated
+         where {on} and staged.{STAGED_ROW} < repeated.last"
     )
 }
 
+fn same_key(left: &str, right: &str, key: &[String]) -> String {
+    let pairs: Vec<String> = key.iter().map(|name| format!("{left}.{name} = {right}.{name}")).collect();
+    pairs.join(" and ")
+}
+
 fn merge_statement(target: &Target, only: &str) -> String {
-    let list =
-        |one: &dyn Fn(&String) -> String, of: &[String], by: &str| of.iter().map(one).collect::<Vec<_>>().join(by);
+    let list = |one: &dyn Fn(&String) -> String, of: &[String]| of.iter().map(one).collect::<Vec<_>>().join(", ");
     let fields = target.field_names();
-    let on = list(&|name| format!("kept.{name} = staged.{name}"), &target.key, " and ");
-    let set = list(&|name| format!("{name} = staged.{name}"), &fields, ", ");
-    let values = list(&|name| format!("staged.{name}"), &fields, ", ");
+    let on = same_key("kept", "staged", &target.key);
+    let set = list(&|name| format!("{name} = staged.{name}"), &fields);
+    let values = list(&|name| format!("staged.{name}"), &fields);
     format!(
         "merge into {} as kept using {STAGED} as staged on {on}
          when matched{only} then update set {set}

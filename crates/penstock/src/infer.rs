@@ -166,6 +166,18 @@ columns.total        = "numeric"
     }
 
     #[test]
+    fn a_parquet_file_says_its_types_itself() {
+        let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/cases");
+        let file = cases.join("parquet-codec-zstd/input.parquet");
+        let dataset = infer_dataset(&file, InferOptions::default()).unwrap();
+        let told: Vec<_> =
+            dataset.columns.iter().map(|column| format!("{} {}", column.name, column.kind.declared())).collect();
+        assert_eq!(told, ["id bigint", "name text", "amount numeric(10,2)"]);
+        let error = infer_dataset(&cases.join("parquet-cut-off/input.parquet"), InferOptions::default()).unwrap_err();
+        assert!(error.to_string().contains("it was cut off"), "{error}");
+    }
+
+    #[test]
     fn what_cannot_be_inferred_says_why() {
         let folder = tempfile::tempdir().unwrap();
         let check = |name: &str, body: &str, says: &str| {

@@ -87,7 +87,11 @@ impl<'a> ObjectReader<'a> {
 
     fn member(&mut self, record: &[u8], index: usize, key: Value, value: Value) -> Result<(), RowFault> {
         let whole_key = key;
-        let key = key_text(record, key, &mut self.text)?;
+        let key = match key_text(record, key, &mut self.text) {
+            // It is no column's name, so nobody reads it.
+            Err(_) if self.plan.extra == Extra::Ignore => return Ok(()),
+            key => key?,
+        };
         let guess = self.order.get(index).copied();
         let column = match guess {
             Some(column)

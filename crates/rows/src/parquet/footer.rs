@@ -56,7 +56,7 @@ fn complaint(file: &dyn RandomAccess, end: &[u8]) -> Result<&'static str, FileEr
     let start = read(file, 0..4).map_err(FileError::Read)?;
     Ok(if end == MAGIC_ENCRYPTED {
         "the file is encrypted"
-    } else if start == &MAGIC[..] {
+    } else if start == MAGIC[..] {
         "the file does not end with its footer: it was cut off, or is not written to its end"
     } else if start.starts_with(GZIP_MAGIC) || start.starts_with(ZSTD_MAGIC) {
         "the file is compressed as a whole; Parquet compresses its pages itself"

@@ -15,7 +15,7 @@ pub(super) struct PageHeader {
     pub(super) content: Content,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Content {
     Data {
         values: u32,
@@ -32,7 +32,7 @@ pub(super) enum Content {
     Other,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct DataV2 {
     pub(super) values: u32,
     pub(super) nulls: u32,

@@ -89,9 +89,9 @@ impl Pages {
 
     fn page(&mut self, content: Content, bytes: &Bytes, size: usize) -> std::result::Result<Page, FileError> {
         // Levels stand uncompressed before the values of a version 2 page.
-        let (plain, is_compressed) = match &content {
+        let (plain, is_compressed) = match content {
             Content::DataV2(DataV2 { def_bytes, rep_bytes, is_compressed, .. }) => {
-                (*def_bytes as usize + *rep_bytes as usize, *is_compressed)
+                (def_bytes as usize + rep_bytes as usize, is_compressed)
             }
             _ => (0, true),
         };

@@ -59,7 +59,10 @@ fn json_ignored() {
     ] {
         setup(format, Extra::Ignore).check(file, &["1|two|7", "2|x|7"], &[]);
     }
-    setup(Format::Jsonl, Extra::Ignore).check("{\"a\":1,\"a\":2}", &[], &["1@0 a: key \"a\" comes twice"]);
+    let setup = setup(Format::Jsonl, Extra::Ignore);
+    setup.check("{\"a\":1,\"a\":2}", &[], &["1@0 a: key \"a\" comes twice"]);
+    // What nobody reads may have any name.
+    setup.check("{\"\\u0000a\":1,\"a\":1,\"\\ud800\":2,\"b\":\"two\"}", &["1|two|7"], &[]);
 }
 
 #[test]
