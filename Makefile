@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-localstack bench fuzz lint sbom build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-localstack bench fuzz lint audit sbom build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -70,6 +70,11 @@ lint: .venv/.stamp ## format, clippy, the state machines, the template
 	cargo clippy --workspace --all-targets -- -D warnings
 	npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachine/*.asl.json),--json-path $(machine))
 	.venv/bin/cfn-lint infra/template.yaml
+
+audit: ## licences, bans and sources of every crate, by deny.toml; advisories too where cargo-deny is installed
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else \
+	  cargo test --package penstock-tests --test contract dependencies && \
+	  echo 'audit: advisories were not looked at: that needs `cargo install --locked cargo-deny` and a network'; fi
 
 # Without what only tests need.
 sbom: .venv-sbom/.stamp ## every crate that is shipped, as CycloneDX: target/sbom.cdx.json

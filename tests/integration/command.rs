@@ -1,5 +1,6 @@
 //! The command line as a user types it, and a bucket of which no event ever leaves.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
@@ -37,9 +38,7 @@ impl Answer {
 
 /// Runs `penstock` with the stack's addresses, some of which may be others.
 pub(crate) fn penstock(stack: &Stack, others: &[(&str, &str)], arguments: &[&str]) -> Answer {
-    let test = std::env::current_exe().unwrap();
-    let binary = test.parent().unwrap().parent().unwrap().join("penstock");
-    let output = Command::new(binary)
+    let output = Command::new(binary("penstock"))
         .args(arguments)
         .envs(ADDRESSES.map(|name| (name, stack.env(name))))
         .envs(others.iter().copied())
@@ -47,6 +46,12 @@ pub(crate) fn penstock(stack: &Stack, others: &[(&str, &str)], arguments: &[&str
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Answer { succeeded: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// A program of this build: tests run from `target/<profile>/deps`.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join(name)
 }
 
 /// Makes the bucket, with versions, unless another test has.

@@ -1,6 +1,5 @@
 //! Names that hope for a careless reader, as keys and inside files, through the binary of every function.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use contracts::{Compression, FailureName, Format, LoadRequest, ObjectRef};
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 use test_support::Stack;
 use test_support::runtime_api::{Function, Outcome};
 
-use crate::command::{SILENT_BUCKET, put_silently, silent_bucket};
+use crate::command::{SILENT_BUCKET, binary, put_silently, silent_bucket};
 use crate::{count, with_stack};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -70,11 +69,6 @@ impl Functions {
             load: start("loader"),
         }
     }
-}
-
-fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join(name)
 }
 
 fn call(function: &mut Function, payload: &Value) -> Outcome {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::queue::{Held, Queue};
 use super::start::{Start, start};
-use super::{CONCURRENCY, shown};
+use super::{CONCURRENCY, required, shown};
 use crate::cloud::Cloud;
 use crate::local::StackEnv;
 use crate::progress::Progress;
@@ -48,7 +48,7 @@ pub(super) struct DeadLetter {
 /// False when a letter could not be redriven, or there is none to drop.
 pub(crate) async fn dead_letters(request: &Request, env: &StackEnv, json: bool, progress: Progress) -> Result<bool> {
     let cloud = Cloud::of(env).await;
-    let queue = Queue { cloud: &cloud, url: url(env)? };
+    let queue = Queue { cloud: &cloud, url: required(env.dead_letter_queue_url.as_ref(), "DEAD_LETTER_QUEUE_URL")? };
     let held = queue.hold_all().await?;
     match request {
         Request::List | Request::Show => {
@@ -80,11 +80,6 @@ pub(super) async fn waiting(cloud: &Cloud, env: &StackEnv) -> Result<Vec<(Object
     let held = queue.hold_all().await?;
     queue.release(&held).await?;
     Ok(held.iter().map(DeadLetter::of).filter_map(|letter| Some((letter.object()?, letter.body))).collect())
-}
-
-fn url(env: &StackEnv) -> Result<&str> {
-    let not_set = || Error::NotSet { file: "the stack's addresses".to_owned(), name: "DEAD_LETTER_QUEUE_URL" };
-    env.dead_letter_queue_url.as_deref().ok_or_else(not_set)
 }
 
 #[derive(Debug, Serialize)]

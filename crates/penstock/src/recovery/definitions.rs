@@ -2,6 +2,7 @@
 
 use pipeline::{Catalog, Definition};
 
+use super::required;
 use crate::cloud::Cloud;
 use crate::local::StackEnv;
 use crate::{Error, Result};
@@ -10,8 +11,7 @@ const PREFIX: &str = "pipelines/";
 const FILE: &str = "/pipeline.toml";
 
 pub(super) async fn deployed(cloud: &Cloud, env: &StackEnv) -> Result<Catalog> {
-    let not_set = || Error::NotSet { file: "the stack's addresses".to_owned(), name: "DEFINITIONS_BUCKET" };
-    let bucket = env.definitions_bucket.as_deref().ok_or_else(not_set)?;
+    let bucket = required(env.definitions_bucket.as_ref(), "DEFINITIONS_BUCKET")?;
     let mut definitions = Vec::new();
     for key in keys(cloud, bucket).await? {
         let at = format!("s3://{bucket}/{key}");

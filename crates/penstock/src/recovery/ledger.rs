@@ -5,6 +5,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
 
+use super::required;
 use crate::local::StackEnv;
 use crate::{Error, Result};
 
@@ -30,8 +31,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) async fn open(env: &StackEnv) -> Result<Self> {
-        let not_set = || Error::NotSet { file: "the stack's addresses".to_owned(), name: "DATABASE_URL" };
-        let url = env.database_url.as_deref().ok_or_else(not_set)?;
+        let url = required(env.database_url.as_ref(), "DATABASE_URL")?;
         let connected = tokio_postgres::connect(url, NoTls).await;
         let (client, connection) = connected.map_err(|error| Error::database("opening the ledger")(error.into()))?;
         tokio::spawn(connection);
