@@ -15,7 +15,8 @@ pub(crate) async fn a_load_whose_reply_is_lost_is_answered_from_the_ledger() -> 
 
     let mut check = async |fault: Fault, is_committed: bool| {
         let customer = format!("{fault:?}");
-        let object = ground.storage.put(Bucket::Plain, &format!("faults/{customer}.csv"), orders(ROWS, &customer)).await;
+        let object =
+            ground.storage.put(Bucket::Plain, &format!("faults/{customer}.csv"), orders(ROWS, &customer)).await;
         let request = request(&object);
         tap.arm(fault);
         check_failure(&loader.load(&request), FailureName::DatabaseUnavailable);

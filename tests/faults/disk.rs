@@ -61,5 +61,7 @@ pub(crate) async fn a_full_disk_is_rolled_back_and_recovers() -> String {
     assert_eq!(report(loader.load(&request)).rows_loaded, ROWS as u64);
     seen.has_exactly(ROWS, "full-disk").await;
     seen.keeps_its_invariants().await;
-    format!("SQLSTATE 53100 on a disk of 4 MiB: DatabaseUnavailable, 0 rows; on a larger one the retry has exactly {ROWS}")
+    format!(
+        "SQLSTATE 53100 on a disk of 4 MiB: DatabaseUnavailable, 0 rows; on a larger one the retry has exactly {ROWS}"
+    )
 }

@@ -279,11 +279,8 @@ impl Seen {
         self.wait_until("pg_stat_progress_copy where datname = current_database()", |copies| copies > 0).await;
     }
 
-    /// PostgreSQL has noticed that its clients are gone.
-    pub(crate) async fn wait_until_alone(&self) {
-        let others = "pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-                      and backend_type = 'client backend'";
-        self.wait_until(others, |sessions| sessions == 0).await;
+    pub(crate) async fn loads_of(&self, key: &str) -> i64 {
+        self.0.query_one("select count(*) from penstock.load where key = $1", &[&key]).await.unwrap().get(0)
     }
 
     /// What holds whatever happened: the loader's own assertions, over all that was ever committed.

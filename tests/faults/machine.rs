@@ -60,7 +60,8 @@ pub(crate) async fn what_sns_refuses_is_told_by_the_execution() -> String {
     let cause = failed.cause.unwrap_or_default();
     assert!(cause.contains("The notice of this failure could not be sent"), "{cause}");
     assert!(cause.contains("joined"), "{cause}");
-    "without its topic a load stays Loaded and a failure keeps its name; both executions say that no notice left".to_owned()
+    "without its topic a load stays Loaded and a failure keeps its name; both executions say that no notice left"
+        .to_owned()
 }
 
 /// A function that ends whenever it is called: every way in which Lambda sees it end.

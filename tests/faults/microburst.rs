@@ -42,22 +42,31 @@ impl Microburst {
         format!("http://{}", self.address)
     }
 
-    /// From now on `GetObject` meets this fault, and nothing is remembered of those before.
-    pub(crate) fn fault(&self, fault: &Value) {
-        let mut rule = json!({"service": "s3", "operation": "GetObject"});
-        rule.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
-        self.ask("DELETE", "fired", None).unwrap();
-        self.ask("POST", "rules", Some(&json!([rule]))).unwrap();
-    }
-
-    pub(crate) fn no_fault(&self) {
-        self.ask("DELETE", "rules", None).unwrap();
+    /// From now on `GetObject` of an object of so many bytes meets this fault, or none.
+    ///
+    /// The proxy leaves out the length of a body, which S3 always tells: so it is told to say it.
+    pub(crate) fn fault(&self, fault: Option<&Value>, bytes: u64) {
+        let rule = |what: &Value| {
+            let mut rule = json!({"service": "s3", "operation": "GetObject"});
+            rule.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+            rule
+        };
+        let tells_the_length = json!({"set_headers": {"Content-Length": bytes.to_string()}});
+        let passes = rule(&json!({"response": tells_the_length}));
+        let fails = fault.map(|fault| {
+            let mut rule = rule(fault);
+            if let Some(response) = rule.get_mut("response").and_then(Value::as_object_mut) {
+                response.extend(tells_the_length.as_object().unwrap().clone());
+            }
+            rule
+        });
+        let rules: Vec<Value> = fails.into_iter().chain([passes]).collect();
+        self.ask("POST", "rules", Some(&json!(rules))).unwrap();
     }
 
     /// How many requests have met the fault.
-    pub(crate) fn fired(&self) -> usize {
-        let fired = self.ask("GET", "fired", None).unwrap();
-        fired.as_array().or_else(|| fired["fired"].as_array()).expect("a list").len()
+    pub(crate) fn fired(&self) -> u64 {
+        self.ask("GET", "rules", None).unwrap()[0]["fired_count"].as_u64().unwrap()
     }
 
     fn ask(&self, method: &str, what: &str, body: Option<&Value>) -> Option<Value> {

@@ -138,8 +138,7 @@ impl World {
     }
 
     fn is_locked(&self) -> bool {
-        self.has_lock
-            && self.workers.iter().any(|worker| matches!(worker.phase, Phase::Claimed(_) | Phase::Copied(_)))
+        self.has_lock && self.workers.iter().any(|worker| matches!(worker.phase, Phase::Claimed(_) | Phase::Copied(_)))
     }
 
     fn violation(&self) -> Option<&'static str> {

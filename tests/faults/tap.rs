@@ -17,7 +17,7 @@ const COMMITTED: &[u8] = b"C\0\0\0\x0bCOMMIT\0";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// After so many bytes of a connection the server is silent, until [`Tap::release`].
+    /// After so many bytes of one connection, counted from now, the server is silent until [`Tap::release`].
     Hold { after_bytes: usize },
     /// COMMIT never arrives, and the connection ends.
     LoseCommit,
@@ -41,6 +41,8 @@ struct State {
     upstream: SocketAddr,
     /// Meets one connection, and is gone then.
     fault: Option<Fault>,
+    /// How many faults there were: connections that stay open begin to count anew with each.
+    faults: usize,
     is_met: bool,
     is_held: bool,
 }
@@ -49,7 +51,7 @@ impl Tap {
     pub(crate) fn to(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State { upstream, fault: None, is_met: false, is_held: false };
+        let state = State { upstream, fault: None, faults: 0, is_met: false, is_held: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
@@ -81,6 +83,7 @@ impl Tap {
     pub(crate) fn arm(&self, fault: Fault) {
         let mut state = self.shared.state.lock().unwrap();
         (state.fault, state.is_met, state.is_held) = (Some(fault), false, true);
+        state.faults += 1;
     }
 
     /// Blocks until the armed fault has happened.
@@ -99,6 +102,10 @@ impl Tap {
 impl Shared {
     fn armed(&self) -> Option<Fault> {
         self.state.lock().unwrap().fault
+    }
+
+    fn faults(&self) -> usize {
+        self.state.lock().unwrap().faults
     }
 
     fn meet(&self) {
@@ -147,8 +154,11 @@ fn upwards(shared: &Shared, commits: &AtomicBool, mut client: &TcpStream, mut se
 
 /// What the server answers.
 fn downwards(shared: &Shared, commits: &AtomicBool, mut client: &TcpStream, mut server: &TcpStream) {
-    let (mut bytes, mut unheard) = (0, Vec::new());
+    let (mut bytes, mut counted_for, mut unheard) = (0, 0, Vec::new());
     while let Some(said) = read(&mut server) {
+        if counted_for != shared.faults() {
+            (bytes, counted_for) = (0, shared.faults());
+        }
         if commits.load(Ordering::Relaxed) {
             unheard.extend(said);
             if find(&unheard, COMMITTED).is_some() {

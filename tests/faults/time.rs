@@ -30,7 +30,11 @@ pub(crate) async fn a_load_gives_up_before_the_lambda_ends() -> String {
     assert_eq!(report(loader.load(&request)).rows_loaded, ROWS as u64);
     ground.seen.has_exactly(ROWS, "late").await;
     ground.seen.keeps_its_invariants().await;
-    format!("of {} s, DeadlineExceeded came {:.1} s before the end; 0 rows, then exact", time.as_secs(), left.as_secs_f64())
+    format!(
+        "of {} s, DeadlineExceeded came {:.1} s before the end; 0 rows, then exact",
+        time.as_secs(),
+        left.as_secs_f64()
+    )
 }
 
 pub(crate) async fn a_frozen_rival_is_not_waited_for() -> String {

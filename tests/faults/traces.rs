@@ -38,8 +38,11 @@ enum Fate {
 
 fn deliveries() -> impl Strategy<Value = Vec<Delivery>> {
     let fate = prop_oneof![3 => Just(Fate::Lives), 1 => Just(Fate::DiesBeforeCommit), 1 => Just(Fate::DiesAfterCommit)];
-    let delivery =
-        (0..VERSIONS, proptest::bool::ANY, fate).prop_map(|(version, is_retry, fate)| Delivery { version, is_retry, fate });
+    let delivery = (0..VERSIONS, proptest::bool::ANY, fate).prop_map(|(version, is_retry, fate)| Delivery {
+        version,
+        is_retry,
+        fate,
+    });
     vec(delivery, 1..10)
 }
 
@@ -129,7 +132,8 @@ pub(crate) async fn the_loader_does_what_the_model_says() -> String {
         }
         let database = (&database, url.as_str());
         let ledger = Ledger::default();
-        let mut walk = Walk { ground: &ground, storage: &storage, database, requests, customers, ledger, deliveries: 0 };
+        let mut walk =
+            Walk { ground: &ground, storage: &storage, database, requests, customers, ledger, deliveries: 0 };
         for delivery in trace {
             walk.deliver(*delivery).await;
         }
@@ -137,7 +141,9 @@ pub(crate) async fn the_loader_does_what_the_model_says() -> String {
     };
     sample(seed, traces, &deliveries(), walk);
     ground.seen.keeps_its_invariants().await;
-    format!("seed {seed}: {traces} traces of {deliveries_made} deliveries, kills among them: outcome, ledger and table as the model says")
+    format!(
+        "seed {seed}: {traces} traces of {deliveries_made} deliveries, kills among them: outcome, ledger and table as the model says"
+    )
 }
 
 /// Given to replay a failure, else a new one.
@@ -149,7 +155,12 @@ fn seed() -> u64 {
 }
 
 /// Runs traces until one fails, then looks for a shorter one that fails as well, and says how to see it again.
-fn sample<T: Debug>(seed: u64, cases: usize, strategy: &impl Strategy<Value = Vec<T>>, mut walk: impl AsyncFnMut(&[T])) {
+fn sample<T: Debug>(
+    seed: u64,
+    cases: usize,
+    strategy: &impl Strategy<Value = Vec<T>>,
+    mut walk: impl AsyncFnMut(&[T]),
+) {
     let cases = u32::try_from(cases).unwrap();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 100, ..Config::default() };
     let mut bytes = [0; 32];
@@ -163,7 +174,9 @@ fn sample<T: Debug>(seed: u64, cases: usize, strategy: &impl Strategy<Value = Ve
     match result {
         Ok(()) => {}
         Err(TestError::Fail(reason, trace)) => {
-            panic!("{reason}\nthe shortest trace that fails: {trace:#?}\nreplay: FAULTS_SEED={seed} cargo test --test faults model_says")
+            panic!(
+                "{reason}\nthe shortest trace that fails: {trace:#?}\nreplay: FAULTS_SEED={seed} cargo test --test faults model_says"
+            )
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),
     }

@@ -14,8 +14,9 @@ pub(crate) async fn every_order_of_four_versions_ends_with_the_highest_sequencer
     let mut loader = ground.loader();
     let orders_of_events = permutations(SEQUENCERS.len());
     for order in &orders_of_events {
-        let key = format!("faults/order-{order:?}.csv");
-        let customer = |version: usize| format!("{order:?} version {version}");
+        let name: String = order.iter().map(ToString::to_string).collect();
+        let key = format!("faults/order-{name}.csv");
+        let customer = |version: usize| format!("order {name} version {version}");
         let mut versions: Vec<ObjectRef> = Vec::new();
         for (number, sequencer) in SEQUENCERS.into_iter().enumerate() {
             let body = orders(number + 1, &customer(number));
@@ -26,8 +27,11 @@ pub(crate) async fn every_order_of_four_versions_ends_with_the_highest_sequencer
         }
         let mut newest = None;
         for version in order {
-            let expected =
-                if newest.is_some_and(|newest| newest > *version) { LoadOutcome::Superseded } else { LoadOutcome::Loaded };
+            let expected = if newest.is_some_and(|newest| newest > *version) {
+                LoadOutcome::Superseded
+            } else {
+                LoadOutcome::Loaded
+            };
             newest = newest.max(Some(*version));
             assert_eq!(report(loader.load(&request(&versions[*version]))).outcome, expected, "{order:?} at {version}");
         }
@@ -38,13 +42,19 @@ pub(crate) async fn every_order_of_four_versions_ends_with_the_highest_sequencer
         }
     }
     ground.seen.keeps_its_invariants().await;
-    format!("{} orders of 4 versions, times against the sequencers: the 4th version's rows each time", orders_of_events.len())
+    format!(
+        "{} orders of 4 versions, times against the sequencers: the 4th version's rows each time",
+        orders_of_events.len()
+    )
 }
 
 fn permutations(length: usize) -> Vec<Vec<usize>> {
     let Some(last) = length.checked_sub(1) else { return vec![Vec::new()] };
     let insert = |shorter: &Vec<usize>, at: usize| [&shorter[..at], &[last], &shorter[at..]].concat();
-    permutations(last).iter().flat_map(|shorter| (0..length).map(|at| insert(shorter, at)).collect::<Vec<_>>()).collect()
+    permutations(last)
+        .iter()
+        .flat_map(|shorter| (0..length).map(|at| insert(shorter, at)).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Half of the overwrites are done before the read begins, half run against it.
@@ -54,7 +64,8 @@ pub(crate) async fn an_object_overwritten_before_it_is_read_is_never_a_mix() -> 
     let (rounds, mut read, mut replaced) = (pick(50, 1_000), 0, 0);
     for round in 0..rounds {
         let bucket = if round % 2 == 0 { Bucket::Plain } else { Bucket::Versioned };
-        let (key, old, new) = (format!("faults/overwritten-{round}.csv"), format!("old {round}"), format!("new {round}"));
+        let (key, old, new) =
+            (format!("faults/overwritten-{round}.csv"), format!("old {round}"), format!("new {round}"));
         let request = request(&ground.storage.put(bucket, &key, orders(ROWS, &old)).await);
         let overwrite = ground.storage.put(bucket, &key, orders(ROWS, &new));
         let loaded = if round % 4 < 2 {
