@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-localstack bench lint build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-faults test-localstack bench lint build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -42,8 +42,11 @@ up: .venv/.stamp binaries ## start and deploy on this machine, and write .local/
 down: ## stop exactly what `make up` started
 	@if [ -x $(PENSTOCK) ]; then $(PENSTOCK) down; else echo 'nothing was built here, so nothing is up'; fi
 
-test: .venv/.stamp binaries $(FLIGHTS) ## unit, contract and integration tests, on ministack and embedded PostgreSQL
+test: .venv/.stamp .venv-faults/.stamp binaries $(FLIGHTS) ## unit, contract, integration and fault tests, on ministack and embedded PostgreSQL
 	cargo test --workspace --no-fail-fast
+
+test-faults: .venv/.stamp .venv-faults/.stamp binaries ## the fault tests in their long form, and the table of all promises
+	FAULTS=full cargo test --package penstock-tests --test faults
 
 test-localstack: .venv/.stamp binaries $(FLIGHTS) ## the same integration tests on LocalStack
 	tests/localstack/start --prepare
@@ -101,6 +104,12 @@ $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	@command -v pgloader >/dev/null || \
 	  (cd .venv-bench && apt-get download pgloader && dpkg -x pgloader_*.deb pgloader) >/dev/null 2>&1 || \
 	  echo 'bench: pgloader is not on this machine, left out'
+	@touch $@
+
+.venv-faults/.stamp: tests/faults/requirements.txt
+	@echo 'faults: the fault proxy into .venv-faults'
+	@$(PYTHON) -m venv .venv-faults
+	@.venv-faults/bin/pip install --quiet --disable-pip-version-check --requirement tests/faults/requirements.txt
 	@touch $@
 
 binaries:

@@ -127,6 +127,8 @@ pub(crate) async fn every_file_of_a_burst_is_accounted_for() -> String {
         tokio::time::sleep(POLL).await;
     }
     let took = dropped.elapsed();
+    let connections_max: String = database.query_one("show max_connections", &[]).await.unwrap().get(0);
+    assert!(connections < connections_max.parse().unwrap(), "{connections} connections of {connections_max}");
     let bad = files / 10;
     assert_eq!(ended(&stack, ExecutionStatus::Failed).await, bad);
     let loaded = count(&stack, "select count(distinct key) from penstock.load where outcome = 'Loaded'").await;
@@ -134,7 +136,7 @@ pub(crate) async fn every_file_of_a_burst_is_accounted_for() -> String {
     assert_eq!(usize::try_from(count(&stack, "select count(*) from people.csv").await).unwrap(), 2 * (files - bad));
     format!(
         "{files} files dropped in {:.1} s: {loaded} loaded, {bad} failed by name, after {:.0} s; at most {connections} \
-         connections, one for each loader process",
+         of the database's {connections_max} connections",
         dropped_in.as_secs_f64(),
         took.as_secs_f64()
     )

@@ -41,7 +41,7 @@ use tokio::runtime::Runtime;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// Most of a test's time is waiting, so more of them run than there are cores; many more would wait for one another.
-const TESTS_AT_ONCE: usize = 3;
+const TESTS_AT_ONCE: usize = 6;
 
 /// A test of this suite: which promises it proves, and a run of it, which gives its figure.
 struct Proof {
@@ -63,7 +63,7 @@ macro_rules! proofs {
 fn proofs() -> impl Iterator<Item = Proof> {
     proofs! {
         [10] machine::what_sns_refuses_is_told_by_the_execution;
-        [1, 15] machine::a_function_that_always_ends_raises_one_notice;
+        [1, 11] machine::a_function_that_always_ends_raises_one_notice;
         [15] machine::every_file_of_a_burst_is_accounted_for;
         [7] storage::a_stalled_body_is_told_before_the_lambda_ends;
         [1] killed::a_loader_killed_anywhere_leaves_no_row_and_the_retry_loads_all;
