@@ -15,7 +15,8 @@ const ALLOWED: [(&str, &[&str]); 11] = [
     ("rows", &["contracts", "pipeline"]),
     ("lambda-shell", &["contracts", "lambda_runtime", "tokio"]),
     ("check-file-extension", &["contracts", "lambda-shell", "tokio"]),
-    ("random-failure-generator", &["contracts", "lambda-shell", "tokio"]),
+    // toml is what a plan of failures is written in, as a pipeline is.
+    ("random-failure-generator", &["contracts", "lambda-shell", "tokio", "toml"]),
     ("trigger-resolver", &["contracts", "lambda-shell", "pipeline", "tokio", "aws-config", "aws-sdk-s3"]),
     (
         "loader",
