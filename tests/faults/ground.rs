@@ -125,10 +125,6 @@ pub(crate) struct Loader(Function);
 
 impl Loader {
     pub(crate) fn start(endpoint: &str, database_url: &str) -> Self {
-        Self::start_as(&binary("loader"), endpoint, database_url)
-    }
-
-    pub(crate) fn start_as(bootstrap: &std::path::Path, endpoint: &str, database_url: &str) -> Self {
         let environment = [
             ("AWS_ENDPOINT_URL", endpoint),
             ("AWS_REGION", REGION),
@@ -136,7 +132,7 @@ impl Loader {
             ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
             ("DATABASE_URL", database_url),
         ];
-        Self(Function::start(bootstrap, &environment))
+        Self(Function::start(binary("loader"), &environment))
     }
 
     pub(crate) fn load(&mut self, request: &LoadRequest) -> Outcome {
@@ -149,10 +145,14 @@ impl Loader {
     }
 
     /// The load goes on while the test does something about it.
-    pub(crate) fn begin(mut self, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
+    pub(crate) fn begin(self, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
+        self.begin_within(TIME, request)
+    }
+
+    pub(crate) fn begin_within(mut self, time: Duration, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
         let payload = serde_json::to_vec(request).unwrap();
         spawn_blocking(move || {
-            let outcome = self.0.invoke(payload, TIME);
+            let outcome = self.0.invoke(payload, time);
             (self, outcome)
         })
     }
@@ -196,7 +196,9 @@ pub(crate) fn check_failure(outcome: &Outcome, name: FailureName) {
     assert_eq!(outcome.error_type(), Some(name.as_str()), "{outcome:?}");
 }
 
-/// A database, and what is seen in it from outside.
+const COPIES: &str = "pg_stat_progress_copy where datname = current_database()";
+
+/// What another session sees of a database.
 pub(crate) struct Seen(Client);
 
 /// A database of the shared server, for tests that do not stop it.
@@ -263,7 +265,7 @@ impl Seen {
         assert_eq!((first.map(i64::from), last.map(i64::from)), (Some(1), Some(rows)), "rows of {customer}");
     }
 
-    /// Waits until there is one, or until there is none.
+    /// Waits until the count is as wanted.
     pub(crate) async fn wait_until(&self, of: &str, is_wanted: impl Fn(i64) -> bool) {
         for _ in 0..POLLS_MAX {
             if is_wanted(self.count(of).await) {
@@ -274,9 +276,14 @@ impl Seen {
         panic!("waited in vain for {of}");
     }
 
-    /// A loader's COPY of this database.
+    /// A loader is in the middle of its rows.
     pub(crate) async fn wait_for_copy(&self) {
-        self.wait_until("pg_stat_progress_copy where datname = current_database()", |copies| copies > 0).await;
+        self.wait_until(COPIES, |copies| copies > 0).await;
+    }
+
+    /// PostgreSQL has noticed that the loader is gone.
+    pub(crate) async fn wait_for_no_copy(&self) {
+        self.wait_until(COPIES, |copies| copies == 0).await;
     }
 
     pub(crate) async fn loads_of(&self, key: &str) -> i64 {

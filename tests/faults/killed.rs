@@ -29,7 +29,7 @@ pub(crate) async fn a_loader_killed_anywhere_leaves_no_row_and_the_retry_loads_a
         assert_eq!(outcome, Outcome::Exited);
         assert_eq!(ground.seen.rows_of(&customer).await, 0, "right after the kill at point {point}");
         tap.release();
-        ground.seen.wait_until("pg_stat_progress_copy where datname = current_database()", |copies| copies == 0).await;
+        ground.seen.wait_for_no_copy().await;
         assert_eq!(ground.seen.rows_of(&customer).await, 0, "after the kill at point {point}");
 
         let retried = report(warm.load(&request(&object)));

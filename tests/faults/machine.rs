@@ -113,7 +113,7 @@ pub(crate) async fn every_file_of_a_burst_is_accounted_for() -> String {
     let dropped = Instant::now();
     let drop_file = async |number: usize| {
         // One in ten cannot be loaded.
-        let body = if number % 10 == 0 { BAD } else { GOOD };
+        let body = if number.is_multiple_of(10) { BAD } else { GOOD };
         stack.put(&format!("people/burst-{number}.csv"), body).await;
     };
     stream::iter(0..files).for_each_concurrent(PUTS_AT_ONCE, drop_file).await;

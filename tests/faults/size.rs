@@ -46,15 +46,15 @@ async fn refused(ground: &Ground, request: &LoadRequest, name: FailureName) -> u
     peak_mib
 }
 
-/// A header, then the same row for so many MiB: by a program that does not know the limits.
+/// A header, then the same row of a MiB so many times: by a program that does not know the limits.
 fn gzip(mib: usize) -> Vec<u8> {
     let mut gzip =
         Command::new("gzip").args(["-9", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = gzip.stdin.take().unwrap();
     let writing = std::thread::spawn(move || {
         input.write_all(b"order_id,customer\n").unwrap();
-        let rows = "1,x\n".repeat(MIB / 4);
-        (0..mib).for_each(|_| input.write_all(rows.as_bytes()).unwrap());
+        let row = format!("1,{}\n", "x".repeat(MIB - 3));
+        (0..mib).for_each(|_| input.write_all(row.as_bytes()).unwrap());
     });
     let output = gzip.wait_with_output().unwrap();
     writing.join().unwrap();

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use contracts::{FailureName, LoadOutcome};
+use test_support::runtime_api::Outcome;
 use tokio::task::block_in_place;
 
 use crate::ground::{Bucket, Ground, check_failure, orders, report, request};
@@ -25,7 +26,7 @@ pub(crate) async fn a_load_gives_up_before_the_lambda_ends() -> String {
     let left = time.saturating_sub(started.elapsed());
     check_failure(&outcome, FailureName::DeadlineExceeded);
     tap.release();
-    ground.seen.wait_until("pg_stat_progress_copy where datname = current_database()", |copies| copies == 0).await;
+    ground.seen.wait_for_no_copy().await;
     assert_eq!(ground.seen.rows_of("late").await, 0);
     assert_eq!(report(loader.load(&request)).rows_loaded, ROWS as u64);
     ground.seen.has_exactly(ROWS, "late").await;
@@ -64,4 +65,29 @@ pub(crate) async fn a_frozen_rival_is_not_waited_for() -> String {
     ground.seen.has_exactly(ROWS, "frozen").await;
     ground.seen.keeps_its_invariants().await;
     format!("LoadInProgress after {:.1} s; thawed, the first loads, and the second finds it", waited.as_secs_f64())
+}
+
+/// Frozen it cannot give up by itself: Lambda's time-out ends it.
+pub(crate) async fn a_loader_killed_at_its_time_out_leaves_no_row() -> String {
+    let ground = Ground::new().await;
+    let tap = Tap::to(ground.storage.address);
+    let time = Duration::from_secs(5);
+    let body = orders(ROWS, "timed out");
+    let after_bytes = body.len() / 2;
+    let request = request(&ground.storage.put(Bucket::Plain, "faults/timed-out.csv", body).await);
+    tap.arm(Fault::Hold { after_bytes });
+    let loader = ground.loader_through(tap.address);
+    let process = loader.process();
+    let load = loader.begin_within(time, &request);
+    block_in_place(|| tap.wait_until_met());
+    ground.seen.wait_for_copy().await;
+    process.freeze();
+    assert_eq!(load.await.unwrap().1, Outcome::TimedOut);
+    tap.release();
+    ground.seen.wait_for_no_copy().await;
+    assert_eq!(ground.seen.rows_of("timed out").await, 0);
+    assert_eq!(report(ground.loader().load(&request)).rows_loaded, ROWS as u64);
+    ground.seen.has_exactly(ROWS, "timed out").await;
+    ground.seen.keeps_its_invariants().await;
+    format!("frozen, and ended after {} s: 0 rows, then exact", time.as_secs())
 }
