@@ -7,6 +7,7 @@ use test_support::scratch_folder;
 
 use crate::ground::{Bucket, Loader, check_failure, orders, report, request, storage};
 use crate::outage::Server;
+use crate::promises::SKIPPED;
 
 const DISK: &str = "size=4m";
 const LARGER_DISK: &str = "remount,size=64m";
@@ -41,7 +42,7 @@ fn mount(at: &Path, arguments: &[&str]) -> bool {
 
 pub(crate) async fn a_full_disk_is_rolled_back_and_recovers() -> String {
     let Some(disk) = Disk::mount() else {
-        return "skipped: no file system may be mounted here (root may)".to_owned();
+        return format!("{SKIPPED}no file system may be mounted here; root may");
     };
     let server = Server::start();
     let owner = std::fs::metadata(server.data()).unwrap();
