@@ -51,7 +51,7 @@ impl Stage {
         let (customer, request) = self.request().await;
         self.proxy.fault(Some(fault), request.object.size_bytes.unwrap());
         assert_eq!(report(self.loader.load(&request)).rows_loaded, ROWS as u64, "{fault}");
-        assert_eq!(self.proxy.fired(), 1, "requests that met {fault}");
+        assert!(self.proxy.fired() > 0, "no request met {fault}");
         self.ground.seen.has_exactly(ROWS, &customer).await;
     }
 }
