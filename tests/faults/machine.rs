@@ -107,8 +107,8 @@ fn replace_code(stack: &Stack, function: &str, bootstrap: &str) {
 }
 
 pub(crate) async fn every_file_of_a_burst_is_accounted_for() -> String {
-    let given = std::env::var("FAULTS_FILES").ok();
-    let files = given.map_or(pick(100, 1_000), |files| files.parse().expect("FAULTS_FILES is a number"));
+    // The emulator knows no limit of concurrency: each file has a process for each function, all at once.
+    let files = pick(100, 200);
     let stack = stack().await;
     let dropped = Instant::now();
     let drop_file = async |number: usize| {

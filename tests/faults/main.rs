@@ -68,6 +68,7 @@ fn proofs() -> impl Iterator<Item = Proof> {
         [7] storage::a_stalled_body_is_told_before_the_lambda_ends;
         [1] killed::a_loader_killed_anywhere_leaves_no_row_and_the_retry_loads_all;
         [2] deliveries::concurrent_deliveries_of_one_event_load_once;
+        [15] deliveries::a_burst_of_files_needs_no_more_connections_than_loaders;
         [3, 17] versions::every_order_of_four_versions_ends_with_the_highest_sequencer;
         [4] versions::an_object_overwritten_before_it_is_read_is_never_a_mix;
         [5] outage::a_database_that_stops_in_the_middle_of_a_load_is_waited_for;
