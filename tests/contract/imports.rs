@@ -18,7 +18,8 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("storage", &["aws-sdk-s3"]),
     ("database", &["contracts", "lambda-shell", "tokio", "tokio-postgres", "aws-config", "aws-sdk-secretsmanager"]),
     ("check-file-extension", &["contracts", "lambda-shell", "tokio"]),
-    ("random-failure-generator", &["contracts", "lambda-shell", "tokio"]),
+    // toml is what a plan of failures is written in, as a pipeline is.
+    ("random-failure-generator", &["contracts", "lambda-shell", "tokio", "toml"]),
     ("trigger-resolver", &["contracts", "lambda-shell", "pipeline", "storage", "tokio", "aws-config", "aws-sdk-s3"]),
     (
         "loader",

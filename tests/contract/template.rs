@@ -180,6 +180,20 @@ fn buckets_with_data_outlive_the_stack_and_are_private() {
     }
 }
 
+#[test]
+fn an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of() {
+    let template = read(TEMPLATE);
+    let check = |resource: &str, promise: &str| {
+        assert!(block(&template, resource).iter().any(|line| line.trim() == promise), "{resource} {promise}");
+    };
+    check("ObjectCreatedRule:", "DeadLetterConfig:");
+    check("ObjectCreatedRule:", "Arn: !GetAtt DeadLetterQueue.Arn");
+    check("DeadLetterQueue:", "MessageRetentionPeriod: 1209600");
+    check("DeadLetterQueuePolicy:", "Service: events.amazonaws.com");
+    check("DeadLetterAlarm:", "Threshold: 1");
+    check("DeadLetterAlarm:", "AlarmActions: [!Ref Topic]");
+}
+
 /// A task that gives up first would leave a function at work, and its answer would be lost.
 #[test]
 fn the_machines_outwait_every_function() {

@@ -137,7 +137,7 @@ pub struct LoadReport {
     pub run: Option<RunRef>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LoadOutcome {
     Loaded,
     /// This very object version, or its content, was loaded before; the counts are that load's.

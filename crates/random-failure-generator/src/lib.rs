@@ -1,10 +1,16 @@
 //! Fails by chance, so that retries and notices are seen at work. The chance is seeded: the same seed, execution and
 //! attempt fail, or pass, again and again.
 
+mod pattern;
+mod plan;
+
 use contracts::{Failure, FailureName, FailureRequest, SurvivalReport};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use sha2::{Digest, Sha256};
+
+pub use pattern::KeyPattern;
+pub use plan::{Fault, InvalidPlan, Moment, Plan, State};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum InjectError {

@@ -12,7 +12,7 @@ mod events;
 pub mod runtime_api;
 mod stack;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use database::{TestDatabase, database};
@@ -21,7 +21,7 @@ pub use stack::{Execution, Notice, OTHER_BUCKET, Stack};
 
 /// A new folder of this test process; those of processes that have ended are removed on the way, for a process that
 /// is killed cannot tidy up after itself.
-fn scratch_folder(what: &str) -> PathBuf {
+pub fn scratch_folder(what: &str) -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let all = std::env::temp_dir().join("penstock-tests");
     std::fs::create_dir_all(&all).expect("create the folder of test servers");
@@ -35,4 +35,13 @@ fn scratch_folder(what: &str) -> PathBuf {
         all.join(std::process::id().to_string()).join(format!("{what}-{}", NEXT.fetch_add(1, Ordering::Relaxed)));
     std::fs::create_dir_all(&folder).expect("create a folder for this test's servers");
     folder
+}
+
+/// A program of this build: tests run from `target/<profile>/deps`.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let binary = profile.join(name);
+    assert!(binary.exists(), "{} is not built: run `cargo build --workspace` first", binary.display());
+    binary
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, NoTls};
 
-use crate::scratch_folder;
+use crate::{binary, scratch_folder};
 
 /// How long an execution may take on a busy machine before a test gives it up.
 const EXECUTION_TIMEOUT: Duration = Duration::from_secs(300);
@@ -71,7 +71,7 @@ impl Stack {
     pub async fn start(pipelines: &Path, chaos_rate: f64) -> Self {
         let state = scratch_folder("stack");
         let log = std::fs::File::create(state.join("up.log")).expect("create up.log");
-        let mut process = Command::new(penstock_binary())
+        let mut process = Command::new(binary("penstock"))
             .args(["up", "--foreground", "--chaos-rate", &chaos_rate.to_string(), "--state"])
             .arg(&state)
             .args(["--parameter", &format!("SourceBuckets=arn:aws:s3:::{OTHER_BUCKET}")])
@@ -280,15 +280,6 @@ impl Stack {
         }
         notices.iter().filter(|notice| notice.body[field] == *value).cloned().collect()
     }
-}
-
-/// The binary that belongs to this build: tests run from `target/<profile>/deps`.
-fn penstock_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
-    let binary = profile.join("penstock");
-    assert!(binary.exists(), "{} is not built: run `cargo build --workspace` first", binary.display());
-    binary
 }
 
 async fn wait_for_environment(process: &mut Child, state: &Path) -> HashMap<String, String> {

@@ -1,0 +1,101 @@
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use contracts::{FailureName, LoadOutcome, LoadReport, LoadRequest};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
+use test_support::runtime_api::Outcome;
+
+use crate::ground::{Bucket, Ground, Loader, orders, report, request};
+use crate::pick;
+
+const DELIVERIES: usize = 100;
+const ROWS: usize = 500;
+
+/// Each process answers several deliveries, one after the other; the first of all processes come at once.
+pub(crate) async fn concurrent_deliveries_of_one_event_load_once() -> String {
+    let ground = Ground::new().await;
+    let processes = pick(10, DELIVERIES);
+    let object = ground.storage.put(Bucket::Plain, "faults/hundred.csv", orders(ROWS, "hundred")).await;
+    let loaders: Vec<Loader> = (0..processes).map(|_| ground.loader()).collect();
+
+    let deliver = |(number, mut loader): (usize, Loader)| {
+        let mut request = request(&object);
+        let rounds = DELIVERIES / processes;
+        tokio::task::spawn_blocking(move || {
+            let answer = |round: usize| {
+                request.execution = Some(format!("arn:aws:states:::execution:process-file:{number}-{round}"));
+                report(loader.load(&request))
+            };
+            (0..rounds).map(answer).collect::<Vec<LoadReport>>()
+        })
+    };
+    let reports: Vec<LoadReport> =
+        join_all(loaders.into_iter().enumerate().map(deliver)).await.into_iter().flat_map(Result::unwrap).collect();
+
+    let of = |outcome| reports.iter().filter(|report| report.outcome == outcome).count();
+    assert_eq!((of(LoadOutcome::Loaded), of(LoadOutcome::AlreadyLoaded)), (1, DELIVERIES - 1));
+    assert!(reports.iter().all(|report| report.rows_loaded == ROWS as u64 && report.load_id == reports[0].load_id));
+    ground.seen.has_exactly(ROWS, "hundred").await;
+    ground.seen.keeps_its_invariants().await;
+    format!("{DELIVERIES} deliveries to {processes} processes: 1 Loaded, {} AlreadyLoaded, 0 errors", DELIVERIES - 1)
+}
+
+/// The default of `LoaderConcurrency`: Lambda runs no more loaders than these, and the machine lets the rest wait.
+const LOADERS: usize = 20;
+const PUTS_AT_ONCE: usize = 100;
+const POLL: Duration = Duration::from_millis(20);
+
+/// Files that come at once, as Lambda gives them out: whichever loader is free takes the next one.
+pub(crate) async fn a_burst_of_files_needs_no_more_connections_than_loaders() -> String {
+    let ground = Ground::new().await;
+    let given = std::env::var("FAULTS_FILES").ok();
+    let files = given.map_or(pick(200, 1_000), |files| files.parse().expect("FAULTS_FILES is a number"));
+    let started = Instant::now();
+    let put = async |number: usize| {
+        // One in ten cannot be loaded.
+        let body = if number.is_multiple_of(10) { "order_id\n1\n".to_owned() } else { orders(2, "burst") };
+        request(&ground.storage.put(Bucket::Plain, &format!("faults/burst-{number}.csv"), body).await)
+    };
+    let requests: VecDeque<LoadRequest> =
+        stream::iter(0..files).map(put).buffer_unordered(PUTS_AT_ONCE).collect().await;
+    let dropped_in = started.elapsed();
+
+    let waiting = Arc::new(Mutex::new(requests));
+    let work = (0..LOADERS).map(|_| {
+        let (mut loader, waiting) = (ground.loader(), Arc::clone(&waiting));
+        tokio::task::spawn_blocking(move || {
+            let next = || waiting.lock().unwrap().pop_front();
+            std::iter::from_fn(next).map(|request| loader.load(&request)).collect::<Vec<Outcome>>()
+        })
+    });
+    let mut work = Box::pin(join_all(work));
+    let mut connections = 0;
+    let outcomes: Vec<Outcome> = loop {
+        tokio::select! {
+            done = &mut work => break done.into_iter().flat_map(Result::unwrap).collect(),
+            () = tokio::time::sleep(POLL) => {
+                let sessions = "pg_stat_activity where datname = current_database()
+                                and application_name = 'penstock-loader'";
+                connections = connections.max(ground.seen.count(sessions).await);
+            }
+        }
+    };
+    let bad = files.div_ceil(10);
+    let refused = FailureName::HeaderMismatch.as_str();
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.error_type() == Some(refused)).count(), bad);
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Ok(_))).count(), files - bad);
+    let loaded = i64::try_from(files - bad).unwrap();
+    assert_eq!(ground.seen.count("penstock.load where outcome = 'Loaded'").await, loaded);
+    assert_eq!(ground.seen.rows_of("burst").await, 2 * loaded);
+    assert!(connections <= i64::try_from(LOADERS).unwrap(), "{connections} connections");
+    ground.seen.keeps_its_invariants().await;
+    format!(
+        "{files} files dropped in {:.1} s: {loaded} loaded, {bad} failed by name, after {:.0} s; at most {connections} \
+         connections of {LOADERS} loaders",
+        dropped_in.as_secs_f64(),
+        started.elapsed().as_secs_f64()
+    )
+}

@@ -1,0 +1,68 @@
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use contracts::FailureName;
+use test_support::scratch_folder;
+
+use crate::ground::{Bucket, Loader, check_failure, orders, report, request, storage};
+use crate::outage::Server;
+use crate::promises::SKIPPED;
+
+const DISK: &str = "size=4m";
+const LARGER_DISK: &str = "remount,size=64m";
+/// Of more than 4 MiB as PostgreSQL keeps them.
+const ROWS: usize = 200_000;
+
+/// A file system in memory; dropping it takes it away, whoever still has files there.
+struct Disk(PathBuf);
+
+impl Disk {
+    /// None where this user may not mount.
+    fn mount() -> Option<Self> {
+        let folder = scratch_folder("disk");
+        let mounted = mount(&folder, &["-t", "tmpfs", "-o", DISK, "tmpfs"]);
+        mounted.then_some(Self(folder))
+    }
+
+    fn grow(&self) {
+        assert!(mount(&self.0, &["-o", LARGER_DISK]), "the disk does not grow");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+fn mount(at: &Path, arguments: &[&str]) -> bool {
+    Command::new("mount").args(arguments).arg(at).output().is_ok_and(|output| output.status.success())
+}
+
+pub(crate) async fn a_full_disk_is_rolled_back_and_recovers() -> String {
+    let Some(disk) = Disk::mount() else {
+        return format!("{SKIPPED}no file system may be mounted here; root may");
+    };
+    let server = Server::start();
+    let owner = std::fs::metadata(server.data()).unwrap();
+    chown(&disk.0, Some(owner.uid()), Some(owner.gid())).unwrap();
+    let seen = server.seen().await;
+    seen.run(&format!("create tablespace small location '{}'", disk.0.display())).await;
+    seen.run("alter database penstock set default_tablespace = small").await;
+
+    let storage = storage().await;
+    let request = request(&storage.put(Bucket::Plain, "faults/full-disk.csv", orders(ROWS, "full-disk")).await);
+    let mut loader = Loader::start(&format!("http://{}", storage.address), &server.url);
+    let outcome = loader.load(&request);
+    check_failure(&outcome, FailureName::DatabaseUnavailable);
+    assert!(format!("{outcome:?}").contains("53100"), "{outcome:?}");
+    assert_eq!(seen.rows_of("full-disk").await, 0);
+    disk.grow();
+    assert_eq!(report(loader.load(&request)).rows_loaded, ROWS as u64);
+    seen.has_exactly(ROWS, "full-disk").await;
+    seen.keeps_its_invariants().await;
+    format!(
+        "SQLSTATE 53100 on a disk of 4 MiB: DatabaseUnavailable, 0 rows; on a larger one the retry has exactly {ROWS}"
+    )
+}

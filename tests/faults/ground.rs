@@ -1,0 +1,330 @@
+//! What every test stands on: one emulator with a bucket, a database of its own, loaders as processes, and the ledger's
+//! invariants, looked at after everything that went wrong.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aws_sdk_s3::Client as S3;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
+use contracts::{Compression, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
+use penstock::local::{CREDENTIAL, Emulator, EmulatorKind, REGION};
+use pipeline::Definition;
+use rustix::process::{Pid, Signal, kill_process};
+use test_support::runtime_api::{Function, Outcome};
+use test_support::{TestDatabase, binary, database, scratch_folder};
+use tokio::sync::OnceCell;
+use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
+use tokio_postgres::Client;
+
+pub(crate) const DEFINITION: &str = r#"
+[datasets.orders]
+source = "faults/{batch}.csv"
+table = "staging.orders"
+columns.order_id = "integer not null"
+columns.customer = "text"
+"#;
+
+/// What Lambda would give a load; far from its end in every test but those about it.
+const TIME: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(10);
+const POLLS_MAX: u32 = 6_000;
+
+/// The emulator's S3, with one bucket that keeps versions and one that does not.
+pub(crate) struct Storage {
+    _emulator: Emulator,
+    pub(crate) address: SocketAddr,
+    pub(crate) s3: S3,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Bucket {
+    Plain,
+    Versioned,
+}
+
+impl Bucket {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Versioned => "versioned",
+        }
+    }
+}
+
+pub(crate) async fn storage() -> &'static Storage {
+    static STORAGE: OnceCell<Storage> = OnceCell::const_new();
+    STORAGE.get_or_init(Storage::start).await
+}
+
+impl Storage {
+    async fn start() -> Self {
+        let emulator =
+            block_in_place(|| Emulator::start(&scratch_folder("emulator"), EmulatorKind::Ministack)).unwrap();
+        let endpoint = emulator.endpoint();
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new(CREDENTIAL, CREDENTIAL, None, None, "faults"))
+            .endpoint_url(&endpoint)
+            .force_path_style(true)
+            .build();
+        let s3 = S3::from_conf(config);
+        for bucket in [Bucket::Plain, Bucket::Versioned] {
+            s3.create_bucket().bucket(bucket.name()).send().await.unwrap();
+        }
+        let on = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+        let versioning = s3.put_bucket_versioning().bucket(Bucket::Versioned.name()).versioning_configuration(on);
+        versioning.send().await.unwrap();
+        let address = endpoint.trim_start_matches("http://").parse().unwrap();
+        Self { _emulator: emulator, address, s3 }
+    }
+
+    /// Puts an object, and gives it as its event would.
+    pub(crate) async fn put(&self, bucket: Bucket, key: &str, body: impl Into<Vec<u8>>) -> ObjectRef {
+        let body = body.into();
+        let mut object = ObjectRef::new(bucket.name(), key);
+        object.size_bytes = Some(body.len() as u64);
+        let put = self.s3.put_object().bucket(bucket.name()).key(key).body(ByteStream::from(body));
+        let answer = put.send().await.unwrap();
+        object.etag = answer.e_tag().map(|etag| etag.trim_matches('"').to_owned());
+        object.version_id = answer.version_id().map(str::to_owned);
+        object
+    }
+}
+
+/// A file of so many orders, numbered from 1, all of one customer.
+pub(crate) fn orders(rows: usize, customer: &str) -> String {
+    let lines = (1..=rows).map(|number| format!("{number},{customer}\n"));
+    ["order_id,customer\n".to_owned()].into_iter().chain(lines).collect()
+}
+
+/// A request of an execution of its own for each object version.
+pub(crate) fn request(object: &ObjectRef) -> LoadRequest {
+    let parsed = Definition::parse("shop", "pipelines/shop/pipeline.toml", DEFINITION).unwrap();
+    let version = object.version_id.as_deref().or(object.etag.as_deref()).unwrap_or_default();
+    LoadRequest {
+        execution: Some(format!("arn:aws:states:::execution:process-file:{}-{version}", object.key)),
+        pipeline: "shop".to_owned(),
+        dataset: "orders".to_owned(),
+        object: object.clone(),
+        format: Format::Csv,
+        compression: Compression::None,
+        logical_at: "2024-03-01T00:00:00Z".parse().unwrap(),
+        scheduled_at: None,
+        actual_at: None,
+        definition: DEFINITION.to_owned(),
+        definition_hash: parsed.hash,
+        notify_success: false,
+    }
+}
+
+/// A loader, as the process that Lambda would run.
+pub(crate) struct Loader(Function);
+
+impl Loader {
+    pub(crate) fn start(endpoint: &str, database_url: &str) -> Self {
+        let environment = [
+            ("AWS_ENDPOINT_URL", endpoint),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", CREDENTIAL),
+            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
+            ("DATABASE_URL", database_url),
+        ];
+        Self(Function::start(binary("loader"), &environment))
+    }
+
+    pub(crate) fn load(&mut self, request: &LoadRequest) -> Outcome {
+        self.load_within(TIME, request)
+    }
+
+    pub(crate) fn load_within(&mut self, time: Duration, request: &LoadRequest) -> Outcome {
+        let payload = serde_json::to_vec(request).unwrap();
+        block_in_place(|| self.0.invoke(payload, time))
+    }
+
+    /// The load goes on while the test does something about it.
+    pub(crate) fn begin(self, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
+        self.begin_within(TIME, request)
+    }
+
+    pub(crate) fn begin_within(mut self, time: Duration, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
+        let payload = serde_json::to_vec(request).unwrap();
+        spawn_blocking(move || {
+            let outcome = self.0.invoke(payload, time);
+            (self, outcome)
+        })
+    }
+
+    pub(crate) fn process(&self) -> Process {
+        Process(Pid::from_raw(i32::try_from(self.0.pid()).unwrap()).unwrap())
+    }
+}
+
+/// A process that somebody else waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Process(pub(crate) Pid);
+
+impl Process {
+    pub(crate) fn kill(self) {
+        kill_process(self.0, Signal::KILL).unwrap();
+    }
+
+    pub(crate) fn freeze(self) {
+        kill_process(self.0, Signal::STOP).unwrap();
+    }
+
+    pub(crate) fn thaw(self) {
+        kill_process(self.0, Signal::CONT).unwrap();
+    }
+
+    /// The most memory that it ever had.
+    pub(crate) fn peak_mib(self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.as_raw_nonzero())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() / 1024
+    }
+}
+
+pub(crate) fn report(outcome: Outcome) -> LoadReport {
+    serde_json::from_value(outcome.answer()).unwrap()
+}
+
+#[track_caller]
+pub(crate) fn check_failure(outcome: &Outcome, name: FailureName) {
+    assert_eq!(outcome.error_type(), Some(name.as_str()), "{outcome:?}");
+}
+
+const COPIES: &str = "pg_stat_progress_copy where datname = current_database()";
+
+/// What another session sees of a database.
+pub(crate) struct Seen(Client);
+
+/// A database of the shared server, for tests that do not stop it.
+pub(crate) struct Ground {
+    pub(crate) database: TestDatabase,
+    pub(crate) seen: Seen,
+    pub(crate) storage: &'static Storage,
+}
+
+impl Ground {
+    pub(crate) async fn new() -> Self {
+        let database = database().await;
+        let seen = Seen(database.connect().await);
+        Self { seen, database, storage: storage().await }
+    }
+
+    pub(crate) fn loader(&self) -> Loader {
+        self.loader_through(self.storage.address)
+    }
+
+    /// One that reads S3 there.
+    pub(crate) fn loader_through(&self, storage: SocketAddr) -> Loader {
+        Loader::start(&format!("http://{storage}"), &self.database.url)
+    }
+
+    /// Makes schema and table, so that what a test does next is one load and nothing else. The process stays warm.
+    pub(crate) async fn warm(&self, mut loader: Loader) -> Loader {
+        let object = self.storage.put(Bucket::Plain, "faults/warm.csv", orders(1, "warm")).await;
+        report(loader.load(&request(&object)));
+        loader
+    }
+}
+
+impl Seen {
+    pub(crate) fn by(client: Client) -> Self {
+        Self(client)
+    }
+
+    pub(crate) async fn count(&self, of: &str) -> i64 {
+        self.0.query_one(&format!("select count(*) from {of}"), &[]).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn run(&self, statements: &str) {
+        self.0.batch_execute(statements).await.unwrap();
+    }
+
+    /// Rows of a customer that a reader sees now; a table that is not there yet has none.
+    pub(crate) async fn rows_of(&self, customer: &str) -> i64 {
+        if self.count("pg_tables where schemaname = 'staging' and tablename = 'orders'").await == 0 {
+            return 0;
+        }
+        self.count(&format!("staging.orders where customer = '{customer}'")).await
+    }
+
+    /// All orders from 1 to `rows`, each once.
+    pub(crate) async fn has_exactly(&self, rows: usize, customer: &str) {
+        let query = "select count(*), count(distinct order_id), min(order_id), max(order_id)
+                     from staging.orders where customer = $1";
+        let row = self.0.query_one(query, &[&customer]).await.unwrap();
+        let (count, distinct): (i64, i64) = (row.get(0), row.get(1));
+        let (first, last): (Option<i32>, Option<i32>) = (row.get(2), row.get(3));
+        let rows = i64::try_from(rows).unwrap();
+        assert_eq!((count, distinct), (rows, rows), "rows of {customer}");
+        assert_eq!((first.map(i64::from), last.map(i64::from)), (Some(1), Some(rows)), "rows of {customer}");
+    }
+
+    /// Waits until the count is as wanted.
+    pub(crate) async fn wait_until(&self, of: &str, is_wanted: impl Fn(i64) -> bool) {
+        for _ in 0..POLLS_MAX {
+            if is_wanted(self.count(of).await) {
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        panic!("waited in vain for {of}");
+    }
+
+    /// A loader is in the middle of its rows.
+    pub(crate) async fn wait_for_copy(&self) {
+        self.wait_until(COPIES, |copies| copies > 0).await;
+    }
+
+    /// PostgreSQL has noticed that the loader is gone.
+    pub(crate) async fn wait_for_no_copy(&self) {
+        self.wait_until(COPIES, |copies| copies == 0).await;
+    }
+
+    pub(crate) async fn loads_of(&self, key: &str) -> i64 {
+        self.0.query_one("select count(*) from penstock.load where key = $1", &[&key]).await.unwrap().get(0)
+    }
+
+    /// What holds whatever happened: the loader's own assertions, over all that was ever committed.
+    pub(crate) async fn keeps_its_invariants(&self) {
+        for (violation, query) in INVARIANTS {
+            assert_eq!(self.count(&format!("({query}) as violation")).await, 0, "{violation}");
+        }
+    }
+}
+
+/// Each says what is wrong with the rows that it finds.
+const INVARIANTS: [(&str, &str); 6] = [
+    ("a load was committed without its end", "select from penstock.load where committed_at is null"),
+    (
+        "a load whose rows do not add up",
+        "select from penstock.load where outcome = 'Loaded' and rows_read <> rows_loaded + rows_rejected",
+    ),
+    (
+        "a load that kept fewer rejects than it counted",
+        "select from penstock.load where outcome = 'Loaded'
+         and rows_rejected <> (select count(*) from penstock.reject where reject.load_id = load.load_id)",
+    ),
+    (
+        "a version that was loaded twice",
+        "select from penstock.load where outcome = 'Loaded'
+         group by pipeline, dataset, bucket, key, version_id, etag, sequencer having count(*) > 1",
+    ),
+    (
+        "a row of no load, or of one that added none",
+        "select from staging.orders where not exists (
+             select from penstock.load where load_id = _load_id and outcome = 'Loaded')",
+    ),
+    (
+        "a table with another number of rows of a key than its last load brought",
+        "select from (
+             select distinct on (bucket, key) load_id, rows_loaded from penstock.load where outcome = 'Loaded'
+             order by bucket, key, load_id desc) as last
+         where rows_loaded <> (select count(*) from staging.orders where _load_id = last.load_id)",
+    ),
+];

@@ -1,0 +1,147 @@
+//! The promises, and where each is proven: the tests of this suite, and those elsewhere that run with them in
+//! `make test`.
+
+use std::path::Path;
+
+use libtest_mimic::Failed;
+
+use crate::proofs;
+
+/// How the figure of a test begins that could do nothing here.
+pub(crate) const SKIPPED: &str = "skipped: ";
+
+/// Number, what goes wrong, and the tests outside of this suite, as file and name.
+type Promise = (u8, &'static str, &'static [(&'static str, &'static str)]);
+
+const PROMISES: [Promise; 23] = [
+    (
+        1,
+        "the loader is killed in the middle of a load",
+        &[("tests/integration/interrupted.rs", "a_killed_loader_leaves_no_rows_and_the_retry_loads_all")],
+    ),
+    (
+        2,
+        "the same event a hundred times at once",
+        &[("tests/integration/duplicates.rs", "a_hundred_deliveries_of_one_event_load_once_without_an_error")],
+    ),
+    (
+        3,
+        "events out of order",
+        &[("crates/loader/tests/promises/versions.rs", "an_older_version_never_overwrites_a_newer_one")],
+    ),
+    (
+        4,
+        "the object is overwritten between event and read",
+        &[("crates/loader/tests/promises/storage.rs", "the_events_version_is_read_or_none")],
+    ),
+    (
+        5,
+        "PostgreSQL stops, restarts, is cut off",
+        &[("crates/loader/tests/promises/database.rs", "a_broken_session_is_replaced_at_the_next_load")],
+    ),
+    (6, "S3 answers 500 or 503", &[]),
+    (7, "S3 sends slowly, or stops", &[]),
+    (
+        8,
+        "a body is truncated or corrupt with a 200",
+        &[("crates/loader/tests/promises/storage.rs", "what_s3_does_wrong_has_a_name_and_leaves_nothing")],
+    ),
+    (
+        9,
+        "failure between COMMIT and the reply",
+        &[("crates/loader/tests/promises/duplicates.rs", "a_lost_reply_is_answered_from_the_ledger")],
+    ),
+    (10, "SNS is down", &[]),
+    (
+        11,
+        "time is running out",
+        &[("crates/loader/tests/promises/database.rs", "a_load_gives_up_before_its_time_is_over")],
+    ),
+    (
+        12,
+        "a frozen rival holds the claim",
+        &[("crates/loader/tests/promises/database.rs", "a_frozen_rival_fails_fast")],
+    ),
+    (
+        13,
+        "one 10 GB line, or a 10 GB file",
+        &[
+            ("crates/loader/tests/memory/main.rs", "memory_stays_flat_whatever_the_file"),
+            ("crates/rows/src/tests/limits.rs", "a_line_without_end_does_not_grow_the_memory"),
+        ],
+    ),
+    (14, "a decompression bomb", &[("crates/rows/src/tests/limits.rs", "decompression")]),
+    (15, "a thousand files at once", &[("tests/integration/duplicates.rs", "a_hundred_files_at_once_are_all_loaded")]),
+    (16, "the database's disk is full", &[]),
+    (17, "clocks disagree", &[("crates/contracts/src/object.rs", "sequencers_order_by_value_and_not_by_text")]),
+    (18, "poisoned names", &[("tests/integration/formats.rs", "keys_with_every_odd_character_name_the_right_object")]),
+    (
+        19,
+        "keys with space, plus, percent, non-ASCII",
+        &[
+            ("tests/integration/formats.rs", "keys_with_every_odd_character_name_the_right_object"),
+            (
+                "crates/contracts/src/event/tests.rs",
+                "a_key_with_space_plus_percent_and_accent_is_the_same_in_every_shape",
+            ),
+        ],
+    ),
+    (
+        20,
+        "our own output lands in the input bucket",
+        &[("tests/contract/template.rs", "nobody_may_write_to_the_landing_bucket")],
+    ),
+    (
+        21,
+        "malformed data",
+        &[("tests/corpus/main.rs", "every_file_is_loaded_exactly_as_declared_or_rejected_with_its_reason")],
+    ),
+    (
+        22,
+        "an empty data file, a header alone",
+        &[
+            ("tests/integration/failures.rs", "what_cannot_be_loaded_fails_by_name_with_one_notice"),
+            ("tests/integration/formats.rs", "a_header_alone_loads_zero_rows"),
+        ],
+    ),
+    (
+        23,
+        "the machine or a rule cannot start",
+        &[("tests/contract/template.rs", "an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of")],
+    ),
+];
+
+/// A test that was renamed or removed no longer proves anything.
+pub(crate) fn check() -> Result<(), Failed> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (number, fault, elsewhere) in PROMISES {
+        if elsewhere.is_empty() && !proofs().any(|proof| proof.promises.contains(&number)) {
+            return Err(format!("promise {number} ({fault}) has no test").into());
+        }
+        for (file, name) in elsewhere {
+            let text = std::fs::read_to_string(project.join(file)).map_err(|error| format!("{file}: {error}"))?;
+            if !text.contains(&format!("fn {name}(")) {
+                return Err(format!("promise {number} ({fault}): {file} has no test {name}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All promises, with what was measured now and what is proven elsewhere.
+pub(crate) fn print(figures: &[(&str, String)]) {
+    println!("\n| # | what goes wrong | test | figure | result |\n|--:|---|---|---|---|");
+    for (number, fault, elsewhere) in PROMISES {
+        for proof in proofs().filter(|proof| proof.promises.contains(&number)) {
+            let (figure, result) = match figures.iter().find(|(name, _)| *name == proof.name) {
+                Some((_, figure)) if figure.starts_with(SKIPPED) => (figure.as_str(), "skipped"),
+                Some((_, figure)) => (figure.as_str(), "pass"),
+                None => ("", "FAIL"),
+            };
+            println!("| {number} | {fault} | {} | {figure} | {result} |", proof.name);
+        }
+        for (file, name) in elsewhere {
+            println!("| {number} | {fault} | {name} | {file} | by `make test` |");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Files that are larger than anything that may be kept of them.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use contracts::{Compression, FailureName, LoadRequest};
+
+use crate::ground::{Bucket, Ground, check_failure, orders, report, request};
+
+const MIB: usize = 1024 * 1024;
+const RECORD_MIB: usize = 24;
+const BOMB_MIB: usize = 128;
+/// What a loader may have at all: far below what it is given to swallow.
+const MEMORY_MIB_MAX: usize = 160;
+
+pub(crate) async fn a_record_without_end_is_stopped_at_its_limit() -> String {
+    let ground = Ground::new().await;
+    let body = format!("order_id,customer\n1,\"{}", "x".repeat(RECORD_MIB * MIB));
+    let request = request(&ground.storage.put(Bucket::Plain, "faults/endless.csv", body).await);
+    let peak_mib = refused(&ground, &request, FailureName::RecordTooLarge).await;
+    format!("RecordTooLarge within a record of {RECORD_MIB} MiB; the process never had more than {peak_mib} MiB")
+}
+
+pub(crate) async fn a_decompression_bomb_is_stopped_at_its_limit() -> String {
+    let ground = Ground::new().await;
+    let bomb = gzip(BOMB_MIB);
+    let kib = bomb.len() / 1024;
+    let mut request = request(&ground.storage.put(Bucket::Plain, "faults/bomb.csv", bomb).await);
+    request.compression = Compression::Gzip;
+    let peak_mib = refused(&ground, &request, FailureName::DecompressionLimit).await;
+    format!(
+        "DecompressionLimit on {kib} KiB that stand for {BOMB_MIB} MiB; the process never had more than {peak_mib} MiB"
+    )
+}
+
+/// Gives the most memory that the process had. It is well afterwards.
+async fn refused(ground: &Ground, request: &LoadRequest, name: FailureName) -> usize {
+    let mut loader = ground.loader();
+    check_failure(&loader.load(request), name);
+    let peak_mib = loader.process().peak_mib();
+    assert!(peak_mib <= MEMORY_MIB_MAX, "{peak_mib} MiB");
+    assert_eq!(ground.seen.count("penstock.load").await, 0);
+    let good = ground.storage.put(Bucket::Plain, "faults/after.csv", orders(10, "after")).await;
+    assert_eq!(report(loader.load(&crate::ground::request(&good))).rows_loaded, 10);
+    ground.seen.keeps_its_invariants().await;
+    peak_mib
+}
+
+/// A header, then the same row of a MiB so many times: by a program that does not know the limits.
+fn gzip(mib: usize) -> Vec<u8> {
+    let mut gzip =
+        Command::new("gzip").args(["-9", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = gzip.stdin.take().unwrap();
+    let writing = std::thread::spawn(move || {
+        input.write_all(b"order_id,customer\n").unwrap();
+        let row = format!("1,{}\n", "x".repeat(MIB - 3));
+        (0..mib).for_each(|_| input.write_all(row.as_bytes()).unwrap());
+    });
+    let output = gzip.wait_with_output().unwrap();
+    writing.join().unwrap();
+    output.stdout
+}

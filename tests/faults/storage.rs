@@ -1,0 +1,120 @@
+use contracts::{FailureName, LoadOutcome};
+use serde_json::{Value, json};
+
+use crate::ground::{Bucket, Ground, Loader, check_failure, orders, report, request};
+use crate::microburst::Microburst;
+use crate::tap::{Fault, Tap};
+
+const ROWS: usize = 20_000;
+/// `loader::limits::STORAGE_ATTEMPTS_MAX`
+const TRIES: u64 = 4;
+
+/// A loader that reads S3 through a proxy.
+struct Stage {
+    ground: Ground,
+    proxy: Microburst,
+    loader: Loader,
+    loads: usize,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let ground = Ground::new().await;
+        let proxy = Microburst::before(ground.storage.address);
+        let loader = Loader::start(&proxy.endpoint(), &ground.database.url);
+        Self { ground, proxy, loader, loads: 0 }
+    }
+
+    async fn request(&mut self) -> (String, contracts::LoadRequest) {
+        self.loads += 1;
+        let customer = format!("fault {}", self.loads);
+        let key = format!("faults/{customer} {}.csv", self.proxy.endpoint().rsplit(':').next().unwrap());
+        let object = self.ground.storage.put(Bucket::Plain, &key, orders(ROWS, &customer)).await;
+        (customer, request(&object))
+    }
+
+    /// The fault fails the load by this name, so often; without it the same request is loaded.
+    async fn fails(&mut self, fault: &Value, name: FailureName, fired: u64) {
+        let (customer, request) = self.request().await;
+        let bytes = request.object.size_bytes.unwrap();
+        self.proxy.fault(Some(fault), bytes);
+        check_failure(&self.loader.load(&request), name);
+        assert_eq!(self.proxy.fired(), fired, "requests that met {fault}");
+        assert_eq!(self.ground.seen.rows_of(&customer).await, 0, "{fault}");
+        self.proxy.fault(None, bytes);
+        assert_eq!(report(self.loader.load(&request)).outcome, LoadOutcome::Loaded);
+        self.ground.seen.has_exactly(ROWS, &customer).await;
+    }
+
+    /// The fault is got over without a word.
+    async fn passes(&mut self, fault: &Value) {
+        let (customer, request) = self.request().await;
+        self.proxy.fault(Some(fault), request.object.size_bytes.unwrap());
+        assert_eq!(report(self.loader.load(&request)).rows_loaded, ROWS as u64, "{fault}");
+        assert!(self.proxy.fired() > 0, "no request met {fault}");
+        self.ground.seen.has_exactly(ROWS, &customer).await;
+    }
+}
+
+pub(crate) async fn a_storage_that_refuses_is_asked_again_and_then_named() -> String {
+    let mut stage = Stage::new().await;
+    let refusals = [
+        json!({"error": {"code": "InternalError", "status": 500}}),
+        json!({"error": {"code": "SlowDown", "status": 503}}),
+        json!({"reset": true}),
+    ];
+    for refusal in &refusals {
+        stage.passes(&once(refusal)).await;
+        stage.fails(refusal, FailureName::StorageUnavailable, TRIES).await;
+    }
+    stage.ground.seen.keeps_its_invariants().await;
+    format!(
+        "500, 503 SlowDown, reset: got over when it comes once; StorageUnavailable after {TRIES} tries, 0 rows, then exact"
+    )
+}
+
+fn once(fault: &Value) -> Value {
+    let mut fault = fault.clone();
+    fault["times"] = json!(1);
+    fault
+}
+
+pub(crate) async fn a_body_that_is_not_the_stored_one_is_never_committed() -> String {
+    let mut stage = Stage::new().await;
+    let bodies = [
+        ("cut off in the middle", json!({"response": {"abort_frac": 0.5}})),
+        ("16 wrong bytes", json!({"response": {"corrupt_bytes": 16}})),
+        ("1 wrong byte", json!({"response": {"corrupt_bytes": 1}})),
+    ];
+    for (_, fault) in &bodies {
+        stage.fails(fault, FailureName::ObjectCorrupted, 1).await;
+    }
+    stage.ground.seen.keeps_its_invariants().await;
+    let bodies: Vec<&str> = bodies.iter().map(|(body, ..)| *body).collect();
+    format!("{}: ObjectCorrupted, 0 rows, then exact", bodies.join(", "))
+}
+
+pub(crate) async fn a_slow_body_is_read_to_its_end() -> String {
+    let mut stage = Stage::new().await;
+    stage.passes(&json!({"response": {"bandwidth_kbps": 64}})).await;
+    stage.ground.seen.keeps_its_invariants().await;
+    format!("{ROWS} rows at 64 KiB/s: exact")
+}
+
+pub(crate) async fn a_stalled_body_is_told_before_the_lambda_ends() -> String {
+    let ground = Ground::new().await;
+    let tap = Tap::to(ground.storage.address);
+    let body = orders(ROWS, "stalled");
+    let after_bytes = body.len() / 2;
+    let request = request(&ground.storage.put(Bucket::Plain, "faults/stalled.csv", body).await);
+    tap.arm(Fault::Hold { after_bytes });
+    let mut loader = ground.loader_through(tap.address);
+    let outcome = loader.load(&request);
+    check_failure(&outcome, FailureName::StorageStalled);
+    tap.release();
+    assert_eq!(ground.seen.rows_of("stalled").await, 0);
+    assert_eq!(report(loader.load(&request)).rows_loaded, ROWS as u64);
+    ground.seen.has_exactly(ROWS, "stalled").await;
+    ground.seen.keeps_its_invariants().await;
+    "silence in the middle of a body: StorageStalled after 30 s, 0 rows, then exact".to_owned()
+}

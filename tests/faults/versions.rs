@@ -1,0 +1,92 @@
+use contracts::{FailureName, LoadOutcome, ObjectRef};
+use test_support::runtime_api::Outcome;
+
+use crate::ground::{Bucket, Ground, check_failure, orders, report, request};
+use crate::pick;
+
+/// As S3's: hex, of different lengths, ascending.
+const SEQUENCERS: [&str; 4] = ["9F", "A0", "0100", "1000"];
+const ROWS: usize = 2_000;
+
+/// The events tell times that are the wrong way round: no order may be taken from them.
+pub(crate) async fn every_order_of_four_versions_ends_with_the_highest_sequencer() -> String {
+    let ground = Ground::new().await;
+    let mut loader = ground.loader();
+    let orders_of_events = permutations(SEQUENCERS.len());
+    for order in &orders_of_events {
+        let name: String = order.iter().map(ToString::to_string).collect();
+        let key = format!("faults/order-{name}.csv");
+        let customer = |version: usize| format!("order {name} version {version}");
+        let mut versions: Vec<ObjectRef> = Vec::new();
+        for (number, sequencer) in SEQUENCERS.into_iter().enumerate() {
+            let body = orders(number + 1, &customer(number));
+            let mut object = ground.storage.put(Bucket::Versioned, &key, body).await;
+            object.sequencer = Some(sequencer.to_owned());
+            object.event_time = Some(format!("2024-03-{:02}T00:00:00Z", 20 - number).parse().unwrap());
+            versions.push(object);
+        }
+        let mut newest = None;
+        for version in order {
+            let expected = if newest.is_some_and(|newest| newest > *version) {
+                LoadOutcome::Superseded
+            } else {
+                LoadOutcome::Loaded
+            };
+            newest = newest.max(Some(*version));
+            assert_eq!(report(loader.load(&request(&versions[*version]))).outcome, expected, "{order:?} at {version}");
+        }
+        for version in 0..SEQUENCERS.len() {
+            let is_last = version + 1 == SEQUENCERS.len();
+            let rows = if is_last { i64::try_from(version + 1).unwrap() } else { 0 };
+            assert_eq!(ground.seen.rows_of(&customer(version)).await, rows, "{order:?}: rows of version {version}");
+        }
+    }
+    ground.seen.keeps_its_invariants().await;
+    format!(
+        "{} orders of 4 versions, times against the sequencers: the 4th version's rows each time",
+        orders_of_events.len()
+    )
+}
+
+fn permutations(length: usize) -> Vec<Vec<usize>> {
+    let Some(last) = length.checked_sub(1) else { return vec![Vec::new()] };
+    let insert = |shorter: &Vec<usize>, at: usize| [&shorter[..at], &[last], &shorter[at..]].concat();
+    permutations(last)
+        .iter()
+        .flat_map(|shorter| (0..length).map(|at| insert(shorter, at)).collect::<Vec<_>>())
+        .collect()
+}
+
+/// Half of the overwrites are done before the read begins, half run against it.
+pub(crate) async fn an_object_overwritten_before_it_is_read_is_never_a_mix() -> String {
+    let ground = Ground::new().await;
+    let mut loader = ground.loader();
+    let (rounds, mut read, mut replaced) = (pick(50, 1_000), 0, 0);
+    for round in 0..rounds {
+        let bucket = if round % 2 == 0 { Bucket::Plain } else { Bucket::Versioned };
+        let (key, old, new) =
+            (format!("faults/overwritten-{round}.csv"), format!("old {round}"), format!("new {round}"));
+        let request = request(&ground.storage.put(bucket, &key, orders(ROWS, &old)).await);
+        let overwrite = ground.storage.put(bucket, &key, orders(ROWS, &new));
+        let loaded = if round % 4 < 2 {
+            overwrite.await;
+            loader.begin(&request).await
+        } else {
+            tokio::join!(loader.begin(&request), overwrite).0
+        };
+        let outcome;
+        (loader, outcome) = loaded.unwrap();
+        assert_eq!(ground.seen.rows_of(&new).await, 0, "round {round}: rows of the other version");
+        if let Outcome::Ok(_) = &outcome {
+            read += 1;
+            ground.seen.has_exactly(ROWS, &old).await;
+        } else {
+            replaced += 1;
+            check_failure(&outcome, FailureName::ObjectReplaced);
+            assert_eq!(ground.seen.rows_of(&old).await, 0, "round {round}: rows of a load that failed");
+            assert!(matches!(bucket, Bucket::Plain), "round {round}: the version is there, and was not read");
+        }
+    }
+    ground.seen.keeps_its_invariants().await;
+    format!("{rounds} objects overwritten: the event's version read {read} times, ObjectReplaced {replaced}, a mix 0")
+}
