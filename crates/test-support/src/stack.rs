@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -115,7 +115,7 @@ impl Stack {
 
     /// `penstock` as it is typed in a shell that has read the stack's `env`.
     pub fn penstock(&self, arguments: &[&str]) -> Output {
-        Command::new(penstock_binary()).args(arguments).envs(&self.environment).output().expect("run penstock")
+        Command::new(binary("penstock")).args(arguments).envs(&self.environment).output().expect("run penstock")
     }
 
     /// The process that runs the stack; the functions are among its descendants.
