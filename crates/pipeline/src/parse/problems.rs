@@ -5,13 +5,14 @@ use crate::{DefinitionError, DefinitionErrors};
 #[derive(Debug)]
 pub(super) struct Problems<'t> {
     file: &'t str,
+    text: &'t str,
     lines: Lines,
     errors: Vec<DefinitionError>,
 }
 
 impl<'t> Problems<'t> {
     pub(super) fn new(file: &'t str, text: &str) -> Self {
-        Self { file, lines: Lines::of(text), errors: Vec::new() }
+        Self { file, text, lines: Lines::of(text), errors: Vec::new() }
     }
 
     /// `at` is a byte of the text.
@@ -29,7 +30,9 @@ impl<'t> Problems<'t> {
         let at = error.span().map_or(0, |span| span.start);
         let line = self.lines.line(at);
         if self.errors.last().is_none_or(|last| last.line != line || !last.key.is_empty()) {
-            self.add(at, "", &format!("not TOML: {}", error.message()));
+            let key = error.span().filter(|_| error.message() == "duplicate key").and_then(|span| self.text.get(span));
+            let key = key.map(|key| format!(" `{}`", key.trim())).unwrap_or_default();
+            self.add(at, "", &format!("not TOML: {}{key}", error.message()));
         }
     }
 
