@@ -10,7 +10,7 @@ use contracts::{Event, ObjectRef};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::judge::Standing;
+use super::judge::{EXECUTIONS_KEPT, Standing};
 use super::{CONCURRENCY, to_chrono};
 use crate::cloud::Cloud;
 use crate::{Error, Result, interrupt};
@@ -51,7 +51,7 @@ pub(super) async fn read(cloud: &Cloud, wanted: &Wanted<'_>) -> Result<Vec<Trace
 /// The newest come first.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>
 async fn list(cloud: &Cloud, wanted: &Wanted<'_>) -> Result<Vec<ExecutionListItem>> {
-    let since = wanted.since - CLOCK_DIFFERENCE_MAX;
+    let since = wanted.since.max(Utc::now() - EXECUTIONS_KEPT) - CLOCK_DIFFERENCE_MAX;
     let mut pages = cloud.sfn.list_executions().state_machine_arn(wanted.machine).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
