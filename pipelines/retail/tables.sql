@@ -3,7 +3,14 @@
 -- Of two runs that begin together, the second waits here until the first has created what both need.
 select pg_advisory_xact_lock(hashtext('analytics'));
 
-create schema if not exists analytics;
+-- `create schema if not exists` asks for the right to create even when there is nothing to do.
+do $$
+begin
+    if to_regnamespace('analytics') is null then
+        create schema analytics;
+    end if;
+end
+$$;
 
 create table if not exists analytics.agg_public_holiday (
     ingestion_date   date primary key,

@@ -15,9 +15,9 @@ fn a_killed_loader_leaves_no_rows_and_the_retry_loads_all() {
         let database = stack.database().await;
         let key = "interrupted/killed.csv";
         stack.put(key, body).await;
-        let killed = kill_the_loader_in_its_copy(&database).await;
-        assert!(killed, "the loader was done before it could be killed");
-        wait_until_the_session_is_gone(&database).await;
+        let session = kill_the_loader_in_its_copy(&database).await;
+        let session = session.expect("the loader was done before it could be killed");
+        wait_until_the_session_is_gone(&database, session).await;
         if database.query_opt("select 1 from pg_tables where schemaname = 'real'", &[]).await.unwrap().is_some() {
             assert_eq!(count(&database, ROWS).await, 0);
         }
@@ -28,30 +28,32 @@ fn a_killed_loader_leaves_no_rows_and_the_retry_loads_all() {
     });
 }
 
-async fn kill_the_loader_in_its_copy(database: &tokio_postgres::Client) -> bool {
-    let copying = "select a.client_port from pg_stat_progress_copy c join pg_stat_activity a using (pid)
+/// The session of the loader that was killed.
+async fn kill_the_loader_in_its_copy(database: &tokio_postgres::Client) -> Option<i32> {
+    let copying = "select pid, a.client_port from pg_stat_progress_copy c join pg_stat_activity a using (pid)
                    where c.relid = to_regclass('real.interrupted') and c.tuples_processed > 20000";
     for _ in 0..6000 {
         if let Some(row) = database.query_opt(copying, &[]).await.unwrap() {
-            let port: i32 = row.get(0);
-            return owner_of_local_port(port).is_some_and(kill);
+            let is_killed = owner_of_local_port(row.get(1)).is_some_and(kill);
+            return is_killed.then(|| row.get(0));
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    false
+    None
 }
 
 fn kill(process: u32) -> bool {
     Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap().success()
 }
 
-async fn wait_until_the_session_is_gone(database: &tokio_postgres::Client) {
-    let query = "select count(*) from pg_stat_progress_copy where relid = to_regclass('real.interrupted')";
-    for _ in 0..200 {
-        if count(database, query).await == 0 {
+/// This one: the retry copies into the same table a second later.
+async fn wait_until_the_session_is_gone(database: &tokio_postgres::Client, session: i32) {
+    for _ in 0..1000 {
+        let found = database.query_opt("select from pg_stat_activity where pid = $1", &[&session]).await.unwrap();
+        if found.is_none() {
             return;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("PostgreSQL still copies for a dead client");
 }

@@ -11,7 +11,7 @@ pub(super) struct Problems<'t> {
 }
 
 impl<'t> Problems<'t> {
-    pub(super) fn new(file: &'t str, text: &str) -> Self {
+    pub(super) fn new(file: &'t str, text: &'t str) -> Self {
         Self { file, text, lines: Lines::of(text), errors: Vec::new() }
     }
 

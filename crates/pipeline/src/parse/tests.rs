@@ -291,10 +291,10 @@ fn syntax_errors_have_their_line() {
         assert!(found[0].starts_with(&format!(":{line}: not TOML: ")) && found[0].contains(part), "{text}: {found:?}");
     };
     check("a = 1\nb = \n", 2, "");
-    check("a = 1\na = 2\n", 2, "duplicate key");
+    check("a = 1\na = 2\n", 2, "duplicate key `a`");
     check("\n\n[datasets\n", 3, "");
     check("x = \"never closed\n", 1, "");
-    check(&format!("{ORDERS}columns.order_id = 'text'"), 5, "duplicate key");
+    check(&format!("{ORDERS}columns.order_id = 'text'"), 5, "duplicate key `order_id`");
 }
 
 #[test]
