@@ -3,6 +3,7 @@
 //!
 //! A case is a folder of `cases/`: `input.*`, `pipeline.toml` with one dataset, and `expect.json`, which holds either
 //! the rows as PostgreSQL shows them and the rejects, or the failure; reasons and messages are parts of the real ones.
+//! The cases `parquet-*` are written by `parquet_cases.py`, and what they expect is what pyarrow reads.
 //! `CORPUS_TABLE=1 cargo test --test corpus` prints what became of every case.
 
 mod case;

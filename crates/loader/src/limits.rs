@@ -21,9 +21,9 @@ pub const STORAGE_ATTEMPTS_MAX: u32 = 4;
 pub const END_BYTES: u64 = 64 * 1024;
 
 /// Chunks of the object that wait for the parser, each of up to 400 KiB; the socket holds as much again.
-pub const CHUNKS_IN_FLIGHT_MAX: usize = 4;
+pub const CHUNKS_IN_FLIGHT_MAX: usize = 2;
 /// Blocks of rows that wait for PostgreSQL, each of about `rows::limits::COPY_BLOCK_BYTES`.
-pub const BLOCKS_IN_FLIGHT_MAX: usize = 8;
+pub const BLOCKS_IN_FLIGHT_MAX: usize = 4;
 /// Rejects are written in batches of about this size.
 pub const REJECT_BATCH_BYTES: usize = 1024 * 1024;
 /// Rejects of one load that are kept. Past it the load fails, whatever the dataset allows: more help nobody.

@@ -2,8 +2,9 @@
 //! Emulators keep objects in memory or send them slowly; what is measured here shall be the loader.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
@@ -36,25 +37,46 @@ fn serve(stream: &TcpStream, folder: &Path) -> io::Result<()> {
     let mut lines = BufReader::new(stream).lines();
     while let Some(first) = lines.next() {
         let first = first?;
+        let mut range = None;
         for header in lines.by_ref() {
-            if header?.is_empty() {
+            let header = header?;
+            if header.is_empty() {
                 break;
             }
+            let named = header.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("range"));
+            range = range.or(named.map(|(_, range)| range.to_owned()));
         }
         let target = first.split(' ').nth(1).unwrap_or_default();
         let path = target.split('?').next().unwrap_or_default();
-        send(stream, folder, path.rsplit('/').next().unwrap_or_default())?;
+        send(stream, folder, path.rsplit('/').next().unwrap_or_default(), range.as_deref())?;
     }
     Ok(())
 }
 
-fn send(mut stream: &TcpStream, folder: &Path, name: &str) -> io::Result<()> {
+fn send(mut stream: &TcpStream, folder: &Path, name: &str, range: Option<&str>) -> io::Result<()> {
     let Ok(mut file) = File::open(folder.join(name)) else {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     };
     let length = file.metadata()?.len();
-    let head = format!("HTTP/1.1 200 OK\r\nETag: \"{name}\"\r\nContent-Length: {length}\r\n\r\n");
+    let (status, part, place) = match range {
+        None => ("200 OK", 0..length, String::new()),
+        Some(range) => {
+            let part = part(range, length);
+            let place = format!("Content-Range: bytes {}-{}/{length}\r\n", part.start, part.end - 1);
+            ("206 Partial Content", part, place)
+        }
+    };
+    let bytes = part.end - part.start;
+    let head = format!("HTTP/1.1 {status}\r\nETag: \"{name}\"\r\n{place}Content-Length: {bytes}\r\n\r\n");
     stream.write_all(head.as_bytes())?;
-    io::copy(&mut file, &mut stream)?;
+    file.seek(SeekFrom::Start(part.start))?;
+    io::copy(&mut file.take(bytes), &mut stream)?;
     Ok(())
+}
+
+/// As in `bytes=3-5`, or `bytes=-2` for the end.
+fn part(range: &str, length: u64) -> Range<u64> {
+    let (from, to) = range.trim_start_matches("bytes=").split_once('-').expect("a range");
+    let to: u64 = to.parse().expect("a range's end");
+    from.parse().map_or(length.saturating_sub(to)..length, |from| from..length.min(to + 1))
 }

@@ -48,11 +48,24 @@ pub(super) fn options(
     Some(CsvOptions { escape: options.escape.filter(|_| options.escape != options.quote), ..options })
 }
 
-/// Not for templates that leave the ending open.
 fn is_never_csv(source: &Location) -> bool {
+    matches!(format_of(source), Some(Format::Json | Format::Jsonl | Format::Parquet))
+}
+
+/// None for templates that leave the ending open.
+fn format_of(source: &Location) -> Option<Format> {
     match FileKind::of_key(&source.template.to_string()) {
-        Ok(FileKind::Data { format, .. }) => matches!(format, Format::Json | Format::Jsonl | Format::Parquet),
-        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) | Err(_) => false,
+        Ok(FileKind::Data { format, .. }) => Some(format),
+        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) | Err(_) => None,
+    }
+}
+
+/// Refuses what Parquet says itself.
+pub(super) fn check_encoding(dataset: &Section<'_, '_>, source: Option<&Location>, problems: &mut Problems<'_>) {
+    if let Some(entry) = dataset.get("encoding")
+        && source.and_then(format_of) == Some(Format::Parquet)
+    {
+        entry.refuse(problems, "texts in Parquet are UTF-8");
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) fn parse(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> O
     let evolve = choice_or_default(section, "evolve", &csv::EVOLVES, problems);
     let encoding = choice_or_default(section, "encoding", &csv::ENCODINGS, problems);
     let csv = csv::options(section, source.as_ref(), problems);
+    csv::check_encoding(section, source.as_ref(), problems);
     csv::check_extra(section, (extra, evolve), columns.as_deref(), problems);
     if csv.is_some_and(|csv| !csv.header) {
         csv::check_headerless(section, (extra, evolve), columns.as_deref(), problems);

@@ -200,9 +200,14 @@ fn csv_that_cannot_be_read() {
     let not_csv = |source: &str| errors(&format!("{ORDERS}csv.comment = '#'").replace("orders.csv", source));
     let refused = ":5: datasets.orders.csv: the source's ending says that its files are not CSV";
     assert_eq!(not_csv("orders.jsonl.gz"), [refused]);
+    assert_eq!(not_csv("orders.parquet"), [refused]);
     assert_eq!(not_csv("orders.tsv"), [""; 0]);
     assert_eq!(not_csv("orders.*"), [""; 0]);
     assert_eq!(not_csv("{name}"), [""; 0]);
+
+    let encoded = |source: &str| errors(&format!("{ORDERS}encoding = 'latin-1'").replace("orders.csv", source));
+    assert_eq!(encoded("orders.parquet"), [":5: datasets.orders.encoding: texts in Parquet are UTF-8"]);
+    assert_eq!(encoded("orders.json"), [""; 0]);
 }
 
 #[test]
