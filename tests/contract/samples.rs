@@ -140,6 +140,7 @@ pub(crate) fn run_report() -> RunReport {
         outcome: RunOutcome::Succeeded,
         run: run(),
         run_date: "2024-05-01".parse().unwrap(),
+        period: "2024-05-01".to_owned(),
         inputs: run_inputs(),
         transforms: vec![TransformReport {
             sql: "agg_shipments.sql".to_owned(),
@@ -186,7 +187,13 @@ pub(crate) fn run_failure() -> RunFailure {
 }
 
 pub(crate) fn failed_run() -> FailedRun {
-    FailedRun { run: run(), run_date: "2024-05-01".parse().unwrap(), inputs: run_inputs(), failure: run_failure() }
+    FailedRun {
+        run: run(),
+        run_date: "2024-05-01".parse().unwrap(),
+        period: "2024-05-01".to_owned(),
+        inputs: run_inputs(),
+        failure: run_failure(),
+    }
 }
 
 pub(crate) fn sweep() -> Sweep {

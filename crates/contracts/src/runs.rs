@@ -93,6 +93,8 @@ pub struct RunReport {
     pub run: RunRef,
     /// The day of `logical_at` in the pipeline's time zone; `:run_date` in transforms.
     pub run_date: NaiveDate,
+    /// What people in the pipeline's time zone call the run's period: `2024-05-01 09:00`, `2024-05-01` or `2024-05`.
+    pub period: String,
     pub inputs: Vec<RunInput>,
     pub transforms: Vec<TransformReport>,
     pub exports: Vec<ExportReport>,
@@ -153,6 +155,8 @@ pub struct RunFailure {
 pub struct FailedRun {
     pub run: RunRef,
     pub run_date: NaiveDate,
+    /// As in [`RunReport`].
+    pub period: String,
     pub inputs: Vec<RunInput>,
     pub failure: RunFailure,
 }

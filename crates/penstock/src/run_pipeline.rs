@@ -12,7 +12,7 @@ use crate::cloud::Cloud;
 use crate::executions::{describe, first_line, states};
 use crate::explain::At;
 use crate::local::StackEnv;
-use crate::numbers::{duration, grouped, period};
+use crate::numbers::{duration, grouped};
 use crate::progress::Progress;
 use crate::table::{print, print_json, say};
 use crate::{Error, Result, interrupt};
@@ -136,10 +136,10 @@ impl Ended {
     fn headline(&self) -> String {
         match (&self.report, &self.reason) {
             (Some(report), _) => format!(
-                "run {} of {}, period {} UTC: {} in {}",
+                "run {} of {}, {}: {} in {}",
                 report.run.run_id,
                 report.run.pipeline,
-                period(report.run.logical_at),
+                report.period,
                 self.outcome,
                 duration(report.duration_ms)
             ),
@@ -171,12 +171,13 @@ mod tests {
             "outcome": "Succeeded",
             "run": {"run_id": 12, "pipeline": "retail", "logical_at": "2024-05-01T00:00:00Z"},
             "run_date": "2024-05-01",
+            "period": "2024-05-01",
             "inputs": [], "transforms": [], "exports": [],
             "duration_ms": 1_250,
             "notify_success": true,
         });
         let succeeded = json!({"outcome": "Succeeded", "report": report});
-        check(&succeeded, "run 12 of retail, period 2024-05-01 00:00 UTC: Succeeded in 1.2 s");
+        check(&succeeded, "run 12 of retail, 2024-05-01: Succeeded in 1.2 s");
         check(&json!({"outcome": "Skipped", "reason": "has run already"}), "Skipped: has run already");
         check(&json!({"outcome": "Succeeded"}), "Succeeded");
     }

@@ -49,6 +49,21 @@ impl Definition {
         self.local(logical_at).date()
     }
 
+    /// What people in the pipeline's zone call the period of a run: `2024-05-01 09:00`, `2024-05-01`, `2024-05`; a file's
+    /// own time without what is zero.
+    pub fn period_name(&self, logical_at: DateTime<Utc>) -> String {
+        let local = self.local(logical_at);
+        let format = match self.run.per {
+            Per::Month => "%Y-%m",
+            Per::Day => "%Y-%m-%d",
+            Per::Hour => "%Y-%m-%d %H:%M",
+            Per::File if local.time() == NaiveTime::MIN => "%Y-%m-%d",
+            Per::File if local.second() == 0 => "%Y-%m-%d %H:%M",
+            Per::File => "%Y-%m-%d %H:%M:%S",
+        };
+        local.format(format).to_string()
+    }
+
     /// The first instant of the period that begins at a local time and that `within` is part of.
     fn beginning(&self, local: NaiveDateTime, within: DateTime<Utc>) -> DateTime<Utc> {
         match self.timezone.from_local_datetime(&local) {
@@ -70,6 +85,20 @@ mod tests {
     use super::*;
 
     const FORMAT: &str = "%Y-%m-%d %H:%M";
+
+    #[test]
+    fn periods_have_names_of_their_zone() {
+        let check = |per: &str, logical_at: &str, expected: &str| {
+            let name = definition(Tz::Europe__Amsterdam, per).period_name(logical_at.parse().unwrap());
+            assert_eq!(name, expected, "{per} {logical_at}");
+        };
+        check("day", "2024-04-30T22:00:00Z", "2024-05-01");
+        check("month", "2024-04-30T22:00:00Z", "2024-05");
+        check("hour", "2024-05-01T07:00:00Z", "2024-05-01 09:00");
+        check("file", "2024-04-30T22:00:00Z", "2024-05-01");
+        check("file", "2024-05-01T07:15:00Z", "2024-05-01 09:15");
+        check("file", "2024-05-01T07:15:30Z", "2024-05-01 09:15:30");
+    }
 
     fn definition(timezone: Tz, per: &str) -> Definition {
         let text = format!(

@@ -111,7 +111,8 @@ impl Transformer {
         let (session, run) = self.database.session(async |client| ledger::find(client, run_id).await).await?;
         let definition = self.definitions.definition(&run.pipeline).await?;
         let run_date = definition.run_date(run.logical_at);
-        let running = Running { run: &run, execution, run_date, time };
+        let period = definition.period_name(run.logical_at);
+        let running = Running { run: &run, execution, run_date, period: &period, time };
         let claim = ledger::claim(&session.client, &run, execution, &definition.hash).await?;
         let (session, outcome) = match claim {
             Claim::Settled(outcome) => (session, outcome),
@@ -191,16 +192,18 @@ impl Transformer {
 
     async fn failed(&self, client: &Client, run: RunRef, failure: RunFailure) -> Result<FailedRun, TransformError> {
         let inputs = ledger::inputs(client, run.run_id).await?;
-        Ok(FailedRun { run_date: self.run_date(&run).await, run, inputs, failure })
+        let (run_date, period) = self.dates(&run).await;
+        Ok(FailedRun { run_date, period, run, inputs, failure })
     }
 
-    /// The day in UTC when there is no definition to be had: that may be the very failure.
-    async fn run_date(&self, run: &RunRef) -> NaiveDate {
+    /// Day and period; the day in UTC when there is no definition to be had: that may be the very failure.
+    async fn dates(&self, run: &RunRef) -> (NaiveDate, String) {
         match self.definitions.definition(&run.pipeline).await {
-            Ok(definition) => definition.run_date(run.logical_at),
+            Ok(definition) => (definition.run_date(run.logical_at), definition.period_name(run.logical_at)),
             Err(_) => {
                 warn!(pipeline = run.pipeline, "a failed run is dated in UTC: its definition cannot be read");
-                run.logical_at.date_naive()
+                let day = run.logical_at.date_naive();
+                (day, day.to_string())
             }
         }
     }
@@ -221,12 +224,13 @@ async fn report(
     outcome: RunOutcome,
     notify_success: bool,
 ) -> Result<RunReport, TransformError> {
-    let Running { run, run_date, time, .. } = running;
+    let Running { run, run_date, period, time, .. } = running;
     let (transforms, exports) = ledger::done(client, run.run_id).await?;
     Ok(RunReport {
         outcome,
         run: run.clone(),
         run_date,
+        period: period.to_owned(),
         inputs: ledger::inputs(client, run.run_id).await?,
         transforms,
         exports,

@@ -15,6 +15,7 @@ pub(crate) struct Running<'a> {
     pub(crate) run: &'a RunRef,
     pub(crate) execution: &'a str,
     pub(crate) run_date: NaiveDate,
+    pub(crate) period: &'a str,
     pub(crate) time: Time,
 }
 
