@@ -1,8 +1,5 @@
 //! The command line as a user types it, and a bucket of which no event ever leaves.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
@@ -10,18 +7,6 @@ use test_support::Stack;
 
 /// As in `pipelines/silent`.
 pub(crate) const SILENT_BUCKET: &str = "penstock-silent";
-
-const ADDRESSES: [&str; 9] = [
-    "AWS_ENDPOINT_URL",
-    "AWS_REGION",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "DATABASE_URL",
-    "LANDING_BUCKET",
-    "DEFINITIONS_BUCKET",
-    "STATE_MACHINE_ARN",
-    "DEAD_LETTER_QUEUE_URL",
-];
 
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -38,20 +23,9 @@ impl Answer {
 
 /// Runs `penstock` with the stack's addresses, some of which may be others.
 pub(crate) fn penstock(stack: &Stack, others: &[(&str, &str)], arguments: &[&str]) -> Answer {
-    let output = Command::new(binary("penstock"))
-        .args(arguments)
-        .envs(ADDRESSES.map(|name| (name, stack.env(name))))
-        .envs(others.iter().copied())
-        .output()
-        .unwrap();
+    let output = stack.command(arguments).envs(others.iter().copied()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Answer { succeeded: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-}
-
-/// A program of this build: tests run from `target/<profile>/deps`.
-pub(crate) fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().join(name)
 }
 
 /// Makes the bucket, with versions, unless another test has.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use contracts::{Compression, FailureName, Format, LoadRequest, ObjectRef};
 use pipeline::Definition;
 use serde_json::{Value, json};
-use test_support::Stack;
 use test_support::runtime_api::{Function, Outcome};
+use test_support::{Stack, binary};
 
-use crate::command::{SILENT_BUCKET, binary, put_silently, silent_bucket};
+use crate::command::{SILENT_BUCKET, put_silently, silent_bucket};
 use crate::{count, with_stack};
 
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -115,7 +115,14 @@ impl Stack {
 
     /// `penstock` as it is typed in a shell that has read the stack's `env`.
     pub fn penstock(&self, arguments: &[&str]) -> Output {
-        Command::new(binary("penstock")).args(arguments).envs(&self.environment).output().expect("run penstock")
+        self.command(arguments).output().expect("run penstock")
+    }
+
+    /// `penstock` with the stack's addresses, not run yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary("penstock"));
+        command.args(arguments).envs(&self.environment);
+        command
     }
 
     /// The process that runs the stack; the functions are among its descendants.
