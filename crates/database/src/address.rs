@@ -21,15 +21,16 @@ impl fmt::Debug for DatabaseAddress {
     }
 }
 
+/// A setting of a function with a database that is missing or wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidAddress {
+pub enum InvalidConfig {
     #[error(transparent)]
     Environment(#[from] ConfigError),
     #[error("neither DATABASE_URL nor DATABASE_SECRET_ARN is set")]
     Missing,
 }
 
-impl Failure for InvalidAddress {
+impl Failure for InvalidConfig {
     fn name(&self) -> FailureName {
         FailureName::InvalidConfiguration
     }
@@ -37,9 +38,9 @@ impl Failure for InvalidAddress {
 
 impl DatabaseAddress {
     /// `DATABASE_URL` wins over `DATABASE_SECRET_ARN`.
-    pub fn from_env() -> Result<Self, InvalidAddress> {
+    pub fn from_env() -> Result<Self, InvalidConfig> {
         let url = optional("DATABASE_URL")?.map(Self::Url);
         let secret = optional("DATABASE_SECRET_ARN")?.map(Self::Secret);
-        url.or(secret).ok_or(InvalidAddress::Missing)
+        url.or(secret).ok_or(InvalidConfig::Missing)
     }
 }

@@ -11,7 +11,7 @@ mod session;
 mod tls;
 mod transaction;
 
-pub use address::{DatabaseAddress, InvalidAddress};
+pub use address::{DatabaseAddress, InvalidConfig};
 pub use client::Client;
 pub use error::{DatabaseError, chain, may_pass};
 pub use session::{Database, Session};

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use contracts::{Failure, FailureName};
-use database::{DatabaseAddress, InvalidAddress};
-use lambda_shell::config::{ConfigError, optional};
+use database::{DatabaseAddress, InvalidConfig};
+use lambda_shell::config::optional;
 
 use crate::limits::STALL_TIMEOUT;
 
@@ -14,20 +13,6 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// Where rejects are exported to, for datasets that ask for it.
     pub curated_bucket: Option<String>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidConfig {
-    #[error(transparent)]
-    Environment(#[from] ConfigError),
-    #[error(transparent)]
-    Database(#[from] InvalidAddress),
-}
-
-impl Failure for InvalidConfig {
-    fn name(&self) -> FailureName {
-        FailureName::InvalidConfiguration
-    }
 }
 
 impl Config {

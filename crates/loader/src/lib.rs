@@ -37,8 +37,8 @@ use shape::{Place, Shape};
 use source::{Progress, Storage};
 use target::{Relation, Target};
 
-pub use config::{Config, InvalidConfig};
-pub use database::DatabaseAddress;
+pub use config::Config;
+pub use database::{DatabaseAddress, InvalidConfig};
 pub use error::LoadError;
 
 /// Loads objects; made once, at cold start, and good for one load at a time and more.

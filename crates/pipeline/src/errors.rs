@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::lines::one_a_line;
+
 /// One thing to correct in a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefinitionError {
@@ -30,13 +32,7 @@ pub struct DefinitionErrors(pub Vec<DefinitionError>);
 
 impl fmt::Display for DefinitionErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            error.fmt(f)?;
-        }
-        Ok(())
+        one_a_line(f, &self.0)
     }
 }
 

@@ -1,5 +1,7 @@
 //! From places in a text to what people read.
 
+use std::fmt;
+
 /// Of a key or a reason in an error.
 const TEXT_CHARS_MAX: usize = 500;
 
@@ -35,6 +37,16 @@ pub(crate) fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+pub(crate) fn one_a_line(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str("\n")?;
+        }
+        item.fmt(f)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
-use contracts::{Failure, FailureName};
-use database::{DatabaseAddress, InvalidAddress};
-use lambda_shell::config::{ConfigError, optional, required};
+use database::{DatabaseAddress, InvalidConfig};
+use lambda_shell::config::{optional, required};
 
 /// What a transformer is told once, at cold start.
 #[derive(Clone, Debug)]
@@ -9,20 +8,6 @@ pub struct Config {
     pub definitions_bucket: String,
     /// Where exports go, for pipelines that have some.
     pub curated_bucket: Option<String>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum InvalidConfig {
-    #[error(transparent)]
-    Environment(#[from] ConfigError),
-    #[error(transparent)]
-    Database(#[from] InvalidAddress),
-}
-
-impl Failure for InvalidConfig {
-    fn name(&self) -> FailureName {
-        FailureName::InvalidConfiguration
-    }
 }
 
 impl Config {

@@ -39,8 +39,8 @@ use open::Opening;
 use running::Running;
 use time::{Time, milliseconds};
 
-pub use config::{Config, InvalidConfig};
-pub use database::DatabaseAddress;
+pub use config::Config;
+pub use database::{DatabaseAddress, InvalidConfig};
 pub use error::TransformError;
 
 /// Answers what states ask about runs; made once, at cold start.

@@ -52,14 +52,7 @@ pub(crate) struct History(Session);
 
 impl History {
     pub(crate) async fn open(address: DatabaseAddress) -> Result<Self> {
-        let sdk = match address {
-            // Nothing of AWS is asked then.
-            DatabaseAddress::Url(_) => SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build(),
-            DatabaseAddress::Secret(_) => aws_config::load_defaults(BehaviorVersion::latest()).await,
-        };
-        let nothing = async |_: &database::Client| Ok(());
-        let opened = Database::new("penstock", address, &sdk).session::<(), database::DatabaseError>(nothing).await;
-        opened.map(|(session, ())| Self(session)).map_err(|error| failed(error.into()))
+        session(address).await.map(Self)
     }
 
     /// The latest runs, the newest first.
@@ -112,6 +105,18 @@ impl History {
         };
         rows.into_iter().map(parse).collect()
     }
+}
+
+/// A session in a database whose schema `penstock` is as new as this program.
+pub(crate) async fn session(address: DatabaseAddress) -> Result<Session> {
+    let sdk = match address {
+        // Nothing of AWS is asked then.
+        DatabaseAddress::Url(_) => SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build(),
+        DatabaseAddress::Secret(_) => aws_config::load_defaults(BehaviorVersion::latest()).await,
+    };
+    let nothing = async |_: &database::Client| Ok(());
+    let opened = Database::new("penstock", address, &sdk).session::<(), database::DatabaseError>(nothing).await;
+    opened.map(|(session, ())| session).map_err(|error| failed(error.into()))
 }
 
 fn failed(error: crate::error::Chain) -> Error {

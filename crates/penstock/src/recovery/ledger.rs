@@ -1,13 +1,13 @@
 //! `penstock.load`, as far as it tells what became of objects.
 
 use contracts::ObjectRef;
-use tokio_postgres::error::SqlState;
+use database::{DatabaseAddress, Session};
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Row};
 
 use super::required;
 use crate::local::StackEnv;
-use crate::{Error, Result};
+use crate::{Error, Result, history};
 
 /// One object version that the loader has dealt with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,17 +25,12 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug)]
-pub(super) struct Ledger {
-    client: Client,
-}
+pub(super) struct Ledger(Session);
 
 impl Ledger {
     pub(super) async fn open(env: &StackEnv) -> Result<Self> {
         let url = required(env.database_url.as_ref(), "DATABASE_URL")?;
-        let connected = tokio_postgres::connect(url, NoTls).await;
-        let (client, connection) = connected.map_err(|error| Error::database("opening the ledger")(error.into()))?;
-        tokio::spawn(connection);
-        Ok(Self { client })
+        history::session(DatabaseAddress::Url(url.to_owned())).await.map(Self)
     }
 
     /// What was done with the objects of a bucket, in the order of the claims.
@@ -63,12 +58,9 @@ impl Ledger {
                     execution_arn, is_overtaken
              from entry where {which} order by load_id"
         );
-        match self.client.query(&query, parameters).await {
-            Ok(rows) => Ok(rows.iter().map(entry).collect()),
-            // The first load makes it.
-            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
-            Err(error) => Err(Error::database("reading the ledger")(error.into())),
-        }
+        let rows = self.0.client.query(&query, parameters).await;
+        let rows = rows.map_err(|error| Error::database("reading the ledger")(error.into()))?;
+        Ok(rows.iter().map(entry).collect())
     }
 }
 

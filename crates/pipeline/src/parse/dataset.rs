@@ -42,9 +42,9 @@ pub(super) fn parse(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> O
     let columns = columns::parse(section, problems);
     let write = key::write_mode(section, columns.as_deref(), problems);
     let on_new_version = key::on_new_version(section, write.as_ref(), problems);
-    let extra = choice_or_default(section, "extra", &csv::EXTRAS, problems);
-    let evolve = choice_or_default(section, "evolve", &csv::EVOLVES, problems);
-    let encoding = choice_or_default(section, "encoding", &csv::ENCODINGS, problems);
+    let extra = section.choice_or_default("extra", &csv::EXTRAS, problems);
+    let evolve = section.choice_or_default("evolve", &csv::EVOLVES, problems);
+    let encoding = section.choice_or_default("encoding", &csv::ENCODINGS, problems);
     let csv = csv::options(section, source.as_ref(), problems);
     csv::check_encoding(section, source.as_ref(), problems);
     csv::check_extra(section, (extra, evolve), columns.as_deref(), problems);
@@ -68,16 +68,6 @@ pub(super) fn parse(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> O
         rejects,
         rejects_export,
     })
-}
-
-/// One of a few words; the default, also where it is none of them, which is noted then.
-fn choice_or_default<T: Clone + Default>(
-    section: &Section<'_, '_>,
-    name: &str,
-    choices: &[(&str, T)],
-    problems: &mut Problems<'_>,
-) -> T {
-    section.get(name).and_then(|entry| entry.choice(choices, problems)).unwrap_or_default()
 }
 
 fn location(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<Location> {

@@ -36,9 +36,9 @@ pub(super) fn parse(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Run 
     let when = section.get("when").map_or(Some(When::default()), |entry| entry.choice(&WHENS, problems));
     let run = Run {
         when: when.unwrap_or_default(),
-        per: choice(&section, "per", &PERS, problems),
+        per: section.choice_or_default("per", &PERS, problems),
         deadline: section.get("deadline").and_then(|entry| deadline(&entry, problems)),
-        again: choice(&section, "again", &AGAINS, problems),
+        again: section.choice_or_default("again", &AGAINS, problems),
         after: section.get("after").and_then(|entry| pipeline(&entry, problems)),
         after_failure: section.get("after_failure").and_then(|entry| pipeline(&entry, problems)),
     };
@@ -56,15 +56,6 @@ pub(super) fn parse(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Run 
 /// Whether runs follow another pipeline's, so that no dataset is needed; also when that is wrongly written.
 pub(super) fn follows(root: &Section<'_, '_>) -> bool {
     root.table("run").is_some_and(|run| run.get("after").or_else(|| run.get("after_failure")).is_some())
-}
-
-fn choice<T: Clone + Default>(
-    section: &Section<'_, '_>,
-    name: &str,
-    choices: &[(&str, T)],
-    problems: &mut Problems<'_>,
-) -> T {
-    section.get(name).and_then(|entry| entry.choice(choices, problems)).unwrap_or_default()
 }
 
 fn deadline(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<Duration> {

@@ -77,6 +77,16 @@ impl<'a, 't> Section<'a, 't> {
         entry
     }
 
+    /// One of a few words; the default where the key is missing, and where it is none of them, which is noted then.
+    pub(super) fn choice_or_default<C: Clone + Default>(
+        &self,
+        name: &str,
+        choices: &[(&str, C)],
+        problems: &mut Problems<'_>,
+    ) -> C {
+        self.get(name).and_then(|entry| entry.choice(choices, problems)).unwrap_or_default()
+    }
+
     /// Refuses every key but `known` ones; `elsewhere` are those of which somebody else takes care.
     pub(super) fn refuse_unknown(&self, known: &[&str], elsewhere: &[&str], problems: &mut Problems<'_>) {
         for entry in self.entries() {

@@ -10,7 +10,7 @@ mod tests;
 use std::fmt;
 
 use crate::limits::SQL_BYTES_MAX;
-use crate::lines::one_line;
+use crate::lines::{one_a_line, one_line};
 use crate::nearest::did_you_mean;
 
 /// What a transform may name, and the expression that stands in its place. The settings are made by whoever runs the
@@ -123,13 +123,7 @@ impl std::error::Error for SqlError {}
 
 impl fmt::Display for SqlErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            error.fmt(f)?;
-        }
-        Ok(())
+        one_a_line(f, &self.0)
     }
 }
 
