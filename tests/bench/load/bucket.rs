@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
+use crate::streamed::Streamed;
+
 pub(crate) const NAME: &str = "landing";
 
 pub(crate) struct Bucket {
@@ -54,6 +56,12 @@ fn serve(stream: &TcpStream, folder: &Path) -> io::Result<()> {
 }
 
 fn send(mut stream: &TcpStream, folder: &Path, name: &str, range: Option<&str>) -> io::Result<()> {
+    if let Some(streamed) = Streamed::by_name(name) {
+        let bytes = streamed.bytes();
+        stream
+            .write_all(format!("HTTP/1.1 200 OK\r\nETag: \"{name}\"\r\nContent-Length: {bytes}\r\n\r\n").as_bytes())?;
+        return streamed.write(&mut stream);
+    }
     let Ok(mut file) = File::open(folder.join(name)) else {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     };

@@ -2,7 +2,7 @@
 //!
 //! Standard output is `docs/benchmarks.md`; what happens meanwhile goes to standard error. `make bench` sets `PYTHON`,
 //! `PGLOADER` and `FUNCTIONS` (a folder of release binaries). `BENCH_MB` is the size of the largest file (1000),
-//! `BENCH_ONLY` some of the sections (copy, lineage, formats, rejects, files, python), and `BENCH_BEFORE` a folder with
+//! `BENCH_ONLY` some of the sections (copy, lineage, formats, rejects, files, huge, python), and `BENCH_BEFORE` a folder with
 //! an earlier build of the loader to compare small files with.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that cannot run stops")]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures, not money")]
@@ -17,6 +17,7 @@ mod report;
 mod rows_made;
 mod sections;
 mod server;
+mod streamed;
 mod used;
 
 use std::path::{Path, PathBuf};

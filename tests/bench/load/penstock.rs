@@ -1,6 +1,9 @@
 //! Our side: the loader's own binary, started and spoken to as Lambda does.
 
-use std::path::PathBuf;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -49,6 +52,16 @@ impl Penstock {
     pub(crate) fn start(&self) -> Function {
         let environment: Vec<_> = self.environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Function::start(&self.binary, &environment)
+    }
+
+    /// The same loader, in a process that can have so much memory and not a byte more.
+    pub(crate) fn within(&self, folder: &Path, memory_mib: u64) -> io::Result<Self> {
+        let binary = folder.join("loader-within-its-memory");
+        let (kib, loader) = (memory_mib * 1024, self.binary.display());
+        fs::write(&binary, format!("#!/bin/sh\nulimit -v {kib} && exec '{loader}'\n"))?;
+        fs::set_permissions(&binary, Permissions::from_mode(0o755))?;
+        let Self { environment, definition, parsed, .. } = self;
+        Ok(Self { binary, environment: environment.clone(), definition: definition.clone(), parsed: parsed.clone() })
     }
 
     /// One load by a process of its own: its cold start is part of the time.

@@ -34,8 +34,18 @@ pub(crate) fn stats() -> impl Iterator<Item = Stat> {
 
 /// The most memory that a living process has had at once.
 pub(crate) fn peak_mb(process: u32) -> Option<f64> {
+    memory_mb(process, "VmHWM:")
+}
+
+/// What it has now.
+pub(crate) fn resident_mb(process: u32) -> Option<f64> {
+    memory_mb(process, "VmRSS:")
+}
+
+/// A line of <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+fn memory_mb(process: u32, name: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib / 1024.0)
 }

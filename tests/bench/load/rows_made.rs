@@ -34,12 +34,8 @@ pub(crate) enum Layout {
 /// Writes rows `from..to`, and gives the bytes written.
 pub(crate) fn write(path: &Path, layout: Layout, from: u64, to: u64) -> io::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let mut line = String::new();
+    let mut line = if layout == Layout::JsonLines { String::new() } else { csv_header() };
     let mut bytes = 0;
-    if layout != Layout::JsonLines {
-        let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
-        line = names.join(",") + "\n";
-    }
     for id in from..to {
         let row = Row::new(id);
         match layout {
@@ -58,11 +54,20 @@ pub(crate) fn write(path: &Path, layout: Layout, from: u64, to: u64) -> io::Resu
 /// How many rows make a CSV file of about this size.
 pub(crate) fn rows_in(bytes: u64) -> u64 {
     const SAMPLE_ROWS: u64 = 10_000;
-    let mut sample = String::new();
-    for id in 0..SAMPLE_ROWS {
-        Row::new(id).csv(&mut sample, "");
+    bytes * SAMPLE_ROWS / csv(0, SAMPLE_ROWS).len() as u64
+}
+
+pub(crate) fn csv_header() -> String {
+    COLUMNS.map(|(name, _)| name).join(",") + "\n"
+}
+
+/// Rows `from..to`, without a header.
+pub(crate) fn csv(from: u64, to: u64) -> String {
+    let mut lines = String::new();
+    for id in from..to {
+        Row::new(id).csv(&mut lines, "");
     }
-    bytes * SAMPLE_ROWS / sample.len() as u64
+    lines
 }
 
 struct Row {

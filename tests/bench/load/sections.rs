@@ -2,19 +2,20 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use contracts::FileKind;
 use test_support::runtime_api::Function;
 
 use crate::Bench;
 use crate::alone;
 use crate::files::PARTS;
 use crate::penstock::Penstock;
-use crate::process::Stat;
+use crate::process::{Stat, peak_mb, resident_mb};
 use crate::report::{Report, Target, megabytes, milliseconds, percent, times};
 use crate::rows_made::{Layout, ROWS_PER_BAD_ROW};
 use crate::server::Lineage;
+use crate::streamed::Streamed;
 use crate::used::{Pairs, Used, median};
 
 pub(crate) const ROUNDS: usize = 5;
@@ -36,6 +37,9 @@ pub(crate) async fn run(bench: &Bench, report: &mut Report) {
     }
     if wanted("files") {
         files(bench, report).await;
+    }
+    if wanted("huge") {
+        huge(bench, report).await;
     }
     if wanted("python") {
         python(bench, report).await;
@@ -168,9 +172,6 @@ async fn formats(bench: &Bench, report: &mut Report) {
 
 async fn parquet(bench: &Bench, report: &mut Report) {
     let (large, small) = (bench.files.large_mb, bench.files.small_mb());
-    if FileKind::of_key("rows.parquet").is_err() {
-        return report.left_out("Parquet", "the loader does not read it yet");
-    }
     let mut peaks = Vec::new();
     for mb in [small, large] {
         let (csv, parquet) = (bench.files.path(&bench.files.rows(mb, Layout::Csv)), format!("{mb}-mb.parquet"));
@@ -268,6 +269,40 @@ async fn psql_per_file(bench: &Bench) -> Used {
     let one = bench.theirs(bench.peers.copy(&bench.files.path(&whole))).await;
     let many = bench.peers.copy_each(&bench.files.path("parts.sql"), &paths);
     bench.theirs(many).await.beyond(&one).divided_by(PARTS)
+}
+
+/// One load of a file that is made while it is sent, in a process that cannot have more memory than that.
+async fn huge(bench: &Bench, report: &mut Report) {
+    const MEMORY_MIB: u64 = 256;
+    const LOOKS_A_SECOND: u64 = 4;
+    let mb = 5 * bench.files.large_mb;
+    let penstock = bench.penstock.within(&bench.files.folder, MEMORY_MIB).expect("write the loader's limits");
+    bench.server.reset(Lineage::Kept).await;
+    let mut function = penstock.start();
+    let process = function.pid();
+    let started = Instant::now();
+    let (memory, loaded) = thread::scope(|scope| {
+        let load = scope.spawn(|| penstock.load_with(&mut function, &Streamed::name(mb)));
+        let mut memory = Vec::new();
+        while !load.is_finished() {
+            memory.extend(resident_mb(process));
+            thread::sleep(Duration::from_millis(1000 / LOOKS_A_SECOND));
+        }
+        (memory, load.join().expect("the load"))
+    });
+    let took_s = started.elapsed().as_secs_f64();
+    let rows = Streamed::new(mb).rows();
+    assert_eq!((loaded.rows_loaded, loaded.rows_rejected), (rows, 0));
+    assert_eq!(bench.server.checksum().await.0.unsigned_abs(), rows);
+    let tenth = |number: usize| memory[(memory.len() - 1) * number / 10];
+    let over_time: Vec<String> = (1..=10).map(|number| format!("{:.1}", tenth(number))).collect();
+    report.add(
+        &format!("{mb} MB of CSV, made while it is sent, within {MEMORY_MIB} MiB of address space: peak memory"),
+        format!("{rows} rows in {took_s:.0} s; MB at each tenth of it: {}", over_time.join(", ")),
+        peak_mb(process).unwrap_or(f64::NAN),
+        megabytes,
+        Target::AtMost(32.0),
+    );
 }
 
 async fn python(bench: &Bench, report: &mut Report) {
