@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use contracts::{Compression, FileKind, Format};
 use pipeline::{Column, CsvOptions, Dataset, Encoding, Extra, KeyTemplate, Location, TableName};
-use rows::{RandomAccess, RowSpec, infer, infer_parquet};
+use rows::{FileError, RandomAccess, RowSpec, infer, infer_parquet, unusual_delimiter};
 use serde::Serialize;
 
 use crate::{Error, Result};
@@ -43,6 +43,9 @@ pub(crate) fn infer_dataset(file: &Path, options: InferOptions) -> Result<Datase
         .map_err(|error: pipeline::TemplateError| refused(error.to_string()))?;
     let mut dataset = Dataset::new(&name, source, table).map_err(|error| refused(error.to_string()))?;
     dataset.csv = CsvOptions { delimiter: options.delimiter, ..dataset.csv };
+    if matches!(format, Format::Csv | Format::Tsv) {
+        dataset.csv.delimiter = delimiter(file, &dataset, format, compression)?;
+    }
     if !options.null_values.is_empty() {
         dataset.null_values = options.null_values;
     }
@@ -53,8 +56,8 @@ pub(crate) fn infer_dataset(file: &Path, options: InferOptions) -> Result<Datase
     Ok(dataset)
 }
 
-fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Vec<Column>> {
-    let spec = RowSpec {
+fn spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<'_> {
+    RowSpec {
         columns: &[],
         null_values: &dataset.null_values,
         format,
@@ -63,7 +66,22 @@ fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compress
         encoding: Encoding::default(),
         extra: Extra::default(),
         lineage: None,
-    };
+    }
+}
+
+fn not_inferred(file: &Path) -> impl Fn(FileError) -> Error {
+    let file = file.display().to_string();
+    move |error| Error::NotInferred { file: file.clone(), reason: error.to_string() }
+}
+
+fn delimiter(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Option<u8>> {
+    let opened = File::open(file).map_err(Error::file("open", file))?;
+    let found = unusual_delimiter(&spec(dataset, format, compression), opened);
+    Ok(dataset.csv.delimiter.or(found.map_err(not_inferred(file))?))
+}
+
+fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Vec<Column>> {
+    let spec = spec(dataset, format, compression);
     let opened = File::open(file).map_err(Error::file("open", file))?;
     let inferred = match format {
         Format::Parquet => {
@@ -73,9 +91,7 @@ fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compress
         }
         Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => infer(&spec, opened),
     };
-    let inferred =
-        inferred.map_err(|error| Error::NotInferred { file: file.display().to_string(), reason: error.to_string() })?;
-    Ok(inferred.new)
+    Ok(inferred.map_err(not_inferred(file))?.new)
 }
 
 struct LocalFile {
@@ -163,6 +179,23 @@ columns.total        = "numeric"
 "#;
         assert_eq!(text, expected);
         Definition::parse("shop", "pipeline.toml", &text).unwrap();
+    }
+
+    #[test]
+    fn a_delimiter_that_the_ending_does_not_say_is_declared() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |name: &str, body: &str, declared: Option<u8>, columns: &[&str]| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, body).unwrap();
+            let dataset = infer_dataset(&file, InferOptions::default()).unwrap();
+            let names: Vec<_> = dataset.columns.iter().map(|column| column.name.as_str()).collect();
+            assert_eq!((dataset.csv.delimiter, names.as_slice()), (declared, columns), "{name}: {body:?}");
+        };
+        check("a.csv", "a,b\n1,2\n", None, &["a", "b"]);
+        check("a.csv", "a;b\n1;2\n", Some(b';'), &["a", "b"]);
+        check("a.tsv", "a\tb\n1\t2\n", None, &["a", "b"]);
+        check("a.tsv", "a|b\n1|2\n", Some(b'|'), &["a", "b"]);
+        check("a.csv", "a\n1\n", None, &["a"]);
     }
 
     #[test]

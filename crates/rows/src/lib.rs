@@ -1,7 +1,8 @@
 //! Bytes to typed rows to PostgreSQL's binary COPY format: decompression, CSV, JSON, strict types, rejects, limits.
 //!
 //! No I/O of its own: bytes come from any [`Read`], rows go to any [`Sink`]. Memory does not grow with the file.
-//! What is read is loaded exactly as declared, or rejected with its line, column and reason; nothing is guessed.
+//! What is read is loaded exactly as declared, or rejected with its line, column and reason. Nothing is guessed but the
+//! delimiter of a file whose dataset declares none, and that only where its header leaves no choice.
 
 mod columns;
 mod copy;
@@ -80,6 +81,15 @@ pub struct Counts {
     pub decompressed_bytes: u64,
 }
 
+/// The delimiter of a CSV file that is not the one of its ending, so that a dataset for such files declares it. Reads
+/// the header alone.
+pub fn unusual_delimiter(spec: &RowSpec<'_>, mut input: impl Read) -> Result<Option<u8>, FileError> {
+    let limits = &Limits::DEFAULT;
+    let mut window = open(spec, &mut input, limits)?;
+    let found = csv::delimiter::find(spec.format, spec.csv, &Plan::new(spec), &mut window, limits)?;
+    Ok(Some(found).filter(|found| *found != csv::delimiter::by_ending(spec.format)))
+}
+
 /// Turns a file into tuples and rejects, in the file's order, at a memory that does not depend on its size.
 ///
 /// A record that does not fit is rejected and the next one read. An error is about the file as a whole: whatever the
@@ -131,9 +141,7 @@ fn convert_as(
     input: &mut dyn Read,
     sink: &mut dyn Sink,
 ) -> Result<Counts, FileError> {
-    let decompressor = decompress::open(spec.compression, input, limits)?;
-    let mut window = Window::open(Source::new(decompressor, spec.encoding, limits), limits)?;
-    disguise::check(window.unread())?;
+    let mut window = open(spec, input, limits)?;
     let mut output = Output::new(plan, sink, limits);
     match spec.format {
         Format::Csv | Format::Tsv => csv::read(spec.format, spec.csv, plan, &mut window, &mut output, limits)?,
@@ -142,4 +150,11 @@ fn convert_as(
         Format::Parquet => return Err(FileError::Read(io::Error::other("Parquet is no stream: it begins at its end"))),
     }
     output.finish(window.bytes_read())
+}
+
+fn open<'a>(spec: &RowSpec<'_>, input: &'a mut dyn Read, limits: &'a Limits) -> Result<Window<'a>, FileError> {
+    let decompressor = decompress::open(spec.compression, input, limits)?;
+    let window = Window::open(Source::new(decompressor, spec.encoding, limits), limits)?;
+    disguise::check(window.unread())?;
+    Ok(window)
 }

@@ -8,6 +8,7 @@
 //! - No line is special but those that begin with the declared comment byte; `\.` and `#` are data.
 //! - An escape, inside quotes only, goes before a quote or an escape; before anything else it is data itself.
 
+pub(crate) mod delimiter;
 mod dialect;
 mod header;
 mod scanner;
@@ -34,8 +35,7 @@ pub(crate) fn read(
     output: &mut Output<'_>,
     limits: &Limits,
 ) -> Result<(), FileError> {
-    let by_ending = if format == Format::Tsv { b'\t' } else { b',' };
-    let dialect = Declared::new(options.delimiter.unwrap_or(by_ending), options);
+    let dialect = Declared::new(delimiter::find(format, options, plan, window, limits)?, options);
     if dialect.is_standard() {
         read_in(Standard, options, plan, window, output, limits)
     } else {

@@ -1,7 +1,7 @@
 use contracts::Format;
-use pipeline::CsvOptions;
+use pipeline::{Column, CsvOptions};
 
-use super::Setup;
+use super::{Setup, column};
 
 fn setup(csv: CsvOptions) -> Setup {
     Setup { csv, ..Setup::new(Format::Csv, &["a text", "b text"]) }
@@ -31,6 +31,34 @@ fn the_ending_says_tab_unless_the_dataset_says_more() {
     tsv.check("a\tb\n1,1\t\"2\t2\"\n", &["1,1|2\t2"], &[]);
     let declared = Setup { csv: CsvOptions { delimiter: Some(b','), ..standard() }, ..tsv };
     declared.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
+}
+
+#[test]
+fn an_undeclared_delimiter_is_the_headers_only_choice() {
+    let setup = setup(standard());
+    for delimiter in [";", "\t", "|"] {
+        setup.check(
+            &format!("a{delimiter}b\n1,1{delimiter}\"2{delimiter}2\"\n"),
+            &[&format!("1,1|2{delimiter}2")],
+            &[],
+        );
+    }
+    // Comma first, and nothing when there is more than one choice or the header is a column's name.
+    setup.check("a,b\n1;1,2|2\n", &["1;1|2|2"], &[]);
+    setup.check_error(
+        "a;b|c\n1;2|3\n",
+        "the header does not name the dataset's columns: missing [\"a\", \"b\"], unknown [\"a;b|c\"]; expected [\"a\", \"b\"], found [\"a;b|c\"]",
+    );
+    let lone = Setup { columns: vec![Column { header: "a;b".to_owned(), ..column("ab text") }], ..setup.clone() };
+    lone.check("a;b\n1;2\n", &["1;2"], &[]);
+    // A quote that only another delimiter opens does not reach into the next line.
+    setup.check_error("a;\"b\n1;2\n\"\n", "line 1: in the header: a quote inside a field that does not begin with one");
+    let commented = Setup { csv: CsvOptions { comment: Some(b'#'), ..standard() }, ..setup.clone() };
+    commented.check("# a,b\n\"a\";\"b\"\n1;2", &["1|2"], &[]);
+    let tsv = Setup { format: Format::Tsv, ..setup.clone() };
+    tsv.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
+    let headless = Setup { csv: CsvOptions { header: false, ..standard() }, ..setup };
+    headless.check("1;2\n", &[], &["1@0: 1 field, where the dataset has 2 columns"]);
 }
 
 #[test]
