@@ -51,6 +51,7 @@ pub(crate) fn load_request() -> LoadRequest {
         definition: "timezone = \"UTC\"\n".to_owned(),
         definition_hash: "00".repeat(32),
         notify_success: true,
+        repairs: Some(6),
     }
 }
 
@@ -103,6 +104,7 @@ pub(crate) fn load_report() -> LoadReport {
         duration_ms: 812,
         first_rejects: vec![reject],
         run: Some(run()),
+        repairs: Some(6),
     }
 }
 

@@ -117,6 +117,7 @@ pub(crate) fn request(object: &ObjectRef) -> LoadRequest {
         definition: DEFINITION.to_owned(),
         definition_hash: parsed.hash,
         notify_success: false,
+        repairs: None,
     }
 }
 

@@ -181,6 +181,7 @@ fn request(object: &ObjectRef, dataset: &str) -> Value {
         definition,
         definition_hash: hash,
         notify_success: false,
+        repairs: None,
     };
     serde_json::to_value(request).unwrap()
 }

@@ -111,6 +111,8 @@ failure_names! {
     DatabaseRefused => Permanent, "read PostgreSQL's message: a right, a constraint or a trigger of the table; then replay the file";
     /// The table that exists is not the one that the dataset declares.
     TableMismatch => Permanent, "change the table or the dataset's columns so that names and types agree, then replay the file";
+    /// A repair of a load that has nothing to repair, or whose rows are not in the table any more.
+    NotRepairable => Permanent, "nothing was loaded; `penstock loads` names the load that stands in its place and `penstock rejects LOAD` what that one refused: repair that, or upload the whole file again";
 
     // runs
     /// A statement of a transform was refused by PostgreSQL.

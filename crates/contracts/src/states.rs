@@ -112,6 +112,9 @@ pub struct LoadRequest {
     pub definition_hash: String,
     /// Whether a success is announced, as `[notify]` says.
     pub notify_success: bool,
+    /// The load whose refused records this file corrects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repairs: Option<i64>,
 }
 
 /// What `LoadFile` gives.
@@ -135,6 +138,9 @@ pub struct LoadReport {
     /// The run that this load made complete, or that is complete and still waits to be started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunRef>,
+    /// The load whose refused records this one corrects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repairs: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

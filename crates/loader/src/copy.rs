@@ -16,9 +16,9 @@ use tokio::task;
 use tokio_postgres::CopyInSink;
 
 use crate::error::LoadError;
-use crate::limits::{BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX};
+use crate::limits::{BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX, HEADER_KEPT_BYTES_MAX};
 use crate::ranges;
-use crate::rejects::{Rejects, TooMany};
+use crate::rejects::{Rejects, TooMany, as_text};
 use crate::source::{Download, Progress, Storage};
 use crate::target::Target;
 
@@ -34,6 +34,8 @@ pub(crate) struct Destination<'a> {
 pub(crate) struct Copied {
     pub(crate) counts: Counts,
     pub(crate) first_rejects: Vec<RejectSample>,
+    /// Of a CSV file, empty where the dataset declares none; only where records were refused.
+    pub(crate) header: Option<String>,
 }
 
 /// Copies the whole object into the table, within the caller's transaction. After an error that transaction must not
@@ -91,14 +93,16 @@ impl Copying<'_> {
         let convert = on_a_thread(Arc::clone(dataset), request, lineage, BlockSink(blocks_in), convert);
         let rejects = Rejects::new(dataset.rejects);
         // The first error ends all three. Polled in this order, so that the cause is seen before what it causes.
-        let ((), fed, counts) =
-            tokio::try_join!(fetch, Feed { destination, rejects, rows_taken: 0 }.run(blocks_out, object), async {
-                convert.await.map_err(|source| LoadError::File { object: object.to_string(), source })
-            },)?;
+        let ((), fed, counts) = tokio::try_join!(
+            fetch,
+            Feed { destination, rejects, header: None, rows_taken: 0 }.run(blocks_out, object),
+            async { convert.await.map_err(|source| LoadError::File { object: object.to_string(), source }) },
+        )?;
 
         fed.rejects.judge(&counts).map_err(|too_many| named(object, too_many))?;
         check_counts(&counts, fed.rows_taken)?;
-        Ok(Copied { counts, first_rejects: fed.rejects.into_first() })
+        let header = fed.header.filter(|_| counts.rows_rejected > 0);
+        Ok(Copied { counts, first_rejects: fed.rejects.into_first(), header })
     }
 }
 
@@ -173,6 +177,7 @@ impl Read for ChunkReader {
 }
 
 enum Block {
+    Header(Vec<u8>),
     Tuples(Bytes),
     Reject(Reject),
 }
@@ -180,6 +185,13 @@ enum Block {
 struct BlockSink(mpsc::Sender<Block>);
 
 impl Sink for BlockSink {
+    fn header(&mut self, raw: &[u8]) {
+        if raw.len() <= HEADER_KEPT_BYTES_MAX {
+            // Nobody listens any more: the next block finds out.
+            let _ = self.0.blocking_send(Block::Header(raw.to_vec()));
+        }
+    }
+
     fn copy(&mut self, binary_copy_tuples: Bytes) -> Result<(), SinkClosed> {
         self.0.blocking_send(Block::Tuples(binary_copy_tuples)).map_err(|_| SinkClosed)
     }
@@ -195,6 +207,7 @@ type OpenCopy = Pin<Box<CopyInSink<Bytes>>>;
 struct Feed<'a> {
     destination: Destination<'a>,
     rejects: Rejects,
+    header: Option<String>,
     rows_taken: u64,
 }
 
@@ -204,6 +217,7 @@ impl<'a> Feed<'a> {
         let mut copy = self.begin_copy().await?;
         while let Some(block) = blocks.recv().await {
             match block {
+                Block::Header(raw) => self.header = Some(as_text(&raw)),
                 Block::Tuples(tuples) => copy.feed(tuples).await?,
                 Block::Reject(reject) => self.rejects.push(reject).map_err(|too_many| named(object, too_many))?,
             }

@@ -42,6 +42,9 @@ pub enum LoadError {
             estimate(*.bytes_read, *.bytes, *.elapsed_s))]
     DeadlineExceeded { object: String, bytes_read: u64, bytes: u64, elapsed_s: u64 },
 
+    #[error("{object}: load {load_id} cannot be repaired: {reason}")]
+    NotRepairable { object: String, load_id: i64, reason: String },
+
     #[error("{0}")]
     DatabaseUnavailable(String),
     #[error("{object}: another load of this key is under way")]
@@ -74,6 +77,7 @@ impl Failure for LoadError {
             // One thing to do: to say the columns.
             Self::NothingToInfer { .. } => FailureName::HeaderMismatch,
             Self::DeadlineExceeded { .. } => FailureName::DeadlineExceeded,
+            Self::NotRepairable { .. } => FailureName::NotRepairable,
             Self::DatabaseUnavailable(_) => FailureName::DatabaseUnavailable,
             Self::LoadInProgress { .. } | Self::TableBusy { .. } | Self::RunBusy { .. } => FailureName::LoadInProgress,
             Self::DatabaseRefused(_) => FailureName::DatabaseRefused,

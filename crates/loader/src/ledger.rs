@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::error::LoadError;
 use crate::limits::REJECTS_SHOWN_MAX;
+use crate::repairs::{Declared, Repaired};
 use crate::runs::Period;
 
 /// What the ledger is asked about: one object version for one dataset.
@@ -21,6 +22,8 @@ pub(crate) struct Entry<'a> {
     /// The request's object, as far as it is known by now.
     pub(crate) object: &'a ObjectRef,
     pub(crate) table: &'a TableName,
+    /// What the object repairs.
+    pub(crate) repaired: Option<&'a Repaired>,
 }
 
 /// An object version that needs no loading any more.
@@ -41,7 +44,7 @@ pub(crate) enum Claim {
     /// Load it; nobody else can until our transaction ends.
     Granted {
         load_id: i64,
-        /// The earlier loads of the same key whose rows may still be in the table.
+        /// The earlier loads of the same key, and their repairs, whose rows may still be in the table.
         predecessors: Vec<i64>,
         /// Those of them whose version is newer; told only where rows are upserted.
         newer: Vec<i64>,
@@ -101,6 +104,7 @@ pub(crate) async fn claim(
     begin: &str,
     entry: Entry<'_>,
     dataset: &Dataset,
+    declared: Declared<'_>,
 ) -> Result<Claim, LoadError> {
     let begin = format!("{begin}; select pg_advisory_xact_lock({})", lock_of_key(entry));
     // One wait for all four. What is polled first is sent first, and PostgreSQL keeps that order: the others look with
@@ -119,6 +123,9 @@ pub(crate) async fn claim(
     if let Some(settled) = found? {
         return Ok(Claim::Settled(settled));
     }
+    if let Some(repaired) = entry.repaired {
+        repaired.check(client, entry, declared).await?;
+    }
     let mut history = history?;
     if history.is_same_content {
         history.is_same_content = match (&dataset.write, dataset.on_new_version) {
@@ -132,12 +139,14 @@ pub(crate) async fn claim(
     let load_id = insert(client, entry, outcome).await?;
     match outcome {
         LoadOutcome::Loaded => {
-            let may_keep_newer = history.has_newer && matches!(dataset.write, WriteMode::Upsert { .. });
-            let newer = if may_keep_newer { newer_loads(client, entry).await? } else { Vec::new() };
+            let newer = match dataset.write {
+                WriteMode::Upsert { .. } => newer_loads(client, entry, history).await?,
+                WriteMode::Append | WriteMode::Replace => Vec::new(),
+            };
             Ok(Claim::Granted { load_id, predecessors: predecessors?, newer })
         }
         LoadOutcome::AlreadyLoaded | LoadOutcome::Superseded | LoadOutcome::Ignored => {
-            client.execute(CLOSE, &[&load_id, &0_i64, &0_i64, &0_i64]).await?;
+            client.execute(CLOSE, &[&load_id, &0_i64, &0_i64, &0_i64, &None::<&str>]).await?;
             Ok(Claim::Settled(standing_load(client, entry, outcome).await?))
         }
     }
@@ -151,6 +160,7 @@ pub(crate) async fn close_and_commit(
     client: &Client,
     load_id: i64,
     counts: &Counts,
+    header: Option<&str>,
     period: Option<&Period>,
 ) -> Result<Option<RunRef>, LoadError> {
     // Ready before it is needed, or it would be sent after COMMIT.
@@ -166,7 +176,7 @@ pub(crate) async fn close_and_commit(
         }
     };
     let (read, loaded) = (signed(counts.rows_read), signed(counts.rows_loaded));
-    let parameters: [&(dyn ToSql + Sync); 4] = [&load_id, &read, &loaded, &signed(counts.rows_rejected)];
+    let parameters: [&(dyn ToSql + Sync); 5] = [&load_id, &read, &loaded, &signed(counts.rows_rejected), &header];
     // When one of them fails, COMMIT only rolls back.
     let (closed, run, committed) =
         join3(client.execute_prepared(&close, &parameters), join, client.batch_execute("commit")).await;
@@ -177,16 +187,28 @@ pub(crate) async fn close_and_commit(
 }
 
 const CLOSE: &str = "update penstock.load
-                     set rows_read = $2, rows_loaded = $3, rows_rejected = $4, committed_at = clock_timestamp()
+                     set rows_read = $2, rows_loaded = $3, rows_rejected = $4, header = $5, committed_at = clock_timestamp()
                      where load_id = $1";
 
+/// The loads of one key that `which` tells, and what repaired them, and what repaired that.
+fn family(which: &str) -> String {
+    format!(
+        "with recursive family as (
+             select load_id from penstock.load where {OF_KEY} and outcome = 'Loaded' and {which}
+             union
+             select repair.load_id from penstock.load as repair join family on repair.repairs = family.load_id
+             where repair.outcome = 'Loaded')"
+    )
+}
+
 async fn predecessors(client: &Client, entry: Entry<'_>) -> Result<Vec<i64>, LoadError> {
-    let Entry { request, object, table } = entry;
+    let Entry { request, object, table, .. } = entry;
     let found = client
         .query(
             &format!(
-                "select load_id from penstock.load
-                 where {OF_KEY} and table_name = $5 and outcome = 'Loaded' and rows_loaded > 0"
+                "{} select load_id from family join penstock.load using (load_id)
+                 where table_name = $5 and rows_loaded > 0",
+                family("true")
             ),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
         )
@@ -197,19 +219,22 @@ async fn predecessors(client: &Client, entry: Entry<'_>) -> Result<Vec<i64>, Loa
 /// Whether another key's rows may have taken the place of this key's, which then are not what the table has any more.
 ///
 /// Loads of different keys claim in one order and write in another, so both are looked at: to load the same rows once
-/// more does no harm.
-async fn others_came_after(client: &Client, Entry { request, object, table }: Entry<'_>) -> Result<bool, LoadError> {
+/// more does no harm. The key's own repairs took nobody's place.
+async fn others_came_after(client: &Client, entry: Entry<'_>) -> Result<bool, LoadError> {
+    let Entry { request, object, table, .. } = entry;
     let row = client
         .query_one(
             &format!(
-                "with latest as (
+                "{}, latest as (
                      select load_id, committed_at from penstock.load
                      where {OF_KEY} and outcome = 'Loaded' order by load_id desc limit 1)
                  select exists (
                      select from penstock.load as other, latest
                      where other.pipeline = $1 and other.dataset = $2 and (other.bucket, other.key) <> ($3, $4)
                        and other.table_name = $5 and other.outcome = 'Loaded'
-                       and (other.load_id > latest.load_id or other.committed_at >= latest.committed_at))"
+                       and (other.load_id > latest.load_id or other.committed_at >= latest.committed_at)
+                       and other.load_id not in (select load_id from family))",
+                family("true")
             ),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
         )
@@ -217,11 +242,22 @@ async fn others_came_after(client: &Client, Entry { request, object, table }: En
     Ok(row.get(0))
 }
 
-/// The loads of the same key whose version is newer.
-async fn newer_loads(client: &Client, Entry { request, object, .. }: Entry<'_>) -> Result<Vec<i64>, LoadError> {
+/// The loads of newer versions of the same key, of a repair also those of the repaired file, and their repairs.
+async fn newer_loads(client: &Client, entry: Entry<'_>, history: History) -> Result<Vec<i64>, LoadError> {
+    let mut newer = Vec::new();
+    if history.has_newer {
+        newer.extend(newer_than(client, entry.request, entry.object).await?);
+    }
+    if let Some(repaired) = entry.repaired {
+        newer.extend(newer_than(client, entry.request, &repaired.file).await?);
+    }
+    Ok(newer)
+}
+
+async fn newer_than(client: &Client, request: &LoadRequest, object: &ObjectRef) -> Result<Vec<i64>, LoadError> {
     let found = client
         .query(
-            &format!("select load_id from penstock.load where {OF_KEY} and outcome = 'Loaded' and {IS_NEWER}"),
+            &format!("{} select load_id from family", family(IS_NEWER)),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &object.ordered_sequencer()],
         )
         .await?;
@@ -244,8 +280,10 @@ pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<R
     Ok(found.iter().map(sample).collect())
 }
 
-/// The number that all loads of one key of one dataset lock: the same for every loader, of whatever version.
-fn lock_of_key(Entry { request, object, .. }: Entry<'_>) -> i64 {
+/// The number that all loads of one key of one dataset lock: the same for every loader, of whatever version. Repairs
+/// lock the key of the file that they go back to.
+fn lock_of_key(Entry { request, object, repaired, .. }: Entry<'_>) -> i64 {
+    let object = repaired.map_or(object, |repaired| &repaired.file);
     let mut hash = Sha256::new_with_prefix("penstock load");
     for part in [&request.pipeline, &request.dataset, &object.bucket, &object.key] {
         // None of them can hold this byte.
@@ -303,12 +341,13 @@ impl History {
 }
 
 async fn insert(client: &Client, entry: Entry<'_>, outcome: LoadOutcome) -> Result<i64, LoadError> {
-    let Entry { request, object, table } = entry;
+    let Entry { request, object, table, .. } = entry;
     let inserted = client
         .query_opt(
             "insert into penstock.load (pipeline, dataset, bucket, key, version_id, etag, sequencer, bytes,
-                                        definition_hash, scheduled_at, actual_at, table_name, outcome, execution_arn)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                        definition_hash, scheduled_at, actual_at, table_name, outcome, execution_arn,
+                                        repairs, logical_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
              on conflict do nothing
              returning load_id",
             &[
@@ -326,6 +365,8 @@ async fn insert(client: &Client, entry: Entry<'_>, outcome: LoadOutcome) -> Resu
                 &table.to_string(),
                 &name(outcome),
                 &request.execution,
+                &request.repairs,
+                &request.logical_at,
             ],
         )
         .await?;

@@ -9,6 +9,7 @@ pub mod limits;
 mod merge;
 mod ranges;
 mod rejects;
+mod repairs;
 mod runs;
 mod shape;
 mod source;
@@ -22,7 +23,7 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use contracts::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample, RunRef};
 use database::{Client, Database, Mode, Session, Transaction};
 use lambda_shell::Deadline;
-use pipeline::{Dataset, Definition};
+use pipeline::{Dataset, Definition, WriteMode};
 use rows::Counts;
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -32,6 +33,7 @@ use export::Curated;
 use ledger::{Claim, Entry, Settled};
 use limits::{COMMIT_TIMEOUT, EXPORT_MARGIN, LOCK_TIMEOUT};
 use merge::Writing;
+use repairs::{Declared, Repaired};
 use runs::Period;
 use shape::{Place, Shape};
 use source::{Progress, Storage};
@@ -79,7 +81,8 @@ impl Loader {
         };
         // Outside the race: once COMMIT is sent, only PostgreSQL knows whether there is nothing loaded.
         let joined = end(&session.client, ending.rest, order.period.as_ref()).await?;
-        if self.export_rejects(&order, &session.client, &ending.report, deadline).await {
+        let file_key = ending.repaired.as_ref().map_or(&request.object.key, |repaired| &repaired.file.key);
+        if self.export_rejects(&order, file_key, &session.client, &ending.report, deadline).await {
             self.database.keep(session);
         }
         let run = joined.or(ending.report.run);
@@ -92,12 +95,13 @@ impl Loader {
     async fn export_rejects(
         &self,
         order: &Order<'_>,
+        file_key: &str,
         client: &Client,
         report: &LoadReport,
         deadline: Deadline,
     ) -> bool {
         let is_ours = report.outcome == LoadOutcome::Loaded && report.rows_rejected > 0;
-        let key = order.dataset.rejects_key(&order.request.object.key, report.load_id);
+        let key = order.dataset.rejects_key(file_key, report.load_id);
         let Some(key) = key.filter(|_| is_ours) else { return true };
         let key = match key {
             Ok(key) => key,
@@ -124,12 +128,16 @@ impl Loader {
     ) -> Result<(Session, Ending), LoadError> {
         // A duplicate costs one query, and succeeds even when its object is gone by now.
         let named_by_event = source::identified(&order.request.object);
-        let entry = order.entry(&named_by_event);
-        let (session, settled) = self.database.session(async |client| ledger::find(client, entry).await).await?;
+        let look = async |client: &Client| {
+            let repaired = Repaired::look_up(client, order.request).await?;
+            let settled = ledger::find(client, order.entry(&named_by_event, repaired.as_ref())).await?;
+            Ok((repaired, settled))
+        };
+        let (session, (repaired, settled)) = self.database.session::<_, LoadError>(look).await?;
         let client = &session.client;
         if let Some(settled) = settled {
             let report = order.settled_report(client, settled).await?;
-            return Ok((session, Ending { report, rest: Rest::None }));
+            return Ok((session, Ending { report, repaired, rest: Rest::None }));
         }
 
         let storage = self.storage.open(&order.request.object, order.request.format);
@@ -140,7 +148,9 @@ impl Loader {
         let target = Target::prepare(client, &shape, relation).await?;
 
         let object = download.object.clone();
-        let claim = ledger::claim(client, &transaction(time).begin(), order.entry(&object), &order.dataset).await?;
+        let entry = order.entry(&object, repaired.as_ref());
+        let begin = transaction(time).begin();
+        let claim = ledger::claim(client, &begin, entry, &order.dataset, order.declared()).await?;
         let (report, rest) = match claim {
             Claim::Settled(settled) => (order.settled_report(client, settled).await?, Rest::Closed),
             Claim::Granted { load_id, predecessors, newer } => {
@@ -150,7 +160,7 @@ impl Loader {
                 let bytes = download.bytes;
                 let to = Destination { client, target, load_id };
                 let copied = copy::copy(to, &self.storage, dataset, order.request, download, progress).await?;
-                let counts = copied.counts;
+                let (counts, header) = (copied.counts, copied.header.clone());
                 let duplicates = writing.finish(counts.rows_loaded).await?;
                 if duplicates > 0 {
                     info!(
@@ -159,15 +169,16 @@ impl Loader {
                         "of several rows with one key the last stays"
                     );
                 }
-                (order.loaded_report(load_id, bytes, copied), Rest::Open { load_id, counts })
+                (order.loaded_report(load_id, bytes, copied), Rest::Open { load_id, counts, header })
             }
         };
-        Ok((session, Ending { report, rest }))
+        Ok((session, Ending { report, repaired, rest }))
     }
 }
 
 struct Ending {
     report: LoadReport,
+    repaired: Option<Repaired>,
     rest: Rest,
 }
 
@@ -179,13 +190,17 @@ enum Rest {
     Open {
         load_id: i64,
         counts: Counts,
+        header: Option<String>,
     },
 }
 
 /// A request, understood: what is declared about the object that it names.
 struct Order<'a> {
     request: &'a LoadRequest,
+    /// As this object is loaded.
     dataset: Arc<Dataset>,
+    /// How the dataset's whole files are written.
+    write: WriteMode,
     period: Option<Period>,
 }
 
@@ -202,14 +217,20 @@ impl<'a> Order<'a> {
             .dataset(dataset)
             .ok_or_else(|| LoadError::InvalidInput(format!("{file} has no dataset {dataset}")))?;
         let period = Period::of(&definition, request);
-        Ok(Self { request, dataset: Arc::new(dataset.clone()), period })
+        let write = dataset.write.clone();
+        let dataset = if request.repairs.is_some() { dataset.for_repairs() } else { dataset.clone() };
+        Ok(Self { request, dataset: Arc::new(dataset), write, period })
     }
 
-    fn entry(&'a self, object: &'a ObjectRef) -> Entry<'a> {
-        Entry { request: self.request, object, table: &self.dataset.table }
+    fn entry<'b>(&'b self, object: &'b ObjectRef, repaired: Option<&'b Repaired>) -> Entry<'b> {
+        Entry { request: self.request, object, table: &self.dataset.table, repaired }
     }
 
-    fn loaded_report(&self, load_id: i64, bytes: u64, Copied { counts, first_rejects }: Copied) -> LoadReport {
+    fn declared(&self) -> Declared<'_> {
+        Declared { write: &self.write, on_new_version: self.dataset.on_new_version }
+    }
+
+    fn loaded_report(&self, load_id: i64, bytes: u64, Copied { counts, first_rejects, .. }: Copied) -> LoadReport {
         let settled = Settled {
             outcome: LoadOutcome::Loaded,
             load_id,
@@ -250,6 +271,7 @@ impl<'a> Order<'a> {
             duration_ms: 0,
             first_rejects,
             run,
+            repairs: self.request.repairs,
         }
     }
 }
@@ -265,7 +287,9 @@ async fn end(client: &Client, rest: Rest, period: Option<&Period>) -> Result<Opt
         match rest {
             Rest::None => Ok(None),
             Rest::Closed => Ok(client.batch_execute("commit").await.map(|()| None)?),
-            Rest::Open { load_id, counts } => ledger::close_and_commit(client, load_id, &counts, period).await,
+            Rest::Open { load_id, counts, header } => {
+                ledger::close_and_commit(client, load_id, &counts, header.as_deref(), period).await
+            }
         }
     };
     timeout(COMMIT_TIMEOUT, ended).await.unwrap_or_else(|_| {

@@ -32,5 +32,7 @@ pub const REJECTS_KEPT_MAX: u64 = 1_000_000;
 pub const EXPORT_MARGIN: Duration = Duration::from_secs(2);
 /// Rejects that a report or a message shows; the table has all of them.
 pub const REJECTS_SHOWN_MAX: usize = 5;
+/// A header that is longer is not kept beside the rejects.
+pub const HEADER_KEPT_BYTES_MAX: usize = 256 * 1024;
 /// Differences between table and dataset that a message names.
 pub const DIFFERENCES_SHOWN_MAX: usize = 10;

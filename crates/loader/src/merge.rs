@@ -35,7 +35,7 @@ impl Writing<'_> {
             return Ok(self.client.batch_execute(&self.target.staging_statement()).await?);
         }
         if self.dataset.write == WriteMode::Replace {
-            self.lock_table().await?;
+            lock_to_write(self.client, &self.target.table).await?;
         }
         self.make_room().await
     }
@@ -45,7 +45,7 @@ impl Writing<'_> {
         if !self.target.is_staged() {
             return Ok(0);
         }
-        self.lock_table().await?;
+        lock_to_write(self.client, &self.target.table).await?;
         self.add_columns().await?;
         self.make_room().await?;
         if self.target.key.is_empty() {
@@ -68,16 +68,6 @@ impl Writing<'_> {
             target.delete(client, self.predecessors).await?;
         }
         Ok(())
-    }
-
-    /// Loads that replace or merge the same rows pass here one after the other, from here to COMMIT.
-    async fn lock_table(&self) -> Result<(), LoadError> {
-        let Self { client, target, .. } = *self;
-        set_lock_timeout(client, TABLE_LOCK_TIMEOUT).await?;
-        lock(client, &target.table).await.map_err(|error| {
-            self.busy(error, || format!("other loads held it for {} s", TABLE_LOCK_TIMEOUT.as_secs()))
-        })?;
-        set_lock_timeout(client, LOCK_TIMEOUT).await
     }
 
     async fn add_columns(&self) -> Result<(), LoadError> {
@@ -105,7 +95,7 @@ impl Writing<'_> {
             let statement = format!("alter table {} {}", table.quoted(), actions.join(", "));
             let altered = client.batch_execute(&statement).await;
             altered.map_err(|error| {
-                self.busy(error, || format!("in use for {} s, and columns are to be added", LOCK_TIMEOUT.as_secs()))
+                busy(table, error, || format!("in use for {} s, and columns are to be added", LOCK_TIMEOUT.as_secs()))
             })?;
             tracing::info!(table = %table, columns = missing.len(), "columns added");
         }
@@ -130,14 +120,21 @@ impl Writing<'_> {
         };
         if self.newer.is_empty() { check_taken(merged, rows_staged) } else { Ok(()) }
     }
+}
 
-    fn busy(&self, error: tokio_postgres::Error, reason: impl FnOnce() -> String) -> LoadError {
-        match error.code() {
-            Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-                LoadError::TableBusy { table: self.target.table.to_string(), reason: reason() }
-            }
-            _ => error.into(),
-        }
+/// Loads that replace or merge the same rows pass here one after the other, from here to COMMIT.
+pub(crate) async fn lock_to_write(client: &Client, table: &TableName) -> Result<(), LoadError> {
+    set_lock_timeout(client, TABLE_LOCK_TIMEOUT).await?;
+    lock(client, table).await.map_err(|error| {
+        busy(table, error, || format!("other loads held it for {} s", TABLE_LOCK_TIMEOUT.as_secs()))
+    })?;
+    set_lock_timeout(client, LOCK_TIMEOUT).await
+}
+
+fn busy(table: &TableName, error: tokio_postgres::Error, reason: impl FnOnce() -> String) -> LoadError {
+    match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::TableBusy { table: table.to_string(), reason: reason() },
+        _ => error.into(),
     }
 }
 

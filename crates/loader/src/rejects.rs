@@ -118,7 +118,7 @@ impl Batch {
 }
 
 /// A record as `text` can hold it: NUL and what is no UTF-8 become `\xNN`.
-fn as_text(raw: &[u8]) -> String {
+pub(crate) fn as_text(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
     for chunk in raw.utf8_chunks() {
         for (index, part) in chunk.valid().split('\0').enumerate() {

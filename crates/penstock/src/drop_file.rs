@@ -74,7 +74,7 @@ fn key(options: &DropOptions, file: &Path) -> Result<String> {
     Ok(key)
 }
 
-fn print(executions: &[Execution], json: bool) -> Result<()> {
+pub(crate) fn print(executions: &[Execution], json: bool) -> Result<()> {
     if json {
         return table::print_json(executions);
     }
@@ -82,6 +82,9 @@ fn print(executions: &[Execution], json: bool) -> Result<()> {
     for reject in executions.iter().filter_map(|execution| execution.report.as_ref()).flat_map(|it| &it.first_rejects) {
         let column = reject.column.as_deref().map(|column| format!(", column {column}")).unwrap_or_default();
         println!("  rejected: line {}{column}: {}", reject.line, reject.reason);
+    }
+    for report in executions.iter().filter_map(|it| it.report.as_ref()).filter(|report| report.rows_rejected > 0) {
+        println!("  to correct them: penstock rejects {} --export", report.load_id);
     }
     Ok(())
 }

@@ -51,6 +51,12 @@ pub enum Error {
     NoDatabase,
     #[error("there is no load {0}")]
     NoSuchLoad(i64),
+    #[error("load {0} refused no rows")]
+    NothingRefused(i64),
+    #[error("load {load_id} has no header kept to go before its records")]
+    NoHeader { load_id: i64, file: String },
+    #[error("{file}: {reason}")]
+    NotARepair { file: String, reason: String },
     #[error("{file}: {reason}")]
     NotInferred { file: String, reason: String },
     #[error("AWS_ENDPOINT_URL is set: this would go to {0}, and not to AWS")]
@@ -99,6 +105,12 @@ impl Error {
             }
             Self::NoDatabase => "run `make up`, or set one of the two for a stack in AWS".to_owned(),
             Self::NoSuchLoad(_) => "`penstock loads` lists them".to_owned(),
+            Self::NothingRefused(_) => "`penstock loads` tells which did".to_owned(),
+            Self::NoHeader { load_id, file } => format!(
+                "an older Penstock loaded it, or the header is too long: put that of {file} before the records that \
+                 `penstock rejects {load_id}` lists"
+            ),
+            Self::NotARepair { .. } => "name it as it is written: .csv, .tsv, .jsonl, .json or .parquet".to_owned(),
             Self::Definitions(_) => "correct the files named here and try again; nothing was uploaded".to_owned(),
             Self::NoStack(_) => {
                 "run `make up`, or set LANDING_BUCKET and STATE_MACHINE_ARN for a stack in AWS".to_owned()

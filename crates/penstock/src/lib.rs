@@ -19,6 +19,7 @@ mod progress;
 mod project;
 mod recovery;
 mod remote;
+mod repair;
 mod run_pipeline;
 mod run_rule;
 mod table;

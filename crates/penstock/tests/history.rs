@@ -144,6 +144,8 @@ load 1, retail/orders: 2 of 10,000 rows of s3://landing/raw/orders.csv were reje
 ─────  ──────────  ─────────────  ───────────────────────
 1,208  order_date  is not a date  1207,3,2023-02-30,\"a b\"
   and 1 more: --limit N shows as many as you like
+
+`penstock rejects 1 --export` writes them into a file, to be corrected and loaded
 ";
     assert_eq!(shown, expected);
     let refused = json(&penstock(&database, &["rejects", "1", "--json"]));

@@ -67,6 +67,9 @@ pub struct RowSpec<'a> {
 
 /// Where rows go. An error stops the reading.
 pub trait Sink {
+    /// The header of a CSV file as it stands there, without its line end, or empty where none is declared. UTF-8, and before
+    /// all else.
+    fn header(&mut self, _raw: &[u8]) {}
     /// Whole tuples in binary COPY format, without [`COPY_HEADER`] before the first and [`COPY_TRAILER`] after the last.
     fn copy(&mut self, binary_copy_tuples: bytes::Bytes) -> Result<(), SinkClosed>;
     fn reject(&mut self, reject: Reject) -> Result<(), SinkClosed>;

@@ -100,6 +100,10 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    pub(crate) fn header(&mut self, raw: &[u8]) {
+        self.sink.header(raw);
+    }
+
     pub(crate) fn finish(mut self, decompressed_bytes: u64) -> Result<Counts, FileError> {
         self.flush()?;
         Ok(Counts { decompressed_bytes, ..self.counts })

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use contracts::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
 use pipeline::{Captures, Claim, DataFile, Dataset, Decision, Definition, Refusal, Role};
 
@@ -23,6 +24,9 @@ pub struct Lookup<'a> {
     definition: &'a Definition,
     dataset: &'a Dataset,
     captures: Captures,
+    /// As far as the key tells it.
+    logical_at: Option<DateTime<Utc>>,
+    repairs: Option<i64>,
     format: Format,
     compression: Compression,
     text: String,
@@ -78,15 +82,18 @@ fn is_complete(object: &ObjectRef) -> bool {
 
 impl<'a> Lookup<'a> {
     fn new(library: &Library, request: &ResolveRequest, claim: Claim<'a>, file: DataFile) -> Self {
+        let (logical_at, repairs) = (claim.logical_at(), claim.repairs());
         let Claim { definition, dataset, role, captures } = claim;
         let DataFile { bucket, key, format, compression, wait } = file;
         let told = &request.object;
         let awaited_by = |wait| AwaitedBy { trigger: told.clone(), wait, waited_s: request.waited_s };
         Self {
-            source: if role == Role::Source { told.clone() } else { ObjectRef::new(bucket, key) },
+            source: if role == Role::Trigger { ObjectRef::new(bucket, key) } else { told.clone() },
             definition,
             dataset,
             captures,
+            logical_at,
+            repairs,
             format,
             compression,
             text: library.text(definition),
@@ -132,9 +139,8 @@ impl<'a> Lookup<'a> {
             return Err(ResolveError::EmptyFile { object: object.into() });
         }
         let instant = |name: &str| self.captures.time(name).map(|local| self.definition.instant(local));
-        let told = self.captures.logical_time().map(|local| self.definition.instant(local));
         let announced_at = self.trigger.and_then(|awaited_by| awaited_by.trigger.event_time);
-        let Some(logical_at) = told.or(announced_at).or(object.event_time) else {
+        let Some(logical_at) = self.logical_at.or(announced_at).or(object.event_time) else {
             return Err(ResolveError::Undated { object: object.into() });
         };
         Ok(Resolution::Load {
@@ -151,6 +157,7 @@ impl<'a> Lookup<'a> {
                 definition: self.text,
                 definition_hash: self.definition.hash.clone(),
                 notify_success: self.definition.notify_success,
+                repairs: self.repairs,
             },
         })
     }

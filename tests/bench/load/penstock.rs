@@ -104,6 +104,7 @@ impl Penstock {
             definition: self.definition.clone(),
             definition_hash: self.parsed.hash.clone(),
             notify_success: false,
+            repairs: None,
         }
     }
 }

@@ -12,6 +12,7 @@ mod export;
 mod history;
 mod parquet;
 mod rejected;
+mod repairs;
 mod roles;
 mod runs;
 mod stage;

@@ -117,6 +117,7 @@ pub(crate) fn request(definition: &str, object: &ObjectRef) -> LoadRequest {
         definition: definition.to_owned(),
         definition_hash: parsed.hash,
         notify_success: false,
+        repairs: None,
     }
 }
 

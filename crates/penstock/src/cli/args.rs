@@ -51,8 +51,13 @@ pub(super) enum Command {
     Runs(Runs),
     /// List the latest loads: file, outcome, rows, and the run that each is part of
     Loads(Loads),
-    /// List the rows that a load refused: line, column, reason, and the record as it came
+    /// List the rows that a load refused: line, column, reason, and the record as it came; or write them into a file
     Rejects(Rejects),
+    /// Load corrected records of a load, and follow them to their end
+    ///
+    /// `penstock rejects LOAD --export` writes the file to correct. Its rows are added to those of the load, and a newer
+    /// version of the load's file takes them out with those. Ends with a failure when it fails.
+    Repair(Repair),
 
     /// List the events that could not start their execution, and put them back on their way
     ///
@@ -196,6 +201,20 @@ pub(super) struct Rejects {
     /// How many, from the first line
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(super) limit: u32,
+    /// Write them all as a new file to correct, and the reasons beside it [default: NAME-load-LOAD.csv or .jsonl here]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "limit")]
+    pub(super) export: Option<Option<PathBuf>>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Repair {
+    /// Number of the load that refused the records
+    pub(super) load: i64,
+    /// The corrected records: UTF-8, as the dataset's files are, or JSON Lines
+    pub(super) file: PathBuf,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

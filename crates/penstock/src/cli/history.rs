@@ -1,12 +1,14 @@
-//! `loads` and `rejects`, and where the database is.
+//! `loads`, `rejects` and `repair`, and where the database is.
 
 use std::path::Path;
 
 use database::DatabaseAddress;
 
-use super::args::{Loads, Rejects};
+use super::args::{Loads, Rejects, Repair};
 use super::stack_env;
 use crate::history::{self, History};
+use crate::progress::Progress;
+use crate::repair::{self, RepairOptions};
 use crate::table::{self, say};
 use crate::{Error, Result};
 
@@ -24,13 +26,30 @@ pub(super) async fn loads(options: &Loads, state: Option<&Path>) -> Result<bool>
 }
 
 pub(super) async fn rejects(options: &Rejects, state: Option<&Path>) -> Result<bool> {
-    let refused = History::open(address(state)?).await?.rejects(options.load, options.limit).await?;
+    let history = History::open(address(state)?).await?;
+    if let Some(file) = &options.export {
+        let exported = repair::export(&history, options.load, file.as_deref()).await?;
+        if options.json {
+            table::print_json(&exported)?;
+        } else {
+            exported.print();
+        }
+        return Ok(true);
+    }
+    let refused = history.rejects(options.load, options.limit).await?;
     if options.json {
         table::print_json(&refused)?;
     } else {
         history::print_rejects(&refused);
     }
     Ok(true)
+}
+
+pub(super) async fn repair(it: Repair, state: Option<&Path>) -> Result<bool> {
+    let env = stack_env(state)?;
+    let history = History::open(address(state)?).await?;
+    let options = RepairOptions { load_id: it.load, file: it.file, json: it.json };
+    repair::repair(&options, &history, &env, Progress::new()).await
 }
 
 /// The named stack's; else the one that the environment names; else that of the project's own stack.

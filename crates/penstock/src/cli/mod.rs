@@ -79,6 +79,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
         Command::Runs(it) => runs::runs(&it, cli.state.as_deref()).await,
         Command::Loads(it) => history::loads(&it, cli.state.as_deref()).await,
         Command::Rejects(it) => history::rejects(&it, cli.state.as_deref()).await,
+        Command::Repair(it) => history::repair(it, cli.state.as_deref()).await,
         Command::DeadLetters(it) => recover::dead_letters(it, &stack_env(cli.state.as_deref())?).await,
         Command::Replay(it) => recover::replay(it, &stack_env(cli.state.as_deref())?).await,
         Command::Reconcile(it) => recover::reconcile(it, &stack_env(cli.state.as_deref())?).await,

@@ -75,6 +75,7 @@ mod tests {
             duration_ms: 0,
             first_rejects: Vec::new(),
             run: None,
+            repairs: None,
         });
         Execution {
             arn: String::new(),

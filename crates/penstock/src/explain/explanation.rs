@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contracts::{Compression, Failure, FailureName, FileKind, Format};
-use pipeline::{Captures, Catalog, DataFile, Decision, KeyTemplate, Refusal, Start};
+use pipeline::{Captures, Catalog, DataFile, Decision, KeyTemplate, Location, Refusal, RepairKey, Start};
 use serde::{Serialize, Serializer};
 
 use super::run_part::RunPart;
@@ -63,6 +63,9 @@ pub(super) struct Claim {
     /// The template of the trigger, when a data file is explained that starts nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) starts_on: Option<String>,
+    /// The load whose refused records the file corrects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) repairs: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,6 +73,7 @@ pub(super) struct Claim {
 pub(super) enum Role {
     Source,
     Trigger,
+    Repair,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,20 +145,23 @@ impl Data {
 impl Claim {
     fn of(claim: &pipeline::Claim<'_>) -> Self {
         let pipeline::Claim { definition, dataset, role, captures } = claim;
-        let location = match (&dataset.start, role) {
-            (Start::Trigger { trigger, .. }, pipeline::Role::Trigger) => trigger,
-            _ => &dataset.source,
+        let of = |location: &Location| (location.to_string(), names(&location.template, captures));
+        let (template, names) = match (&dataset.start, role, RepairKey::template()) {
+            (Start::Trigger { trigger, .. }, pipeline::Role::Trigger, _) => of(trigger),
+            (_, pipeline::Role::Repair { .. }, Some(template)) => (template.to_string(), names(template, captures)),
+            _ => of(&dataset.source),
         };
         Self {
             pipeline: definition.pipeline.clone(),
             dataset: dataset.name.clone(),
             table: dataset.table.to_string(),
             role: Role::of(*role),
-            template: location.to_string(),
-            names: names(&location.template, captures),
+            template,
+            names,
             timezone: definition.timezone.name().to_owned(),
-            logical_time: captures.logical_time().map(|local| definition.instant(local)),
+            logical_time: claim.logical_at(),
             starts_on: None,
+            repairs: claim.repairs(),
         }
     }
 
@@ -173,6 +180,7 @@ impl Role {
         match role {
             pipeline::Role::Source => Self::Source,
             pipeline::Role::Trigger => Self::Trigger,
+            pipeline::Role::Repair { .. } => Self::Repair,
         }
     }
 }

@@ -32,6 +32,9 @@ impl Explanation {
 
     fn headline(&self) -> String {
         match (&self.outcome, &self.claim) {
+            (Outcome::Loads, Some(Claim { repairs: Some(load_id), table, .. })) => {
+                format!("repairs load {load_id}: adds its rows to {table}")
+            }
             (Outcome::Loads, Some(claim)) => format!("loads {} into {}", claim.place(), claim.table),
             (Outcome::Loads, None) => "loads".to_owned(),
             (Outcome::Ignored { .. }, Some(claim)) => {
@@ -52,6 +55,7 @@ impl Claim {
         let role = match self.role {
             Role::Source => "source",
             Role::Trigger => "trigger",
+            Role::Repair => "repairs",
         };
         let mut lines = vec![line("matches", &format!("{}'s {role} {}", self.place(), self.template))];
         if !self.names.is_empty() {
@@ -65,9 +69,9 @@ impl Claim {
 
     fn time(&self) -> String {
         match (self.logical_time, self.timezone.as_str(), self.role) {
-            (Some(time), "UTC", _) => utc(time),
+            (Some(time), "UTC", _) | (Some(time), _, Role::Repair) => utc(time),
             (Some(time), zone, _) => format!("{}; the names are in {zone}", utc(time)),
-            (None, _, Role::Source) => "when the file is written: the key tells none".to_owned(),
+            (None, _, Role::Source | Role::Repair) => "when the file is written: the key tells none".to_owned(),
             (None, _, Role::Trigger) => "when the trigger is written: its key tells none".to_owned(),
         }
     }

@@ -3,15 +3,18 @@
 mod print;
 mod rows;
 
+use std::pin::pin;
+
 use aws_config::{BehaviorVersion, SdkConfig};
 use database::{Database, DatabaseAddress, Session};
+use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
 
 use crate::{Error, Result};
 
 pub(crate) use print::{print_loads, print_missing, print_rejects, print_runs};
-pub(crate) use rows::{Exported, Load, Missing, Refused, Reject, Run};
+pub(crate) use rows::{Exported, Legacy, Load, Missing, Refused, Reject, Run};
 
 const RUNS: &str = "
     select run_id, pipeline, logical_at, attempt, state, failure, failure_message, datasets_needed, datasets_arrived,
@@ -31,12 +34,25 @@ const MISSING: &str = "
 
 const LOADS: &str = "
     select load_id, pipeline, dataset, outcome, bucket, key, version_id, table_name, bytes, rows_read, rows_loaded,
-           rows_rejected, scheduled_at, actual_at, started_at, committed_at, run_id, execution_arn,
+           rows_rejected, scheduled_at, actual_at, started_at, committed_at, run_id, execution_arn, repairs, logical_at,
            (extract(epoch from duration) * 1000)::bigint as duration_ms
     from penstock.load_history
     where ($1::text is null or pipeline = $1) and ($2::text is null or dataset = $2)
         and ($3::bigint is null or load_id = $3)
     order by load_id desc limit $4";
+
+const REPAIRS: &str = "
+    select *, (extract(epoch from duration) * 1000)::bigint as duration_ms
+    from penstock.load_history where repairs = $1 and outcome = 'Loaded' order by load_id";
+
+/// What an older Penstock did not keep is told as well as it can be.
+const LEGACY: &str = "
+    select header,
+           coalesce(logical_at,
+                    (select max(run.logical_at) from penstock.run_input as input join penstock.run using (run_id)
+                     where input.load_id = load.load_id),
+                    scheduled_at, started_at) as logical_at
+    from penstock.load where load_id = $1";
 
 const REJECTS: &str = r#"
     select line, byte_offset, "column", reason, raw
@@ -69,13 +85,45 @@ impl History {
         self.read(LOADS, &[&pipeline, &dataset, &None::<i64>, &i64::from(limit)]).await
     }
 
-    /// A load with the first of what it refused.
-    pub(crate) async fn rejects(&self, load_id: i64, limit: u32) -> Result<Refused> {
+    pub(crate) async fn load(&self, load_id: i64) -> Result<Load> {
         let anywhere = None::<&str>;
         let found: Vec<Load> = self.read(LOADS, &[&anywhere, &anywhere, &load_id, &1_i64]).await?;
-        let load = found.into_iter().next().ok_or(Error::NoSuchLoad(load_id))?;
+        found.into_iter().next().ok_or(Error::NoSuchLoad(load_id))
+    }
+
+    /// A load with the first of what it refused, and what has repaired it.
+    pub(crate) async fn rejects(&self, load_id: i64, limit: u32) -> Result<Refused> {
+        let load = self.load(load_id).await?;
         let rejects = self.read::<Reject>(REJECTS, &[&load_id, &i64::from(limit)]).await?;
-        Ok(Refused { load, rejects })
+        Ok(Refused { load, rejects, repaired_by: self.repairs_of(load_id).await? })
+    }
+
+    /// The loads that corrected what a load had refused.
+    pub(crate) async fn repairs_of(&self, load_id: i64) -> Result<Vec<Load>> {
+        self.read(REPAIRS, &[&load_id]).await
+    }
+
+    pub(crate) async fn legacy(&self, load_id: i64) -> Result<Legacy> {
+        self.read(LEGACY, &[&load_id]).await?.into_iter().next().ok_or(Error::NoSuchLoad(load_id))
+    }
+
+    /// Gives `take` all that a load refused, in the order of its file, however much it is.
+    pub(crate) async fn each_reject(&self, load_id: i64, mut take: impl FnMut(&Reject) -> Result<()>) -> Result<()> {
+        // The statement takes no parameters, and a number needs none.
+        let query = REJECTS.replace("$1", &load_id.to_string()).replace(" limit $2", "");
+        let query = self.0.client.prepare_once(&query).await.map_err(|error| failed(error.into()))?;
+        let mut rows = pin!(self.0.client.query_raw(&query).await.map_err(|error| failed(error.into()))?);
+        while let Some(row) = rows.try_next().await.map_err(|error| failed(error.into()))? {
+            let reject = Reject {
+                line: row.get("line"),
+                byte_offset: row.get("byte_offset"),
+                column: row.get("column"),
+                reason: row.get("reason"),
+                raw: row.get("raw"),
+            };
+            take(&reject)?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn exports(&self, run_id: i64) -> Result<Vec<Exported>> {

@@ -75,7 +75,7 @@ pub(crate) fn print_loads(loads: &[Load]) {
             load.load_id.to_string(),
             format!("{}/{}", load.pipeline, load.dataset),
             load.key.clone(),
-            load.outcome.clone(),
+            outcome(load),
             grouped(load.rows_loaded),
             grouped(load.rows_rejected),
             grouped(load.bytes),
@@ -88,8 +88,15 @@ pub(crate) fn print_loads(loads: &[Load]) {
     print(&header, &loads.iter().map(cells).collect::<Vec<_>>());
 }
 
+fn outcome(load: &Load) -> String {
+    match load.repairs {
+        Some(repaired) => format!("{} (repairs {repaired})", load.outcome),
+        None => load.outcome.clone(),
+    }
+}
+
 pub(crate) fn print_rejects(refused: &Refused) {
-    let Refused { load, rejects } = refused;
+    let Refused { load, rejects, repaired_by } = refused;
     let (rejected, read) = (grouped(load.rows_rejected), grouped(load.rows_read));
     say(&format!(
         "load {}, {}/{}: {rejected} of {read} rows of s3://{}/{} were rejected",
@@ -107,6 +114,17 @@ pub(crate) fn print_rejects(refused: &Refused) {
     let shown = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     if shown < load.rows_rejected {
         say(&format!("  and {} more: --limit N shows as many as you like", grouped(load.rows_rejected - shown)));
+    }
+    say("");
+    for repair in repaired_by {
+        let (loaded, rejected) = (grouped(repair.rows_loaded), grouped(repair.rows_rejected));
+        say(&format!("repaired by load {}: {loaded} rows of {}, {rejected} rejected", repair.load_id, repair.key));
+    }
+    if repaired_by.is_empty() {
+        say(&format!(
+            "`penstock rejects {} --export` writes them into a file, to be corrected and loaded",
+            load.load_id
+        ));
     }
 }
 

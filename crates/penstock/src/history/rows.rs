@@ -66,6 +66,17 @@ pub(crate) struct Load {
     pub(crate) run_id: Option<i64>,
     pub(crate) execution_arn: Option<String>,
     pub(crate) duration_ms: Option<i64>,
+    /// The load whose refused records it corrects.
+    pub(crate) repairs: Option<i64>,
+    pub(crate) logical_at: Option<DateTime<Utc>>,
+}
+
+/// What a load leaves to its repairs.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Legacy {
+    /// Of a CSV file, empty where there is none; `None` where none was kept.
+    pub(crate) header: Option<String>,
+    pub(crate) logical_at: DateTime<Utc>,
 }
 
 /// A row of `penstock.rejects`, without what it says of the load.
@@ -83,6 +94,7 @@ pub(crate) struct Reject {
 pub(crate) struct Refused {
     pub(crate) load: Load,
     pub(crate) rejects: Vec<Reject>,
+    pub(crate) repaired_by: Vec<Load>,
 }
 
 /// A row of `penstock.run_export`.

@@ -1,7 +1,7 @@
 //! What starting an object again would come to, by the definitions and the ledger.
 
 use contracts::{FailureName, ObjectRef};
-use pipeline::{Catalog, Dataset, OnNewVersion, WriteMode};
+use pipeline::{Catalog, Dataset, OnNewVersion, RepairKey, WriteMode};
 use serde::Serialize;
 
 use super::ledger::Entry;
@@ -93,6 +93,8 @@ pub(super) fn would(dataset: &Dataset, history: &[&Entry], object: &ObjectRef) -
     let is_overtaken = history.iter().rev().find(|entry| entry.outcome == "Loaded").is_some_and(|it| it.is_overtaken);
     let still_stands = match (&dataset.write, dataset.on_new_version) {
         (WriteMode::Append, _) => true,
+        // It adds to the table, which then still is its file's.
+        (WriteMode::Replace, _) if RepairKey::parse(&object.key).is_some() => true,
         (WriteMode::Upsert { .. }, OnNewVersion::Append) => false,
         (WriteMode::Replace | WriteMode::Upsert { .. }, _) => !is_overtaken,
     };

@@ -20,7 +20,7 @@ pub(super) struct Entry {
     pub(super) outcome: String,
     pub(super) rows_read: i64,
     pub(super) execution: Option<String>,
-    /// Whether something was loaded into its table after it.
+    /// Whether something was loaded into its table after it, repairs left out.
     pub(super) is_overtaken: bool,
 }
 
@@ -49,8 +49,8 @@ impl Ledger {
         let query = format!(
             "with entry as (
                  select *,
-                        coalesce(max(load_id) filter (where outcome = 'Loaded') over of_table > load_id
-                                 or max(committed_at) filter (where outcome = 'Loaded') over of_table > committed_at,
+                        coalesce(max(load_id) filter (where outcome = 'Loaded' and repairs is null) over of_table > load_id
+                                 or max(committed_at) filter (where outcome = 'Loaded' and repairs is null) over of_table > committed_at,
                                  false) as is_overtaken
                  from penstock.load
                  window of_table as (partition by pipeline, dataset, table_name))

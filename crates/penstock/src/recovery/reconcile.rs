@@ -178,7 +178,7 @@ impl Newer {
 fn keeps_the_newest(catalog: &Catalog, env: &StackEnv, key: &str) -> bool {
     match catalog.decide(&env.landing_bucket, &env.landing_bucket, key) {
         Decision::Load { claim, .. } => {
-            claim.role == Role::Source && claim.dataset.on_new_version == OnNewVersion::Replace
+            claim.role != Role::Trigger && claim.dataset.on_new_version == OnNewVersion::Replace
         }
         Decision::Ignore { .. } | Decision::Refuse { .. } => false,
     }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Place, datasets};
 use crate::nearest::did_you_mean;
-use crate::{Definition, DefinitionError, KeyTemplate, Location, Start};
+use crate::repair::REPAIRS;
+use crate::{Definition, DefinitionError, KeyTemplate, Location, RepairKey, Start};
 
 /// What is wrong, and which definitions cannot be used because of it.
 pub(super) struct Clash {
@@ -18,6 +19,8 @@ pub(super) fn clashes(definitions: &[Definition]) -> Vec<Clash> {
     let mut clashes: Vec<Clash> = doubled_pipelines(definitions).chain(shared_starts(definitions)).collect();
     for (index, definition) in definitions.iter().enumerate() {
         clashes.extend(own_input(definitions, definition).map(|error| Clash { error, unusable: vec![index] }));
+        // Such keys are repairs all the same, so nothing is lost by going on.
+        clashes.extend(repairs(definition).map(|error| Clash { error, unusable: Vec::new() }));
         clashes.extend(followed(definitions, index));
     }
     clashes
@@ -66,6 +69,17 @@ fn own_input(definitions: &[Definition], definition: &Definition) -> impl Iterat
             );
             Some(definition.error(&key, &reason))
         })
+    })
+}
+
+/// Keys of the definition that are kept for repairs, in whatever bucket.
+fn repairs(definition: &Definition) -> impl Iterator<Item = DefinitionError> {
+    let of_datasets = datasets(std::slice::from_ref(definition)).flat_map(inputs);
+    let read = of_datasets
+        .map(|(place, role, location)| (format!("datasets.{}.{role}", place.dataset.name), &location.template));
+    read.chain(written(definition)).filter_map(|(key, template)| {
+        let shared = template.shared_key(RepairKey::template()?)?;
+        Some(definition.error(&key, &format!("{shared:?} would be a repair's key: those begin with {REPAIRS:?}")))
     })
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use contracts::{Compression, Failure, FailureName, FileKind, Format, UnsupportedName};
 
-use super::{Catalog, KeyMatch};
-use crate::{Captures, Dataset, Definition, Start, TemplateError};
+use super::{Catalog, KeyMatch, near};
+use crate::repair::REPAIRS;
+use crate::{Captures, Dataset, Definition, RepairKey, Start, TemplateError};
 
 /// The only status of a trigger that leads to a load.
 const SUCCEEDED: &str = "Succeeded";
@@ -42,6 +44,30 @@ pub struct Claim<'a> {
 pub enum Role {
     Source,
     Trigger,
+    /// A file of corrected records of one of the dataset's loads.
+    Repair {
+        load_id: i64,
+        /// The time that the repaired load's data is about.
+        logical_at: DateTime<Utc>,
+    },
+}
+
+impl Claim<'_> {
+    /// The time that the data is about, as far as the key tells it.
+    pub fn logical_at(&self) -> Option<DateTime<Utc>> {
+        match self.role {
+            Role::Repair { logical_at, .. } => Some(logical_at),
+            Role::Source | Role::Trigger => self.captures.logical_time().map(|local| self.definition.instant(local)),
+        }
+    }
+
+    /// The load whose refused records the file corrects.
+    pub fn repairs(&self) -> Option<i64> {
+        match self.role {
+            Role::Repair { load_id, .. } => Some(load_id),
+            Role::Source | Role::Trigger => None,
+        }
+    }
 }
 
 /// The file whose rows are loaded: the key's own, or the one that a trigger announces.
@@ -89,6 +115,9 @@ impl Failure for Refusal {
 impl Catalog {
     /// What `key` of `bucket` leads to.
     pub fn decide(&self, landing_bucket: &str, bucket: &str, key: &str) -> Decision<'_> {
+        if bucket == landing_bucket && key.starts_with(REPAIRS) {
+            return self.decide_repair(bucket, key);
+        }
         let (claim, file) = match self.find(landing_bucket, bucket, key) {
             Ok(KeyMatch::Source { definition, dataset, captures }) => {
                 (Claim { definition, dataset, role: Role::Source, captures }, data_file(bucket, key, None))
@@ -109,9 +138,32 @@ impl Catalog {
             }
             Err(refusal) => return Decision::Refuse { claim: None, refusal },
         };
+        Decision::of(claim, file)
+    }
+
+    /// Whatever templates say: no dataset's own files lie there.
+    fn decide_repair(&self, bucket: &str, key: &str) -> Decision<'_> {
+        let no_dataset = |nearest| Decision::Refuse { claim: None, refusal: Refusal::NoDataset { nearest } };
+        let Some(RepairKey { pipeline, dataset, load_id, logical_at, .. }) = RepairKey::parse(key) else {
+            return no_dataset(RepairKey::template().map(|template| near(key, "a repair's key", template)));
+        };
+        let definition = self.definitions.iter().find(|definition| definition.pipeline == pipeline);
+        let found = definition.and_then(|definition| Some((definition, definition.dataset(&dataset)?)));
+        let Some((definition, dataset)) = found else {
+            return no_dataset(Some(format!("it repairs load {load_id} of {pipeline}/{dataset}, which is no dataset")));
+        };
+        let role = Role::Repair { load_id, logical_at };
+        let captures = RepairKey::template().and_then(|template| template.matches(key)).unwrap_or_default();
+        let claim = Claim { definition, dataset, role, captures };
+        Decision::of(claim, data_file(bucket, key, None))
+    }
+}
+
+impl<'a> Decision<'a> {
+    fn of(claim: Claim<'a>, file: Result<DataFile, Refusal>) -> Self {
         match file {
-            Ok(file) => Decision::Load { claim, file },
-            Err(refusal) => Decision::Refuse { claim: Some(claim), refusal },
+            Ok(file) => Self::Load { claim, file },
+            Err(refusal) => Self::Refuse { claim: Some(claim), refusal },
         }
     }
 }

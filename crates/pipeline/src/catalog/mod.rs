@@ -7,7 +7,8 @@ mod tests;
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::{Captures, Dataset, Definition, DefinitionError, DefinitionErrors, Location, Start};
+use crate::template::Progress;
+use crate::{Captures, Dataset, Definition, DefinitionError, DefinitionErrors, KeyTemplate, Location, Start};
 
 use clashes::{clashes, inputs};
 
@@ -39,7 +40,7 @@ pub struct Unusable {
 
 impl Catalog {
     /// Refuses what shows only in all pipelines together: two of one name, two datasets of one bucket that start on the
-    /// same keys, exports that would come in again, runs that follow nothing or each other in a circle. Where shared
+    /// same keys, keys that are kept for repairs, exports that would come in again, runs that follow nothing or each other in a circle. Where shared
     /// keys show only when such a key comes, [`Catalog::decide`] refuses the key.
     pub fn new(definitions: Vec<Definition>) -> Result<Self, DefinitionErrors> {
         let errors: Vec<DefinitionError> = clashes(&definitions).into_iter().map(|clash| clash.error).collect();
@@ -104,13 +105,19 @@ impl Catalog {
         let (place, role, location, progress) = candidates
             .filter(|(.., progress)| progress.bytes > 0)
             .reduce(|best, next| if next.3.bytes > best.3.bytes { next } else { best })?;
-        let matched = key.get(..progress.bytes).unwrap_or_default();
-        let template = location.to_string();
-        let expects = progress.expects;
-        Some(format!(
-            "nearest is {place}'s {role} {template:?}: it matches up to {matched:?} and then expects {expects}"
-        ))
+        Some(nearest(&format!("{place}'s {role}"), &location.to_string(), key, &progress))
     }
+}
+
+/// How far a template that is called `whose` fits the key.
+fn near(key: &str, whose: &str, template: &KeyTemplate) -> String {
+    nearest(whose, &template.to_string(), key, &template.progress(key))
+}
+
+fn nearest(whose: &str, template: &str, key: &str, progress: &Progress) -> String {
+    let Progress { bytes, expects } = progress;
+    let matched = key.get(..*bytes).unwrap_or_default();
+    format!("nearest is {whose} {template:?}: it matches up to {matched:?} and then expects {expects}")
 }
 
 /// A dataset and where it stands.

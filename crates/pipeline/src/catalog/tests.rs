@@ -255,3 +255,64 @@ fn markers_and_what_nobody_waits_for() {
     );
     check("landing", "x.csv", "NoDataset: no dataset has this key as its source or trigger");
 }
+
+#[test]
+fn a_repair_belongs_to_the_dataset_that_its_key_names() {
+    let everything = "[datasets.all]\nsource = 's3://landing/*/*/*/*/*/*/*'\ntable = 't'";
+    let definitions = vec![definition("water", WATER), definition("retail", RETAIL), definition("all", everything)];
+    let (catalog, _) = Catalog::of_usable(definitions);
+    let check = |bucket: &str, key: &str, expected: &str| {
+        let found = match catalog.decide("landing", bucket, key) {
+            Decision::Load { claim, file } => {
+                assert_eq!((file.key.as_str(), file.wait), (key, None));
+                let (pipeline, dataset) = (&claim.definition.pipeline, &claim.dataset.name);
+                format!("{pipeline}/{dataset} repairs {:?} at {:?}", claim.repairs(), claim.logical_at().unwrap())
+            }
+            Decision::Ignore { reason, .. } => reason,
+            Decision::Refuse { refusal, .. } => format!("{}: {refusal}", refusal.name()),
+        };
+        assert_eq!(found, expected, "{bucket} {key}");
+    };
+    let at = "2024-05-01T09:15:00.000000Z";
+    let orders = format!("_penstock/repairs/retail/orders/12/{at}/orders.csv");
+    check("landing", &orders, "retail/orders repairs Some(12) at 2024-05-01T09:15:00Z");
+    check("meters", &orders, "NoDataset: no dataset has this key as its source or trigger");
+    // The trigger is not asked for a second time.
+    let flow = format!("_penstock/repairs/water/pump_flow/7/{at}/flow.jsonl");
+    check("landing", &flow, "water/pump_flow repairs Some(7) at 2024-05-01T09:15:00Z");
+    check("landing", &flow.replace("jsonl", "pdf"), "UnsupportedFormat: nothing reads `.pdf` files");
+    check(
+        "landing",
+        &flow.replace("pump_flow", "pumps"),
+        "NoDataset: no dataset has this key as its source or trigger; it repairs load 7 of water/pumps, which is no dataset",
+    );
+    check(
+        "landing",
+        "_penstock/repairs/water/pump_flow/7/flow.json",
+        "NoDataset: no dataset has this key as its source or trigger; nearest is a repair's key \
+         \"_penstock/repairs/{pipeline}/{dataset}/{load}/{at:%Y-%m-%dT%H:%M:%S.%6fZ}/{file}\": it matches up to \
+         \"_penstock/repairs/water/pump_flow/7/\" and then expects a time in the format %Y-%m-%dT%H:%M:%S.%6fZ",
+    );
+}
+
+#[test]
+fn keys_of_repairs_are_nobody_elses() {
+    let key = "_penstock/repairs/x/x/x/2024-02-29T10:15:00.000000Z/x";
+    let kept = |key: &str| format!("{key:?} would be a repair's key: those begin with \"_penstock/repairs/\"");
+    check_refused(
+        &["[datasets.x]\nsource = '{a}/{b}/{c}/{d}/{e}/{f}/{g}'\ntable = 'x'"],
+        &[&format!("a.toml:2: datasets.x.source: {}", kept(key))],
+    );
+    check_refused(
+        &["[datasets.x]\nsource = 'x/{load}'\ntrigger = '_penstock/repairs/p/d/{load}/*/{status}.trig'\ntable = 'x'
+           [[exports]]\ntable = 'x'\nto = '_penstock/repairs/p/d/{run_id}/{run_date:%FT%T.000000Z}/x.csv'"],
+        &[
+            &format!(
+                "a.toml:3: datasets.x.trigger: {}",
+                kept(&key.replace("/x/x/x/", "/p/d/x/").replace("Z/x", "Z/x.trig"))
+            ),
+            &format!("a.toml:7: exports[1].to: {}", kept(&key.replace("/x/x/x/", "/p/d/x/").replace("Z/x", "Z/x.csv"))),
+        ],
+    );
+    check_refused(&["[datasets.x]\nsource = '*/{a}.csv'\ntable = 'x'"], &[]);
+}

@@ -53,8 +53,12 @@ fn read_in<D: Dialect>(
 ) -> Result<(), FileError> {
     let comment = options.comment;
     let mut scanner = Scanner::new(dialect, limits.fields_max);
-    let header =
-        if options.header { read_header(comment, plan, window, &mut scanner)? } else { Header::declared(plan) };
+    let header = if options.header {
+        read_header(comment, plan, window, &mut scanner, output)?
+    } else {
+        output.header(b"");
+        Header::declared(plan)
+    };
 
     let mut scratch = Vec::new();
     while let Some(extent) = next_record(comment, window, &mut scanner)? {
@@ -83,11 +87,13 @@ fn read_header<D: Dialect>(
     plan: &Plan<'_>,
     window: &mut Window<'_>,
     scanner: &mut Scanner<D>,
+    output: &mut Output<'_>,
 ) -> Result<Header, FileError> {
     let Some(extent) = next_record(comment, window, scanner)? else {
         return Err(FileError::Malformed { line: window.line(), reason: "the file ends before its header".to_owned() });
     };
     let header = Header::read(plan, window, scanner, extent)?;
+    output.header(&window.unread()[..extent.length]);
     advance(window, scanner, extent);
     Ok(header)
 }

@@ -137,6 +137,22 @@ pub(super) fn is_passed(node: &Node, leaves: &Leaves) -> bool {
     }
 }
 
+/// A text that is JSON, as the value that it is; false when it is none.
+pub(super) fn append_json_text(node: &Node, leaves: &Leaves, out: &mut Vec<u8>) -> bool {
+    let Node::Value { leaf, kind, .. } = node else { return false };
+    match leaves[*leaf].value() {
+        Some(Value::Bytes(bytes)) if kind.is_text() && is_json(bytes) => {
+            out.extend_from_slice(bytes);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn is_json(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok() && crate::types::check_jsonb(text).is_ok()
+}
+
 /// For a person who looks at a rejected row: what JSON has no form for is told all the same.
 pub(super) fn append_readable(node: &Node, leaves: &mut Leaves, out: &mut Vec<u8>) {
     let start = out.len();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::RandomAccess;
 use super::footer::read_footer;
 use super::group::Groups;
-use super::nested::{Leaves, append, append_readable, is_null, is_passed};
+use super::nested::{Leaves, append, append_json_text, append_readable, is_null, is_passed};
 use super::schema::{Node, Schema};
 use super::value::encode;
 use crate::FileError;
@@ -159,7 +159,7 @@ impl Rows<'_> {
         let columns = self.plan.columns.iter().map(|planned| planned.column.header.as_str()).zip(&self.schema.columns);
         let rescued = self.schema.rescued.iter().map(|(name, node)| (name.as_str(), node));
         let mut raw = b"{".to_vec();
-        for (name, node) in columns.chain(rescued) {
+        for (column, (name, node)) in columns.chain(rescued).enumerate() {
             if raw.len() > self.limits.reject_raw_bytes_max {
                 break;
             }
@@ -168,7 +168,11 @@ impl Rows<'_> {
             }
             append_string(name.as_bytes(), &mut raw);
             raw.push(b':');
-            append_readable(node, leaves, &mut raw);
+            // A jsonb column takes a text for JSON, and shall again when it is read from here.
+            let is_jsonb = column < self.plan.columns.len() && self.plan.is_json(column);
+            if !(is_jsonb && append_json_text(node, leaves, &mut raw)) {
+                append_readable(node, leaves, &mut raw);
+            }
         }
         raw.push(b'}');
         raw

@@ -1,0 +1,265 @@
+//! What becomes of files of corrected records, beside the loads that had refused them.
+
+use contracts::LoadOutcome::{AlreadyLoaded, Loaded};
+use contracts::{Failure, FailureName, LoadReport, LoadRequest, ObjectRef};
+use futures_util::future::join;
+use loader::LoadError;
+
+use crate::runs::{DAY, Shop};
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sequenced};
+
+const REPLACE: &str = "write = \"replace\"\n";
+const UPSERT: &str = "write = \"upsert\"\nkey = [\"order_id\"]\n";
+const KEEP_ALL: &str = "on_new_version = \"append\"\n";
+const OTHER_KEY: &str = "raw/2024-03-02/orders.csv";
+
+fn repair_of(load_id: i64, file: &str) -> String {
+    format!("_penstock/repairs/shop/orders/{load_id}/2024-03-01T00:00:00.000000Z/{file}")
+}
+
+/// Loads a file in which the rows after the customers' are refused.
+async fn load(stage: &Stage, definition: &str, key: &str, version: &str, file: String) -> LoadReport {
+    let object = sequenced(stage.bucket.put(key, Some(version), file), version);
+    stage.load_as(definition, &object).await.unwrap()
+}
+
+fn repairing(definition: &str, load_id: i64, object: &ObjectRef) -> LoadRequest {
+    LoadRequest { repairs: Some(load_id), ..request(definition, object) }
+}
+
+async fn try_repair(stage: &Stage, definition: &str, load_id: i64, file: String) -> Result<LoadReport, LoadError> {
+    let object = stage.bucket.put(&repair_of(load_id, "orders.csv"), Some("r1"), file);
+    stage.loader.load(&repairing(definition, load_id, &object), in_a_minute()).await
+}
+
+async fn repair(stage: &Stage, definition: &str, load_id: i64, file: String) -> LoadReport {
+    let report = try_repair(stage, definition, load_id, file).await.unwrap();
+    assert_eq!((report.outcome, report.repairs), (Loaded, Some(load_id)));
+    assert_eq!(report.rows_read, report.rows_loaded + report.rows_rejected);
+    report
+}
+
+/// One row of each customer, with this number.
+fn row(number: u32, customer: &str) -> String {
+    format!("order_id,customer,amount\n{number},{customer},1.50\n")
+}
+
+fn bad(customers: &[&str]) -> String {
+    orders(customers) + "x,bad,1\n"
+}
+
+#[tokio::test]
+async fn a_repair_adds_its_rows_however_whole_files_are_written() {
+    for write in ["", REPLACE, UPSERT, KEEP_ALL, "on_new_version = \"ignore\"\n"] {
+        let definition = format!("{DEFINITION}{write}");
+        let stage = Stage::new().await;
+        let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
+        assert_eq!((first.rows_loaded, first.rows_rejected), (2, 1), "{write}");
+        let repaired = repair(&stage, &definition, first.load_id, row(9, "eve")).await;
+        assert_eq!(stage.customers().await, "ann,bob,eve", "{write}");
+        let traced = format!(
+            "select string_agg(key, ',') from staging.orders join penstock.load on load_id = _load_id
+             where repairs = {} and load_id = {}",
+            first.load_id, repaired.load_id
+        );
+        assert_eq!(stage.text(&traced).await.unwrap(), repair_of(first.load_id, "orders.csv"), "{write}");
+        assert_eq!(stage.count("penstock.load_history where repairs = 1 and logical_at = '2024-03-01Z'").await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_upserted_repair_takes_the_place_of_rows_with_its_key() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{UPSERT}");
+    let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
+    repair(&stage, &definition, first.load_id, row(2, "eve")).await;
+    assert_eq!(stage.customers().await, "ann,eve");
+
+    // Where every version is kept, what a newer version of the file brought stays.
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{UPSERT}{KEEP_ALL}");
+    let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
+    load(&stage, &definition, KEY, "2", row(2, "new")).await;
+    repair(&stage, &definition, first.load_id, orders(&["eve", "old"])).await;
+    assert_eq!(stage.customers().await, "eve,new");
+}
+
+#[tokio::test]
+async fn a_repair_that_is_delivered_twice_loads_once() {
+    let stage = Stage::new().await;
+    let first = load(&stage, DEFINITION, KEY, "1", bad(&["ann"])).await;
+    repair(&stage, DEFINITION, first.load_id, row(9, "eve")).await;
+    let again = try_repair(&stage, DEFINITION, first.load_id, row(9, "eve")).await.unwrap();
+    assert_eq!((again.outcome, again.rows_loaded, again.repairs), (AlreadyLoaded, 1, Some(first.load_id)));
+    // The same content as a new version of the repair's own key.
+    let object = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r2"), row(9, "eve"));
+    let same = stage.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
+    assert_eq!(same.outcome, AlreadyLoaded);
+    assert_eq!(stage.customers().await, "ann,eve");
+    // Other content takes the place of the repair's rows, and of nobody else's.
+    let object = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r3"), row(9, "fay"));
+    stage.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
+    assert_eq!(stage.customers().await, "ann,fay");
+}
+
+#[tokio::test]
+async fn a_newer_version_takes_out_the_rows_of_all_repairs_of_the_older_one() {
+    for write in ["", REPLACE, UPSERT] {
+        let definition = format!("{DEFINITION}{write}");
+        let stage = Stage::new().await;
+        let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
+        // Nothing of it is loaded, and still it has repairs.
+        let second = repair(&stage, &definition, first.load_id, "order_id,customer,amount\nx,bad,1\n".to_owned()).await;
+        assert_eq!((second.rows_loaded, second.rows_rejected), (0, 1));
+        repair(&stage, &definition, second.load_id, row(9, "eve")).await;
+        assert_eq!(stage.customers().await, "ann,eve", "{write}");
+        // What is no news leaves the repairs alone.
+        assert_eq!(load(&stage, &definition, KEY, "2", bad(&["ann"])).await.outcome, AlreadyLoaded, "{write}");
+        assert_eq!(stage.customers().await, "ann,eve", "{write}");
+
+        let newer = load(&stage, &definition, KEY, "3", orders(&["zoe"])).await;
+        assert_eq!(newer.outcome, Loaded);
+        assert_eq!(stage.customers().await, "zoe", "{write}");
+        for gone in [first.load_id, second.load_id] {
+            let object = stage.bucket.put(&repair_of(gone, "late.csv"), Some("l"), row(9, "eve"));
+            let error = stage.loader.load(&repairing(&definition, gone, &object), in_a_minute()).await.unwrap_err();
+            let says = format!("the rows of load 1 were replaced by load {}, a newer version", newer.load_id);
+            check_failure(&error, FailureName::NotRepairable, &says);
+        }
+        assert_eq!(stage.customers().await, "zoe", "{write}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_has_become_another_file_is_not_repaired() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}{REPLACE}");
+    let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
+    repair(&stage, &definition, first.load_id, bad(&["eve"])).await;
+    let other = load(&stage, &definition, OTHER_KEY, "1", bad(&["zoe"])).await;
+    assert_eq!(stage.customers().await, "zoe");
+    let error = try_repair(&stage, &definition, 2, row(9, "fay")).await.unwrap_err();
+    let says = "load 2 cannot be repaired: the rows of load 1 were replaced by load 3, which the table is now";
+    check_failure(&error, FailureName::NotRepairable, says);
+    repair(&stage, &definition, other.load_id, row(9, "gus")).await;
+    assert_eq!(stage.customers().await, "gus,zoe");
+}
+
+#[tokio::test]
+async fn what_cannot_be_repaired_is_refused_by_name() {
+    let stage = Stage::new().await;
+    let first = load(&stage, DEFINITION, KEY, "1", bad(&["ann"])).await;
+    let clean = load(&stage, DEFINITION, OTHER_KEY, "1", orders(&["bob"])).await;
+    let object = stage.bucket.put(&repair_of(1, "orders.csv"), Some("r"), row(9, "eve"));
+    let check = async |request: LoadRequest, says: &str| {
+        let error = stage.loader.load(&request, in_a_minute()).await.unwrap_err();
+        check_failure(&error, FailureName::NotRepairable, says);
+    };
+    let repairing = |load_id| repairing(DEFINITION, load_id, &object);
+    check(repairing(77), "load 77 cannot be repaired: shop/orders has no such load").await;
+    check(LoadRequest { pipeline: "other".to_owned(), ..repairing(1) }, "other/orders has no such load").await;
+    check(repairing(clean.load_id), "it refused no rows").await;
+    let late = LoadRequest { logical_at: DAY.parse().unwrap(), ..repairing(first.load_id) };
+    check(late, "it is about 2024-03-01 00:00:00 UTC, and the key says 2024-03-01 09:00:00 UTC").await;
+    let moved = DEFINITION.replace("staging.orders", "staging.moved");
+    let moved = LoadRequest { repairs: Some(1), ..request(&moved, &object) };
+    check(moved, "its rows are in staging.orders, and the dataset's table is staging.moved").await;
+    assert_eq!(stage.count("penstock.load").await, 2);
+    assert_eq!(stage.customers().await, "ann,bob");
+}
+
+#[tokio::test]
+async fn the_limits_of_rejects_are_the_repairs_own() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}rejects.max_ratio = 0.4\n");
+    let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
+    let error = try_repair(&stage, &definition, first.load_id, bad(&["eve"])).await.unwrap_err();
+    check_failure(&error, FailureName::TooManyRejects, "1 of 2 rows rejected, more than rejects.max_ratio = 0.4");
+    assert_eq!((stage.customers().await.as_str(), stage.count("penstock.load").await), ("ann,bob", 1));
+}
+
+#[tokio::test]
+async fn a_repair_is_utf_8_whatever_its_datasets_files_are() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}encoding = \"latin-1\"\n");
+    let file = b"order_id,customer,amount\n1,Zo\xeb,1.50\nx,No\xebl,1\n".to_vec();
+    let object = stage.bucket.put(KEY, Some("1"), file);
+    let first = stage.load_as(&definition, &object).await.unwrap();
+    let kept = "select header || E'\\n' || raw from penstock.load join penstock.reject using (load_id)";
+    let kept = stage.text(kept).await.unwrap();
+    assert_eq!(kept, "order_id,customer,amount\nx,Noël,1");
+    repair(&stage, &definition, first.load_id, kept.replace('x', "2")).await;
+    assert_eq!(stage.customers().await, "Noël,Zoë");
+}
+
+#[tokio::test]
+async fn the_header_is_kept_where_rows_were_refused() {
+    let stage = Stage::new().await;
+    let header = "select coalesce(header, 'none') from penstock.load order by load_id desc limit 1";
+    let check = async |more: &str, version: &str, file: &str, expected: &str| {
+        let definition = format!("{DEFINITION}{more}");
+        let object = stage.bucket.put(KEY, Some(version), file);
+        stage.load_as(&definition, &object).await.unwrap();
+        assert_eq!(stage.text(header).await.unwrap(), expected, "{file}");
+    };
+    check("", "1", &orders(&["ann"]), "none").await;
+    check("", "2", "\u{feff}\"amount\",order_id,customer\r\n1,x,bob\r\n", "\"amount\",order_id,customer").await;
+    check("csv.header = false\n", "3", "x,bob,1\n", "").await;
+}
+
+#[tokio::test]
+async fn rejects_of_a_repair_are_exported_beside_those_of_its_file() {
+    let stage = Stage::new().await;
+    let definition = format!("{DEFINITION}rejects.export = \"rejects/{{date:%Y-%m-%d}}/{{load_id}}.csv\"\n");
+    let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
+    repair(&stage, &definition, first.load_id, bad(&["eve"])).await;
+    assert!(stage.bucket.get("rejects/2024-03-01/2.csv").unwrap().contains("not an integer"));
+}
+
+#[tokio::test]
+async fn a_repair_joins_the_run_of_its_files_period() {
+    for (again, state) in [("skip", "Skipped"), ("rerun", "Ready")] {
+        let run = format!("[run]\nwhen = \"any\"\nper = \"day\"\nagain = \"{again}\"");
+        let shop = Shop::new(&run).await;
+        let mut first = shop.request("orders", DAY);
+        let key = first.object.key.clone();
+        first.object = shop.stage.bucket.put(&key, Some("bad"), bad(&["ann"]));
+        let report = shop.try_load(&first).await.unwrap();
+        shop.set_latest("state = 'Succeeded', claimed_at = started_at, ended_at = started_at").await;
+        let object = shop.stage.bucket.put(&repair_of(report.load_id, "orders.csv"), Some("r"), row(9, "eve"));
+        let repair = LoadRequest { repairs: Some(report.load_id), object, ..first };
+        let repaired = shop.try_load(&repair).await.unwrap();
+        assert_eq!(repaired.run.is_some(), again == "rerun");
+        let loads = if again == "rerun" { 2 } else { 1 };
+        assert_eq!(shop.runs().await, format!("1 Succeeded 1 orders; 2 {state} {loads} orders"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_and_a_newer_version_of_its_file_never_leave_both_rows() {
+    for write in ["", REPLACE] {
+        let definition = format!("{DEFINITION}{write}");
+        let stage = Stage::new().await;
+        let (left, right) = (stage.another_loader(), stage.another_loader());
+        for round in 1..=10 {
+            let key = format!("raw/2024-03-{round:02}/orders.csv");
+            let first = load(&stage, &definition, &key, "1", bad(&["ann"])).await;
+            let file = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r"), row(9, "eve"));
+            let repair = repairing(&definition, first.load_id, &file);
+            // A replaced table becomes another file as well as another version.
+            let newer = if write == REPLACE && round % 2 == 0 { "raw/2024-04-01/orders.csv" } else { key.as_str() };
+            let newer = stage.bucket.put(
+                newer,
+                Some(&format!("2-{round}")),
+                orders(&["zoe"]).replace("1.50", &format!("{round}.00")),
+            );
+            let newer = request(&definition, &sequenced(newer, "2"));
+            let (repaired, loaded) = join(left.load(&repair, in_a_minute()), right.load(&newer, in_a_minute())).await;
+            assert_eq!(loaded.unwrap().outcome, Loaded, "round {round}");
+            if let Err(error) = repaired {
+                assert_eq!(error.name(), FailureName::NotRepairable, "{error}");
+            }
+            assert_eq!(stage.count("staging.orders where customer <> 'zoe'").await, 0, "{write} round {round}");
+        }
+    }
+}

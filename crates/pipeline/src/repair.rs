@@ -1,0 +1,107 @@
+//! The keys of repairs: files of corrected records, each of which says which load had refused them.
+
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
+
+use crate::{Captures, Dataset, Encoding, KeyTemplate, TemplateError, WriteMode};
+
+/// Every key of the landing bucket that begins so is a repair's, whatever definitions say.
+pub(crate) const REPAIRS: &str = "_penstock/repairs/";
+
+static KEYS: LazyLock<Result<KeyTemplate, TemplateError>> = LazyLock::new(|| {
+    KeyTemplate::parse(&format!("{REPAIRS}{{pipeline}}/{{dataset}}/{{load}}/{{at:%Y-%m-%dT%H:%M:%S.%6fZ}}/{{file}}"))
+});
+
+/// What the key of a repair says: which load it repairs, and the time that the load's data is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepairKey {
+    pub pipeline: String,
+    pub dataset: String,
+    pub load_id: i64,
+    pub logical_at: DateTime<Utc>,
+    /// The file's own name, whose ending says how it is read.
+    pub file: String,
+}
+
+impl RepairKey {
+    /// Of all repairs' keys; its times are in UTC. It is there, as a test shows.
+    pub fn template() -> Option<&'static KeyTemplate> {
+        KEYS.as_ref().ok()
+    }
+
+    pub fn parse(key: &str) -> Option<Self> {
+        let captures = Self::template()?.matches(key)?;
+        let text = |name: &str| captures.text(name).map(str::to_owned);
+        Some(Self {
+            pipeline: text("pipeline")?,
+            dataset: text("dataset")?,
+            load_id: text("load")?.parse().ok()?,
+            logical_at: captures.time("at")?.and_utc(),
+            file: text("file")?,
+        })
+    }
+
+    /// Fails on a name that no key can hold.
+    pub fn build(&self) -> Result<String, TemplateError> {
+        let captures = Captures::default()
+            .with_text("pipeline", &self.pipeline)
+            .with_text("dataset", &self.dataset)
+            .with_text("load", &self.load_id.to_string())
+            .with_time("at", self.logical_at.naive_utc())
+            .with_text("file", &self.file);
+        KEYS.as_ref().map_err(Clone::clone)?.build(&captures)
+    }
+}
+
+impl Dataset {
+    /// As its repairs are loaded: they add to what is there, also where a whole file would become the table, and are
+    /// UTF-8, as the records of `penstock.reject` are.
+    #[must_use]
+    pub fn for_repairs(&self) -> Self {
+        let write = match &self.write {
+            WriteMode::Append | WriteMode::Replace => WriteMode::Append,
+            upsert @ WriteMode::Upsert { .. } => upsert.clone(),
+        };
+        Self { write, encoding: Encoding::Utf8, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_as_it_was_built() {
+        let check = |file: &str, logical_at: &str, expected: &str| {
+            let key = RepairKey {
+                pipeline: "retail".to_owned(),
+                dataset: "orders".to_owned(),
+                load_id: 12,
+                logical_at: logical_at.parse().unwrap(),
+                file: file.to_owned(),
+            };
+            assert_eq!(key.build().unwrap(), expected);
+            assert_eq!(RepairKey::parse(expected), Some(key));
+        };
+        let midnight = "_penstock/repairs/retail/orders/12/2024-05-01T00:00:00.000000Z";
+        check("orders.csv", "2024-05-01T00:00:00Z", &format!("{midnight}/orders.csv"));
+        check("é +%.csv.gz", "2024-05-01T00:00:00Z", &format!("{midnight}/é +%.csv.gz"));
+        let finer = "_penstock/repairs/retail/orders/12/2024-05-01T09:15:30.000125Z/x.jsonl";
+        check("x.jsonl", "2024-05-01T09:15:30.000125Z", finer);
+    }
+
+    #[test]
+    fn what_is_no_repair_is_none() {
+        for key in [
+            "_penstock/repairs/retail/orders/12/orders.csv",
+            "_penstock/repairs/retail/orders/twelve/2024-05-01T00:00:00.000000Z/orders.csv",
+            "_penstock/repairs/retail/orders/12/2024-05-32T00:00:00.000000Z/orders.csv",
+            "_penstock/repairs/retail/orders/12/2024-05-01T00:00:00.000000Z/",
+            "_penstock/repairs/retail/orders/12/2024-05-01T00:00:00.000000Z/a/orders.csv",
+            "raw_data/retail/orders/12/2024-05-01T00:00:00.000000Z/orders.csv",
+        ] {
+            assert_eq!(RepairKey::parse(key), None, "{key}");
+        }
+    }
+}
