@@ -20,6 +20,7 @@ mod notices;
 mod poison;
 mod real_data;
 mod reconcile;
+mod reconciled;
 mod replay;
 mod runs;
 mod sample_events;
