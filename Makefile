@@ -13,7 +13,7 @@ EVENT     ?=
 SECONDS   ?= 30
 PYTHON    ?= python3
 
-FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader transformer
+FUNCTIONS := check-file-extension trigger-resolver random-failure-generator loader transformer reconciler
 PENSTOCK  := target/debug/penstock
 FLIGHTS   := .local/test-data/flights.csv
 # cargo-lambda finds zig beside itself.

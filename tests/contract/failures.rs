@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::machine::{Machine, list};
 
 /// Which transient failures a function can raise.
-const TRANSIENT: [(&str, &[FailureName]); 5] = [
+const TRANSIENT: [(&str, &[FailureName]); 6] = [
     ("CheckFileExtension", &[]),
     ("TriggerResolver", &[FailureName::StorageUnavailable]),
     ("RandomFailureGenerator", &[FailureName::RandomFailure]),
@@ -23,6 +23,10 @@ const TRANSIENT: [(&str, &[FailureName]); 5] = [
         ],
     ),
     ("Transformer", &[FailureName::StorageUnavailable, FailureName::DatabaseUnavailable, FailureName::RunInProgress]),
+    (
+        "Reconciler",
+        &[FailureName::StorageUnavailable, FailureName::DatabaseUnavailable, FailureName::ExecutionsUnavailable],
+    ),
 ];
 
 /// Errors of Lambda itself that pass, and of a function that died: any state that calls one can meet them.
@@ -39,7 +43,7 @@ const OF_LAMBDA: [&str; 9] = [
     "States.Timeout",
 ];
 
-const RESERVED: [&str; 4] = ["States.", "Lambda.", "Sandbox.", "Runtime."];
+const RESERVED: [&str; 5] = ["States.", "Lambda.", "Sandbox.", "Runtime.", "StepFunctions."];
 
 fn names_in<'a>(state: &'a Value, field: &str) -> impl Iterator<Item = &'a str> {
     list(state, field).iter().flat_map(|entry| list(entry, "ErrorEquals")).filter_map(Value::as_str)

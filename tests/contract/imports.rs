@@ -5,11 +5,11 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 use crate::machine::project;
 
-const FUNCTIONS: [&str; 5] =
-    ["check-file-extension", "random-failure-generator", "trigger-resolver", "loader", "transformer"];
+const FUNCTIONS: [&str; 6] =
+    ["check-file-extension", "random-failure-generator", "trigger-resolver", "loader", "transformer", "reconciler"];
 
 /// What a crate may import of this workspace, and of the crates in [`GUARDED`].
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     // aws_lambda_events and serde_json bring types and serde, and no I/O: contracts stays pure.
     ("contracts", &["aws_lambda_events"]),
     ("pipeline", &["contracts", "toml"]),
@@ -17,6 +17,10 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("lambda-shell", &["contracts", "lambda_runtime", "tokio"]),
     ("storage", &["aws-sdk-s3"]),
     ("database", &["contracts", "lambda-shell", "tokio", "tokio-postgres", "aws-config", "aws-sdk-secretsmanager"]),
+    (
+        "standing",
+        &["contracts", "database", "pipeline", "storage", "tokio-postgres", "aws-sdk-s3", "aws-sdk-sfn", "aws-sdk-sqs"],
+    ),
     ("check-file-extension", &["contracts", "lambda-shell", "tokio"]),
     // toml is what a plan of failures is written in, as a pipeline is.
     ("random-failure-generator", &["contracts", "lambda-shell", "tokio", "toml"]),
@@ -51,12 +55,29 @@ const ALLOWED: [(&str, &[&str]); 14] = [
         ],
     ),
     (
+        "reconciler",
+        &[
+            "contracts",
+            "database",
+            "lambda-shell",
+            "pipeline",
+            "standing",
+            "storage",
+            "tokio",
+            "aws-config",
+            "aws-sdk-s3",
+            "aws-sdk-sfn",
+            "aws-sdk-sqs",
+        ],
+    ),
+    (
         "penstock",
         &[
             "contracts",
             "database",
             "pipeline",
             "rows",
+            "standing",
             "tokio",
             "tokio-postgres",
             "aws-config",

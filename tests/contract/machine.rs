@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub(crate) const MACHINES: [&str; 3] = ["process-file", "run-pipeline", "sweep-runs"];
+pub(crate) const MACHINES: [&str; 4] = ["process-file", "run-pipeline", "sweep-runs", "reconcile"];
 
 pub(crate) struct Machine {
     pub(crate) name: &'static str,
@@ -26,7 +26,7 @@ impl Machine {
         machine
     }
 
-    pub(crate) fn all() -> [Self; 3] {
+    pub(crate) fn all() -> [Self; 4] {
         MACHINES.map(Self::read)
     }
 

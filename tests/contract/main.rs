@@ -16,6 +16,7 @@ mod mentions;
 mod notices;
 mod payloads;
 mod readme;
+mod reconciled;
 mod runs;
 mod samples;
 mod security;

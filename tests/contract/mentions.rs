@@ -29,6 +29,7 @@ fn answer_to(state: &str) -> Value {
         "CloseRun" => json!(samples::failed_run()),
         "ResolveRuns" => json!(samples::followers()),
         "SweepRuns" => json!(samples::sweep()),
+        "Reconcile" => json!(samples::reconciliation()),
         _ => Value::Null,
     }
 }
@@ -45,6 +46,8 @@ fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
         ("$run", json!(samples::run())),
         ("$closed", json!(samples::failed_run())),
         ("$sweep", json!(samples::sweep())),
+        ("$reconciled", json!(samples::reconciliation())),
+        ("$states.input.object", json!(samples::object("key"))),
         ("$file", union(samples::file_kinds())),
         ("$resolution", union(samples::resolutions())),
         ("$load", json!(samples::load_request())),

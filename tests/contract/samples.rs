@@ -2,8 +2,8 @@
 
 use contracts::{
     CheckedFile, Compression, ExportReport, FailedRun, FileKind, Followers, Format, LoadOutcome, LoadReport,
-    LoadRequest, ObjectRef, OpenedRun, RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport,
-    RunStart, SurvivalReport, Sweep, TransformReport,
+    LoadRequest, MissedFile, ObjectRef, OpenedRun, Reconciliation, RejectSample, Resolution, RunFailure, RunInput,
+    RunOutcome, RunRef, RunReport, RunStart, SurvivalReport, Sweep, TransformReport,
 };
 
 pub(crate) fn object(key: &str) -> ObjectRef {
@@ -200,4 +200,19 @@ pub(crate) fn failed_run() -> FailedRun {
 
 pub(crate) fn sweep() -> Sweep {
     Sweep { failed: vec![failed_run()], unclaimed: vec![run()] }
+}
+
+pub(crate) fn reconciliation() -> Reconciliation {
+    let missed = |key: &str| MissedFile {
+        name: "reconcile-9e107d9d372bb6826bd81d3542a419d6-1".to_owned(),
+        object: object(key),
+        reason: "nothing was ever started for it".to_owned(),
+    };
+    Reconciliation {
+        bucket: "landing".to_owned(),
+        since: "2024-05-01T06:07:08Z".parse().unwrap(),
+        missed: vec![missed("raw_data/a b+é%.csv.gz"), missed("raw_data/orders.csv")],
+        left: 3,
+        standings: [("loaded".to_owned(), 40), ("nothing was ever started for it".to_owned(), 5)].into(),
+    }
 }

@@ -63,7 +63,7 @@ const PUBLIC_ACCESS: [&str; 4] =
     ["BlockPublicAcls: true", "BlockPublicPolicy: true", "IgnorePublicAcls: true", "RestrictPublicBuckets: true"];
 
 /// The roles that may know the database's address and password.
-const KNOW_THE_SECRET: [&str; 2] = ["LoaderRole", "TransformerRole"];
+const KNOW_THE_SECRET: [&str; 3] = ["LoaderRole", "TransformerRole", "ReconcilerRole"];
 
 /// One resource of the template, comments left out.
 struct Resource<'a> {
@@ -150,7 +150,7 @@ fn wrong_rights(role: &str, statement: &[&str]) -> Vec<String> {
         if action.starts_with("secretsmanager:") && !KNOW_THE_SECRET.contains(&role) {
             wrong.push(format!("{role}: may read secrets"));
         }
-        let reads = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"].contains(&action);
+        let reads = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:ListBucketVersions"].contains(&action);
         if action.starts_with("s3:") && !reads && statement.iter().any(|line| line.contains("LandingBucket")) {
             wrong.push(format!("{role}: {action} of the landing bucket"));
         }

@@ -20,9 +20,11 @@ fn every_failure_is_described_and_what_may_fail_is_tolerated() {
     check("run-pipeline", &["ResolveRuns", "RunEach"], "DescribeStopped");
     check("run-pipeline", &["OpenRun", "RunTransforms"], "DescribeRunFailure");
     check("sweep-runs", &["SweepRuns", "TellFailed", "StartUnclaimed"], "Failed");
+    check("reconcile", &["Reconcile", "StartMissed"], "DescribeStopped");
     // Neither keeps a file from being loaded, nor a failure from being told.
     check("process-file", &["RecordAwaited"], "AwaitSource");
     check("process-file", &["CloseRun"], "PublishRunFailure");
+    check("reconcile", &["StartFile"], "FileStarted");
     check("run-pipeline", &["CloseRun"], "PublishRunFailure");
 }
 
@@ -44,6 +46,7 @@ fn exactly_one_notice_leaves_of_every_failure() {
     check("run-pipeline", "DescribeRunFailure");
     check("run-pipeline", "DescribeStopped");
     check("sweep-runs", "TakeFailed");
+    check("reconcile", "DescribeStopped");
     // A run that failed inside RunEach has told of itself.
     assert_eq!(notices(&Machine::read("run-pipeline"), "ChooseEnd"), [0].into());
 }

@@ -20,6 +20,7 @@ mod notices;
 mod poison;
 mod real_data;
 mod reconcile;
+mod reconciled;
 mod repairs;
 mod replay;
 mod runs;

@@ -5,6 +5,7 @@ mod event;
 mod failure;
 mod file_kind;
 mod object;
+mod reconcile;
 mod runs;
 mod states;
 
@@ -12,6 +13,7 @@ pub use event::{Event, InvalidEvent, KEY_BYTES_MAX};
 pub use failure::{Class, Failure, FailureName};
 pub use file_kind::UnsupportedName;
 pub use object::ObjectRef;
+pub use reconcile::{MissedFile, ReconcileRequest, Reconciliation};
 pub use runs::{
     AwaitedFile, ExportReport, FailedRun, FollowRequest, Followers, OpenedRun, RunEnded, RunFailure, RunInput,
     RunOutcome, RunRef, RunReport, RunRequest, RunStart, Sweep, TransformReport,

@@ -2,6 +2,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use standing::StandingError;
+
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong on the laptop. `Display` says what and where; [`Error::what_to_do`] says what next.
@@ -143,6 +145,16 @@ impl Error {
     pub(crate) fn cloud(what: impl Into<String>) -> impl FnOnce(Chain) -> Self {
         let what = what.into();
         move |Chain(message)| Self::Cloud { what, message }
+    }
+
+    pub(crate) fn standing(error: StandingError) -> Self {
+        match error {
+            StandingError::Storage(error) => {
+                Self::Cloud { what: format!("{} {}", error.operation, error.at), message: error.reason }
+            }
+            StandingError::Database(error) => Self::database("reading the ledger")(error.into()),
+            StandingError::Executions { doing, reason } => Self::Cloud { what: doing, message: reason },
+        }
     }
 
     pub(crate) fn database(what: &'static str) -> impl FnOnce(Chain) -> Self {

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use standing::StandingError;
 
 use crate::{Error, Result};
 
@@ -32,6 +33,20 @@ pub(crate) fn check() -> Result<()> {
     match ASKED_TO_STOP.get() {
         Some(asked) if asked.load(Ordering::Relaxed) => Err(Error::Interrupted),
         _ => Ok(()),
+    }
+}
+
+/// Looks where objects stand, unless asked to stop; what is under way then is dropped.
+pub(crate) async fn unless_asked<T, E: Into<StandingError>>(work: impl Future<Output = Result<T, E>>) -> Result<T> {
+    let asked = async {
+        loop {
+            check()?;
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    tokio::select! {
+        done = work => done.map_err(|error| Error::standing(error.into())),
+        stopped = asked => stopped,
     }
 }
 

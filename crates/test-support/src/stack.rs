@@ -69,12 +69,21 @@ impl Stack {
     /// # Panics
     /// When the stack cannot be started: what it printed is in the message.
     pub async fn start(pipelines: &Path, chaos_rate: f64) -> Self {
+        Self::start_with(pipelines, chaos_rate, &[]).await
+    }
+
+    /// With other parameters of the template, as `Name=Value`.
+    ///
+    /// # Panics
+    /// As [`Stack::start`].
+    pub async fn start_with(pipelines: &Path, chaos_rate: f64, parameters: &[&str]) -> Self {
         let state = scratch_folder("stack");
         let log = std::fs::File::create(state.join("up.log")).expect("create up.log");
         let mut process = Command::new(binary("penstock"))
             .args(["up", "--foreground", "--chaos-rate", &chaos_rate.to_string(), "--state"])
             .arg(&state)
             .args(["--parameter", &format!("SourceBuckets=arn:aws:s3:::{OTHER_BUCKET}")])
+            .args(parameters.iter().flat_map(|parameter| ["--parameter", parameter]))
             .env("PIPELINES", pipelines)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("share up.log"))

@@ -12,8 +12,8 @@ use crate::cloudformation::{AwsCli, CloudStack, Outputs};
 use crate::project::Project;
 use crate::{Error, Result};
 
-const FUNCTIONS: [&str; 5] =
-    ["check-file-extension", "trigger-resolver", "random-failure-generator", "loader", "transformer"];
+const FUNCTIONS: [&str; 6] =
+    ["check-file-extension", "trigger-resolver", "random-failure-generator", "loader", "transformer", "reconciler"];
 const ARTIFACTS_BUCKET: &str = "penstock-artifacts";
 const SECRET: &str = "penstock/database";
 

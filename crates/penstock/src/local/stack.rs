@@ -211,6 +211,7 @@ fn stack_env(endpoint: &str, database_url: &str, outputs: &Outputs) -> Result<St
         state_machine_arn: outputs.get("StateMachineArn")?,
         run_pipeline_arn: Some(outputs.get("RunPipelineArn")?),
         sweep_runs_arn: Some(outputs.get("SweepRunsArn")?),
+        reconcile_arn: Some(outputs.get("ReconcileArn")?),
         event_bus_name: Some(outputs.get("EventBusName")?),
         topic_arn: Some(outputs.get("TopicArn")?),
         notifications_queue_url: None,

@@ -7,14 +7,15 @@ use contracts::{Event, ObjectRef};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
+use standing::CONCURRENCY;
+use standing::queue::{Held, Queue};
 
-use super::queue::{Held, Queue};
 use super::start::{Start, start};
-use super::{CONCURRENCY, required, shown};
+use super::{required, shown};
 use crate::cloud::Cloud;
 use crate::local::StackEnv;
 use crate::progress::Progress;
-use crate::{Error, Result, table};
+use crate::{Error, Result, interrupt, table};
 
 /// What is to be done with the letters.
 #[derive(Debug)]
@@ -43,25 +44,27 @@ pub(super) struct DeadLetter {
     pub(super) event: Value,
     #[serde(skip)]
     body: String,
+    #[serde(skip)]
+    is_of_an_object: bool,
 }
 
 /// False when a letter could not be redriven, or there is none to drop.
 pub(crate) async fn dead_letters(request: &Request, env: &StackEnv, json: bool, progress: Progress) -> Result<bool> {
     let cloud = Cloud::of(env).await;
-    let queue = Queue { cloud: &cloud, url: required(env.dead_letter_queue_url.as_ref(), "DEAD_LETTER_QUEUE_URL")? };
-    let held = queue.hold_all().await?;
+    let queue = Queue { sqs: &cloud.sqs, url: required(env.dead_letter_queue_url.as_ref(), "DEAD_LETTER_QUEUE_URL")? };
+    let held = interrupt::unless_asked(queue.hold_all()).await?;
     match request {
         Request::List | Request::Show => {
-            queue.release(&held).await?;
+            queue.release(&held).await.map_err(Error::standing)?;
             let letters: Vec<DeadLetter> = held.iter().map(DeadLetter::of).collect();
             print(&letters, matches!(request, Request::Show), json)?;
             Ok(true)
         }
         Request::Drop(id) => {
             let (chosen, others): (Vec<&Held>, Vec<&Held>) = held.iter().partition(|held| held.id == *id);
-            queue.release(others).await?;
+            queue.release(others).await.map_err(Error::standing)?;
             for held in &chosen {
-                queue.delete(held).await?;
+                delete(&queue, held).await?;
                 table::say(&format!("dropped {id}: {}", DeadLetter::of(held).about));
             }
             if chosen.is_empty() {
@@ -69,17 +72,14 @@ pub(crate) async fn dead_letters(request: &Request, env: &StackEnv, json: bool, 
             }
             Ok(!chosen.is_empty())
         }
-        Request::Redrive => redrive(&queue, &held, &env.state_machine_arn, json, progress).await,
+        Request::Redrive => redrive(&cloud, &queue, &held, &env.state_machine_arn, json, progress).await,
     }
 }
 
 /// The events of objects that wait in the queue; they stay there.
 pub(super) async fn waiting(cloud: &Cloud, env: &StackEnv) -> Result<Vec<(ObjectRef, String)>> {
     let Some(url) = &env.dead_letter_queue_url else { return Ok(Vec::new()) };
-    let queue = Queue { cloud, url };
-    let held = queue.hold_all().await?;
-    queue.release(&held).await?;
-    Ok(held.iter().map(DeadLetter::of).filter_map(|letter| Some((letter.object()?, letter.body))).collect())
+    interrupt::unless_asked(Queue { sqs: &cloud.sqs, url }.objects()).await
 }
 
 #[derive(Debug, Serialize)]
@@ -92,10 +92,17 @@ struct Redriven {
     stays: Option<String>,
 }
 
-async fn redrive(queue: &Queue<'_>, held: &[Held], machine: &str, json: bool, progress: Progress) -> Result<bool> {
+async fn redrive(
+    cloud: &Cloud,
+    queue: &Queue<'_>,
+    held: &[Held],
+    machine: &str,
+    json: bool,
+    progress: Progress,
+) -> Result<bool> {
     let mut count = progress.count("letters", held.len());
     let mut under_way = stream::iter(held)
-        .map(async |held| (held, redrive_one(queue, held, machine).await))
+        .map(async |held| (held, redrive_one(cloud, queue, held, machine).await))
         .buffer_unordered(CONCURRENCY);
     let (mut redriven, mut staying) = (Vec::new(), Vec::new());
     while let Some((held, done)) = under_way.next().await {
@@ -106,7 +113,7 @@ async fn redrive(queue: &Queue<'_>, held: &[Held], machine: &str, json: bool, pr
         redriven.push(done);
     }
     count.finish();
-    queue.release(staying.iter().copied()).await?;
+    queue.release(staying.iter().copied()).await.map_err(Error::standing)?;
     if json {
         table::print_json(&redriven)?;
     } else {
@@ -125,20 +132,25 @@ async fn redrive(queue: &Queue<'_>, held: &[Held], machine: &str, json: bool, pr
 
 /// Starts first and deletes then. Dying in between does no harm: the name of the execution is the message's, and a name
 /// starts once.
-async fn redrive_one(queue: &Queue<'_>, held: &Held, machine: &str) -> Redriven {
+async fn redrive_one(cloud: &Cloud, queue: &Queue<'_>, held: &Held, machine: &str) -> Redriven {
     let letter = DeadLetter::of(held);
     let begun = async {
         let machine = letter.machine(machine).map_err(Error::Unexpected)?;
         let name = Some(format!("redrive-{}", held.id));
         let (about, input) = (letter.about.clone(), letter.body.clone());
-        let started = start(queue.cloud, Start { about, machine, name, input }).await?;
-        queue.delete(held).await.map(|()| started.execution)
+        let started = start(cloud, Start { about, machine, name, input }).await?;
+        delete(queue, held).await.map(|()| started.execution)
     };
     let (execution, stays) = match begun.await {
         Ok(execution) => (execution, None),
         Err(error) => (None, Some(error.to_string())),
     };
     Redriven { id: letter.id, about: letter.about, execution, stays }
+}
+
+async fn delete(queue: &Queue<'_>, held: &Held) -> Result<()> {
+    let deleted = queue.sqs.delete_message().queue_url(queue.url).receipt_handle(&held.receipt).send().await;
+    deleted.map(drop).map_err(|error| Error::cloud("deleting a message of the dead-letter queue")(error.into()))
 }
 
 impl DeadLetter {
@@ -152,20 +164,21 @@ impl DeadLetter {
             },
         };
         let (id, sent_at) = (held.id.clone(), held.sent_at);
-        Self { id, sent_at, about, attributes: held.attributes.clone(), event, body: held.body.clone() }
-    }
-
-    fn object(&self) -> Option<ObjectRef> {
-        match Event::decode(&self.event) {
-            Ok(Event::ObjectCreated(object)) => Some(object),
-            Ok(Event::Test { .. }) | Err(_) => None,
+        Self {
+            id,
+            sent_at,
+            about,
+            attributes: held.attributes.clone(),
+            event,
+            body: held.body.clone(),
+            is_of_an_object: held.object().is_some(),
         }
     }
 
     /// The machine that the event's rule starts: a file's is ours, whichever stack's rule it came from; another one is
     /// named by the rule's target, and must be beside ours.
     fn machine(&self, process_file: &str) -> Result<String, String> {
-        if self.object().is_some() {
+        if self.is_of_an_object {
             return Ok(process_file.to_owned());
         }
         if self.event["source"] != "penstock" {

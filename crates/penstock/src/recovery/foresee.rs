@@ -3,8 +3,8 @@
 use contracts::{FailureName, ObjectRef};
 use pipeline::{Catalog, Dataset, OnNewVersion, RepairKey, WriteMode};
 use serde::Serialize;
+use standing::ledger::Entry;
 
-use super::ledger::Entry;
 use crate::explain::{self, Verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

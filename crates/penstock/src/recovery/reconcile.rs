@@ -1,23 +1,19 @@
 //! `penstock reconcile`: the landing bucket against the ledger and the executions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use contracts::FileKind;
-use pipeline::{Catalog, Decision, OnNewVersion, Role, Start as StartsOn};
+use pipeline::Catalog;
 use serde::Serialize;
+use standing::traces::Wanted;
+use standing::{ByVersion, Executions, Judged, Known, Ledger, Standing, landing, traces};
 
-use super::by_version::ByVersion;
-use super::judge::{Evidence, Standing, judge};
-use super::landing::{self, Listed};
-use super::ledger::{Entry, Ledger};
 use super::start::{Start, Started, bare_event, start_all};
-use super::traces::{self, Trace, Wanted};
-use super::{dead_letters, definitions, shown};
+use super::{dead_letters, definitions, ledger, shown};
 use crate::cloud::Cloud;
 use crate::local::StackEnv;
 use crate::progress::Progress;
-use crate::{Result, table};
+use crate::{Result, interrupt, table};
 
 /// What `reconcile` is asked for.
 #[derive(Debug)]
@@ -52,27 +48,40 @@ struct Named {
     standing: Standing,
 }
 
-/// One object version, and where it stands.
-struct Judged {
-    listed: Listed,
-    standing: Standing,
-    /// The event that it had, when an execution holds it.
-    event: Option<String>,
-}
-
 /// False while an object version is open.
 pub(crate) async fn reconcile(options: &ReconcileOptions, env: &StackEnv, progress: Progress) -> Result<bool> {
     let cloud = Cloud::of(env).await;
     let bucket = &env.landing_bucket;
     let step = progress.step("landing bucket");
-    let mut listed = landing::versions(&cloud, bucket, &options.prefix).await?;
-    listed.retain(|it| options.since.is_none_or(|since| it.object.event_time.is_none_or(|time| time >= since)));
+    let versions = landing::versions(&cloud.s3, bucket, &options.prefix, options.since);
+    let listed = interrupt::unless_asked(versions).await?;
     step.done(&format!("has {} object versions", listed.len()));
-    let judged = judge_all(&cloud, env, listed, options.grace, progress).await?;
+    let step = progress.step("ledger");
+    let session = ledger::open(env).await?;
+    let entries = interrupt::unless_asked(standing::ledger::of_bucket(&session.client, bucket)).await?;
+    let ledger = Ledger::of(&entries);
+    step.done(&format!("knows {} object versions", entries.len()));
 
+    let undecided_since = ledger.undecided_since(&listed);
+    let (catalog, executions, letters) = match undecided_since {
+        Some(since) => evidence(&cloud, env, &ledger, since, progress).await?,
+        None => Default::default(),
+    };
+    let known = Known {
+        landing_bucket: bucket,
+        ledger: &ledger,
+        catalog: &catalog,
+        executions: &executions,
+        dead_letters: &letters,
+        now: Utc::now(),
+        grace: options.grace,
+    };
+    let judged = known.judge(listed);
     let mut report = Report::of(bucket, &judged);
     if options.start {
-        let starts = starts(&cloud, env, &judged).await?;
+        let wanted = |standing: Standing| standing.is_open() && standing != Standing::DeadLetter;
+        let startable = known.startable(&judged, wanted);
+        let starts = startable.into_iter().map(|it| start(env, it)).collect::<Result<Vec<_>>>()?;
         report.started = start_all(&cloud, starts, progress).await?;
     }
     report.print(options.json)?;
@@ -81,129 +90,30 @@ pub(crate) async fn reconcile(options: &ReconcileOptions, env: &StackEnv, progre
     Ok(!report.open.iter().any(is_left))
 }
 
-async fn judge_all(
+/// What there is to know of versions that the ledger does not know.
+async fn evidence(
     cloud: &Cloud,
     env: &StackEnv,
-    listed: Vec<Listed>,
-    grace: TimeDelta,
+    ledger: &Ledger<'_>,
+    since: DateTime<Utc>,
     progress: Progress,
-) -> Result<Vec<Judged>> {
-    let step = progress.step("ledger");
-    let ledger = Ledger::open(env).await?.of_bucket(&env.landing_bucket).await?;
-    let entries = by_version(&ledger);
-    step.done(&format!("knows {} object versions", ledger.len()));
-
-    let undecided = listed.iter().filter(|it| entries.get(&it.object).is_none()).filter_map(|it| it.object.event_time);
-    let Some(oldest) = undecided.min() else {
-        return Ok(listed.into_iter().map(|it| decided(it, &entries)).collect());
-    };
+) -> Result<(Catalog, Executions, ByVersion<()>)> {
     let step = progress.step("executions");
     let catalog = definitions::deployed(cloud, env).await?;
-    let known = told_by_the_ledger(&ledger, &catalog);
-    let wanted = Wanted { machine: &env.state_machine_arn, since: oldest, failed: false, known: &known };
-    let mut traces = ByVersion::default();
-    let found = traces::read(cloud, &wanted).await?;
+    let known = ledger.tells_all_of(&catalog);
+    let wanted = Wanted { machine: &env.state_machine_arn, since, failed: false, known: &known };
+    let found = interrupt::unless_asked(traces::read(&cloud.sfn, &wanted)).await?;
     step.done(&format!("{} looked at", found.len()));
-    for trace in found {
-        traces.insert(&trace.object.clone(), trace, |before: &Trace, now| before.standing <= now.standing);
-    }
-    let mut letters = ByVersion::default();
-    for (object, _) in dead_letters::waiting(cloud, env).await? {
-        letters.insert(&object, (), |(), ()| true);
-    }
-
-    let (now, mut newer) = (Utc::now(), Newer::default());
-    let one = |it: Listed| {
-        let (object, trace) = (&it.object, traces.get(&it.object));
-        let entry = entries.get(object).copied();
-        let evidence = Evidence {
-            entry,
-            execution: trace.map(|trace| trace.standing),
-            is_dead_letter: letters.get(object).is_some(),
-            is_replaced: newer.is_loaded(&object.key, entry) && keeps_the_newest(&catalog, env, &object.key),
-            is_ignored_by_name: matches!(FileKind::of_key(&object.key), Ok(FileKind::Ignored { .. })),
-            age: object.event_time.map_or(TimeDelta::zero(), |time| now - time),
-        };
-        Judged { standing: judge(evidence, grace), event: trace.map(|trace| trace.input.clone()), listed: it }
-    };
-    Ok(listed.into_iter().map(one).collect())
+    let letters = dead_letters::waiting(cloud, env).await?;
+    let letters = standing::dead_letters(letters.iter().map(|(object, _)| object));
+    Ok((catalog, Executions::of(found), letters))
 }
 
-fn by_version(ledger: &[Entry]) -> ByVersion<Standing> {
-    let mut entries = ByVersion::default();
-    for entry in ledger {
-        if let Some(standing) = Standing::of_outcome(&entry.outcome) {
-            entries.insert(&entry.object, standing, |before, now| before <= now);
-        }
-    }
-    entries
-}
-
-fn decided(listed: Listed, entries: &ByVersion<Standing>) -> Judged {
-    let standing = entries.get(&listed.object).copied().unwrap_or(Standing::Missed);
-    Judged { listed, standing, event: None }
-}
-
-/// The executions whose object is the one in the ledger. Where a trigger starts the dataset, the execution is also the
-/// only one that tells of the trigger.
-fn told_by_the_ledger(ledger: &[Entry], catalog: &Catalog) -> HashSet<String> {
-    let starts_on_its_source = |entry: &&Entry| {
-        let definition = catalog.definitions().iter().find(|definition| definition.pipeline == entry.pipeline);
-        let dataset = definition.and_then(|definition| definition.dataset(&entry.dataset));
-        dataset.is_some_and(|dataset| matches!(dataset.start, StartsOn::Source))
-    };
-    ledger.iter().filter(starts_on_its_source).filter_map(|entry| entry.execution.clone()).collect()
-}
-
-/// Walks through the versions of keys, the newest of each first.
-#[derive(Default)]
-struct Newer {
-    key: String,
-    is_loaded: bool,
-}
-
-impl Newer {
-    /// Whether a version of this key that was asked about before is loaded.
-    fn is_loaded(&mut self, key: &str, entry: Option<Standing>) -> bool {
-        if self.key != key {
-            *self = Self { key: key.to_owned(), is_loaded: false };
-        }
-        let before = self.is_loaded;
-        self.is_loaded |= matches!(entry, Some(Standing::Loaded | Standing::AlreadyLoaded));
-        before
-    }
-}
-
-/// Whether an older version of this key would change nothing, or worse, once a newer one is loaded.
-fn keeps_the_newest(catalog: &Catalog, env: &StackEnv, key: &str) -> bool {
-    match catalog.decide(&env.landing_bucket, &env.landing_bucket, key) {
-        Decision::Load { claim, .. } => {
-            claim.role != Role::Trigger && claim.dataset.on_new_version == OnNewVersion::Replace
-        }
-        Decision::Ignore { .. } | Decision::Refuse { .. } => false,
-    }
-}
-
-/// What is open is started, with the event that it had or else with what S3 says of it. Without an event nothing tells
-/// the order of two versions: of those that replace each other only the newest is started.
-async fn starts(cloud: &Cloud, env: &StackEnv, judged: &[Judged]) -> Result<Vec<Start>> {
-    let mut open: Vec<&Judged> = judged.iter().filter(|it| it.standing.is_open()).collect();
-    open.retain(|it| it.standing != Standing::DeadLetter);
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
-    let catalog = definitions::deployed(cloud, env).await?;
-    let mut last_key = None;
-    let mut starts = Vec::new();
-    for Judged { listed: Listed { object, .. }, event, .. } in open {
-        let is_behind = last_key.replace(&object.key) == Some(&object.key);
-        if is_behind && event.is_none() && keeps_the_newest(&catalog, env, &object.key) {
-            continue;
-        }
-        let input = event.clone().map_or_else(|| bare_event(object), Ok)?;
-        starts.push(Start { about: object.key.clone(), machine: env.state_machine_arn.clone(), name: None, input });
-    }
-    Ok(starts)
+/// With the event that the version had, or else with what S3 says of it.
+fn start(env: &StackEnv, judged: &Judged) -> Result<Start> {
+    let object = &judged.listed.object;
+    let input = judged.trace.as_ref().map_or_else(|| bare_event(object), |trace| Ok(trace.input.clone()))?;
+    Ok(Start { about: object.key.clone(), machine: env.state_machine_arn.clone(), name: None, input })
 }
 
 impl Report {
@@ -261,23 +171,5 @@ impl Named {
             last_modified: object.event_time,
             standing: judged.standing,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_versions_behind_a_loaded_one_have_a_newer_one() {
-        fn check(versions: &[(&str, Option<Standing>)], expected: &[bool]) {
-            let mut newer = Newer::default();
-            let found: Vec<bool> = versions.iter().map(|(key, entry)| newer.is_loaded(key, *entry)).collect();
-            assert_eq!(found, expected, "{versions:?}");
-        }
-        let loaded = Some(Standing::Loaded);
-        check(&[("a", None), ("a", loaded), ("a", None), ("b", None)], &[false, false, true, false]);
-        check(&[("a", loaded), ("a", None), ("a", None), ("b", None)], &[false, true, true, false]);
-        check(&[("a", Some(Standing::Ignored)), ("a", None)], &[false, false]);
     }
 }

@@ -7,14 +7,13 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use chrono::{DateTime, Utc};
 use contracts::ObjectRef;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use standing::ledger::Entry;
+use standing::traces::Wanted;
+use standing::{ByVersion, CONCURRENCY, landing, traces};
 
-use super::by_version::ByVersion;
 use super::foresee::{Foreseen, Named, Would, name, rows, would};
-use super::landing;
-use super::ledger::{Entry, Ledger};
 use super::start::{Start, bare_event, start_all};
-use super::traces::{self, Wanted};
-use super::{CONCURRENCY, dead_letters, definitions};
+use super::{dead_letters, definitions, ledger};
 use crate::cloud::Cloud;
 use crate::local::StackEnv;
 use crate::progress::Progress;
@@ -62,8 +61,9 @@ pub(crate) async fn replay(options: &ReplayOptions, env: &StackEnv, progress: Pr
 /// The latest versions; what is deleted has none.
 async fn objects(cloud: &Cloud, options: &ReplayOptions, bucket: &str) -> Result<Vec<ObjectRef>> {
     let (Which::Key(prefix) | Which::Prefix(prefix)) = &options.which;
-    let mut listed = landing::versions(cloud, bucket, prefix).await?;
-    listed.retain(|it| it.is_latest && options.since.is_none_or(|since| it.object.event_time >= Some(since)));
+    let versions = landing::versions(&cloud.s3, bucket, prefix, options.since);
+    let mut listed = interrupt::unless_asked(versions).await?;
+    listed.retain(|it| it.is_latest);
     if let Which::Key(key) = &options.which {
         listed.retain(|it| it.object.key == *key);
     }
@@ -75,12 +75,12 @@ async fn starts(cloud: &Cloud, env: &StackEnv, objects: &[ObjectRef], progress: 
     let step = progress.step("events");
     let mut events = ByVersion::default();
     for (object, event) in dead_letters::waiting(cloud, env).await? {
-        events.insert(&object, event, |_, _| true);
+        events.insert(&object, event, |_, _| {});
     }
     if let Some(since) = objects.iter().filter_map(|object| object.event_time).min() {
         let wanted = Wanted { machine: &env.state_machine_arn, since, failed: true, known: &Default::default() };
-        for trace in traces::read(cloud, &wanted).await? {
-            events.insert(&trace.object, trace.input, |_, _| true);
+        for trace in interrupt::unless_asked(traces::read(&cloud.sfn, &wanted)).await? {
+            events.insert(&trace.object, trace.input, |_, _| {});
         }
     }
     let start = |object: &ObjectRef| {
@@ -101,7 +101,8 @@ async fn foresee(cloud: &Cloud, env: &StackEnv, objects: &[ObjectRef], progress:
         Named::Data { data, .. } => Some(data),
         Named::Done { .. } => None,
     });
-    let ledger = Ledger::open(env).await?.of_keys(data).await?;
+    let session = ledger::open(env).await?;
+    let ledger = interrupt::unless_asked(standing::ledger::of_keys(&session.client, data)).await?;
     let mut histories: HashMap<(&str, &str, &str, &str), Vec<&Entry>> = HashMap::new();
     for entry in &ledger {
         let ObjectRef { bucket, key, .. } = &entry.object;

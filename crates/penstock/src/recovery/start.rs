@@ -4,8 +4,8 @@ use aws_sdk_sfn::operation::start_execution::StartExecutionError;
 use contracts::ObjectRef;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
+use standing::CONCURRENCY;
 
-use super::CONCURRENCY;
 use crate::cloud::Cloud;
 use crate::progress::Progress;
 use crate::{Error, Result, interrupt};

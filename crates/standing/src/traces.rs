@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use aws_sdk_sfn::Client;
 use aws_sdk_sfn::config::{Builder, retry::RetryConfig};
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
@@ -10,10 +11,8 @@ use contracts::{Event, ObjectRef};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::judge::{EXECUTIONS_KEPT, Standing};
-use super::{CONCURRENCY, to_chrono};
-use crate::cloud::Cloud;
-use crate::{Error, Result, interrupt};
+use crate::judge::{EXECUTIONS_KEPT, Standing};
+use crate::{CONCURRENCY, StandingError, to_chrono};
 
 /// Between S3, which dates objects, and Step Functions, which dates executions.
 const CLOCK_DIFFERENCE_MAX: TimeDelta = TimeDelta::minutes(10);
@@ -23,40 +22,40 @@ const ATTEMPTS: u32 = 12;
 
 /// One execution of `process-file`, and the object that its event names.
 #[derive(Clone, Debug)]
-pub(super) struct Trace {
-    pub(super) object: ObjectRef,
-    pub(super) standing: Standing,
+pub struct Trace {
+    pub object: ObjectRef,
+    pub standing: Standing,
     /// The event, sequencer and all.
-    pub(super) input: String,
+    pub input: String,
 }
 
 /// Which executions to read.
 #[derive(Debug)]
-pub(super) struct Wanted<'a> {
-    pub(super) machine: &'a str,
+pub struct Wanted<'a> {
+    pub machine: &'a str,
     /// No object that is asked about is older.
-    pub(super) since: DateTime<Utc>,
+    pub since: DateTime<Utc>,
     /// Only those that failed.
-    pub(super) failed: bool,
+    pub failed: bool,
     /// ARNs of which all is known already.
-    pub(super) known: &'a HashSet<String>,
+    pub known: &'a HashSet<String>,
 }
 
-pub(super) async fn read(cloud: &Cloud, wanted: &Wanted<'_>) -> Result<Vec<Trace>> {
-    let items = list(cloud, wanted).await?;
-    let described = stream::iter(items).map(|item| describe(cloud, item.execution_arn)).buffer_unordered(CONCURRENCY);
+/// In no particular order.
+pub async fn read(sfn: &Client, wanted: &Wanted<'_>) -> Result<Vec<Trace>, StandingError> {
+    let items = list(sfn, wanted).await?;
+    let described = stream::iter(items).map(|item| describe(sfn, item.execution_arn)).buffer_unordered(CONCURRENCY);
     described.try_filter_map(async |described| Ok(trace(described))).try_collect().await
 }
 
 /// The newest come first.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>
-async fn list(cloud: &Cloud, wanted: &Wanted<'_>) -> Result<Vec<ExecutionListItem>> {
+async fn list(sfn: &Client, wanted: &Wanted<'_>) -> Result<Vec<ExecutionListItem>, StandingError> {
     let since = wanted.since.max(Utc::now() - EXECUTIONS_KEPT) - CLOCK_DIFFERENCE_MAX;
-    let mut pages = cloud.sfn.list_executions().state_machine_arn(wanted.machine).into_paginator().send();
+    let mut pages = sfn.list_executions().state_machine_arn(wanted.machine).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        interrupt::check()?;
-        let page = page.map_err(|error| Error::cloud("listing the executions")(error.into()))?.executions;
+        let page = page.map_err(StandingError::executions("listing the executions"))?.executions;
         let is_past = page.last().and_then(|item| to_chrono(&item.start_date)).is_some_and(|start| start < since);
         let has_ended_badly = |item: &ExecutionListItem| !matches!(item.status, ExecutionStatus::Succeeded);
         found.extend(
@@ -71,12 +70,10 @@ async fn list(cloud: &Cloud, wanted: &Wanted<'_>) -> Result<Vec<ExecutionListIte
     Ok(found)
 }
 
-async fn describe(cloud: &Cloud, arn: String) -> Result<DescribeExecutionOutput> {
-    interrupt::check()?;
+async fn describe(sfn: &Client, arn: String) -> Result<DescribeExecutionOutput, StandingError> {
     let patient = Builder::new().retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
-    let described =
-        cloud.sfn.describe_execution().execution_arn(&arn).customize().config_override(patient).send().await;
-    described.map_err(|error| Error::cloud(format!("reading {arn}"))(error.into()))
+    let described = sfn.describe_execution().execution_arn(&arn).customize().config_override(patient).send().await;
+    described.map_err(StandingError::executions(format!("reading {arn}")))
 }
 
 /// None for an execution whose event names no object.

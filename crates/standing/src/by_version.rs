@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use contracts::ObjectRef;
 
@@ -8,7 +9,7 @@ const NO_VERSION: &str = "null";
 /// What is known of versions of one bucket's objects, found again by version id. Where an event told no version, the
 /// etag must do; where it told neither, it says nothing of any version.
 #[derive(Debug)]
-pub(super) struct ByVersion<T> {
+pub struct ByVersion<T> {
     versions: HashMap<(String, String), T>,
     etags: HashMap<(String, String), T>,
 }
@@ -20,20 +21,22 @@ impl<T> Default for ByVersion<T> {
 }
 
 impl<T> ByVersion<T> {
-    /// Keeps what is known already when `keeps` says so of it and the new.
-    pub(super) fn insert(&mut self, object: &ObjectRef, known: T, keeps: impl FnOnce(&T, &T) -> bool) {
+    /// `merge` puts what is new to what is known of the same version already.
+    pub fn insert(&mut self, object: &ObjectRef, new: T, merge: impl FnOnce(&mut T, T)) {
         let (map, name) = match (version(object), &object.etag) {
             (Some(version), _) => (&mut self.versions, version),
             (None, Some(etag)) => (&mut self.etags, etag.as_str()),
             (None, None) => return,
         };
-        let place = (object.key.clone(), name.to_owned());
-        if !map.get(&place).is_some_and(|before| keeps(before, &known)) {
-            map.insert(place, known);
+        match map.entry((object.key.clone(), name.to_owned())) {
+            Entry::Occupied(mut known) => merge(known.get_mut(), new),
+            Entry::Vacant(place) => {
+                place.insert(new);
+            }
         }
     }
 
-    pub(super) fn get(&self, object: &ObjectRef) -> Option<&T> {
+    pub fn get(&self, object: &ObjectRef) -> Option<&T> {
         let find = |map: &'_ HashMap<_, T>, name: Option<&str>| {
             name.map(|name| (object.key.clone(), name.to_owned())).filter(|place| map.contains_key(place))
         };
@@ -61,7 +64,7 @@ mod tests {
     fn a_version_is_found_by_its_id_and_by_its_etag_only_where_no_id_was_told() {
         fn check(told: (Option<&str>, Option<&str>), asked: (Option<&str>, Option<&str>), found: bool) {
             let mut known = ByVersion::default();
-            known.insert(&object("k", told.0, told.1), (), |(), ()| false);
+            known.insert(&object("k", told.0, told.1), (), |(), ()| {});
             assert_eq!(known.get(&object("k", asked.0, asked.1)).is_some(), found, "{told:?} {asked:?}");
             assert!(known.get(&object("other", asked.0, asked.1)).is_none());
         }
@@ -79,7 +82,7 @@ mod tests {
     fn what_is_worth_keeping_is_kept() {
         let mut known = ByVersion::default();
         for rank in [2, 1, 3] {
-            known.insert(&object("k", Some("1"), None), rank, |before, now| before <= now);
+            known.insert(&object("k", Some("1"), None), rank, |before, now| *before = now.min(*before));
         }
         assert_eq!(known.get(&object("k", Some("1"), None)), Some(&1));
     }

@@ -1,34 +1,43 @@
 //! What lies in a bucket.
 
+use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{EncodingType, ObjectVersion};
+use chrono::{DateTime, Utc};
 use contracts::ObjectRef;
 use percent_encoding::percent_decode_str;
+use storage::StorageError;
 
-use super::to_chrono;
-use crate::cloud::Cloud;
-use crate::{Error, Result, interrupt};
+use crate::to_chrono;
 
 /// One version of one object. The object has no sequencer, which only an event tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
-    pub(super) object: ObjectRef,
-    pub(super) is_latest: bool,
+pub struct Listed {
+    pub object: ObjectRef,
+    pub is_latest: bool,
 }
 
-/// Every version below a prefix, keys in order, the newest version of a key first; what was deleted leaves its versions.
+/// Every version below a prefix that is as new as `since`, keys in order, the newest version of a key first; what was
+/// deleted leaves its versions. S3 lists all of them whatever is asked for: the time this takes grows with the bucket.
 ///
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html>
-pub(super) async fn versions(cloud: &Cloud, bucket: &str, prefix: &str) -> Result<Vec<Listed>> {
+pub async fn versions(
+    s3: &Client,
+    bucket: &str,
+    prefix: &str,
+    since: Option<DateTime<Utc>>,
+) -> Result<Vec<Listed>, StorageError> {
+    let is_wanted = |it: &Listed| since.is_none_or(|since| it.object.event_time.is_none_or(|time| time >= since));
+    let at = format!("s3://{bucket}/{prefix}");
     let mut listed = Vec::new();
     let (mut key_marker, mut version_marker) = (None, None);
     loop {
-        interrupt::check()?;
         // XML cannot carry every character that a key may have.
-        let request = cloud.s3.list_object_versions().bucket(bucket).prefix(prefix).encoding_type(EncodingType::Url);
+        let request = s3.list_object_versions().bucket(bucket).prefix(prefix).encoding_type(EncodingType::Url);
         let page = request.set_key_marker(key_marker).set_version_id_marker(version_marker).send().await;
-        let page = page.map_err(|error| Error::cloud(format!("listing s3://{bucket}/{prefix}"))(error.into()))?;
+        let page = page.map_err(|error| StorageError::new("LIST", &at, &error))?;
         let is_encoded = page.encoding_type == Some(EncodingType::Url);
-        listed.extend(page.versions.unwrap_or_default().into_iter().map(|it| version(bucket, it, is_encoded)));
+        let versions = page.versions.unwrap_or_default().into_iter().map(|it| version(bucket, it, is_encoded));
+        listed.extend(versions.filter(is_wanted));
         if page.is_truncated != Some(true) {
             return Ok(listed);
         }

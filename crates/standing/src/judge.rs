@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// How long Step Functions keeps an execution that has ended.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
-pub(super) const EXECUTIONS_KEPT: TimeDelta = TimeDelta::days(90);
+pub(crate) const EXECUTIONS_KEPT: TimeDelta = TimeDelta::days(90);
 
 /// What the machine adds to a failure whose notice did not leave.
 const NOT_NOTICED: &str = "The notice of this failure could not be sent";
@@ -14,7 +14,7 @@ const NOT_NOTICED: &str = "The notice of this failure could not be sent";
 /// The best that is known comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Standing {
+pub enum Standing {
     Loaded,
     AlreadyLoaded,
     Superseded,
@@ -38,7 +38,7 @@ pub(super) enum Standing {
 
 impl Standing {
     /// Whether somebody has to do something about it.
-    pub(super) fn is_open(self) -> bool {
+    pub fn is_open(self) -> bool {
         match self {
             Self::Unnoticed | Self::Stopped | Self::DeadLetter | Self::Missed => true,
             Self::Loaded
@@ -52,7 +52,20 @@ impl Standing {
         }
     }
 
-    pub(super) fn words(self) -> &'static str {
+    /// Whether a machine may start it anew with nobody looking on. What failed without a notice is owed one: it loads
+    /// now, or fails and says so. What was stopped, somebody has stopped, for `process-file` ends by itself in every other
+    /// way; and a dead letter has its alarm, and a cause that an operator knows of.
+    pub fn starts_unattended(self) -> bool {
+        matches!(self, Self::Missed | Self::Unnoticed)
+    }
+
+    /// Whether it is not known yet what its table has of it.
+    pub(crate) fn may_still_load(self) -> bool {
+        self.is_open() || matches!(self, Self::Running | Self::Arriving)
+    }
+
+    /// As people say it.
+    pub fn words(self) -> &'static str {
         match self {
             Self::Loaded => "loaded",
             Self::AlreadyLoaded => "already loaded",
@@ -70,7 +83,7 @@ impl Standing {
     }
 
     /// The outcome of a file, as the ledger and the machine write it.
-    pub(super) fn of_outcome(outcome: &str) -> Option<Self> {
+    pub(crate) fn of_outcome(outcome: &str) -> Option<Self> {
         match outcome {
             "Loaded" => Some(Self::Loaded),
             "AlreadyLoaded" => Some(Self::AlreadyLoaded),
@@ -80,7 +93,7 @@ impl Standing {
         }
     }
 
-    pub(super) fn of_execution(status: &ExecutionStatus, outcome: &str, cause: &str) -> Self {
+    pub(crate) fn of_execution(status: &ExecutionStatus, outcome: &str, cause: &str) -> Self {
         match status {
             ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Self::Running,
             ExecutionStatus::Succeeded => Self::of_outcome(outcome).unwrap_or(Self::Stopped),
@@ -93,21 +106,21 @@ impl Standing {
 
 /// All that is known of one object version.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Evidence {
+pub(crate) struct Evidence {
     /// What the ledger says.
-    pub(super) entry: Option<Standing>,
+    pub(crate) entry: Option<Standing>,
     /// The best of its executions.
-    pub(super) execution: Option<Standing>,
-    pub(super) is_dead_letter: bool,
+    pub(crate) execution: Option<Standing>,
+    pub(crate) is_dead_letter: bool,
     /// A newer version of its key is loaded, and its dataset keeps only the newest.
-    pub(super) is_replaced: bool,
+    pub(crate) is_replaced: bool,
     /// Its name alone says that nothing is to be loaded.
-    pub(super) is_ignored_by_name: bool,
-    pub(super) age: TimeDelta,
+    pub(crate) is_ignored_by_name: bool,
+    pub(crate) age: TimeDelta,
 }
 
 /// What is committed counts before what an execution says of itself, and that before what is only likely.
-pub(super) fn judge(evidence: Evidence, grace: TimeDelta) -> Standing {
+pub(crate) fn judge(evidence: Evidence, grace: TimeDelta) -> Standing {
     let Evidence { entry, execution, is_dead_letter, is_replaced, is_ignored_by_name, age } = evidence;
     if let Some(known) = entry.or(execution.filter(|standing| !standing.is_open())) {
         return known;
@@ -194,6 +207,6 @@ mod tests {
 
     #[test]
     fn the_machine_says_so_when_a_notice_could_not_be_sent() {
-        assert!(include_str!("../../../../statemachine/process-file.asl.json").contains(NOT_NOTICED));
+        assert!(include_str!("../../../statemachine/process-file.asl.json").contains(NOT_NOTICED));
     }
 }
