@@ -82,6 +82,7 @@ fn proofs() -> impl Iterator<Item = Proof> {
         [6] storage::a_storage_that_refuses_is_asked_again_and_then_named;
         [7] storage::a_slow_body_is_read_to_its_end;
         [8] storage::a_body_that_is_not_the_stored_one_is_never_committed;
+        [8] storage::damage_that_makes_a_file_unreadable_is_not_the_files;
         [9] commit::a_load_whose_reply_is_lost_is_answered_from_the_ledger;
         [11] time::a_load_gives_up_before_the_lambda_ends;
         [1, 11] time::a_loader_killed_at_its_time_out_leaves_no_row;
