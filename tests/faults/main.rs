@@ -80,6 +80,7 @@ fn proofs() -> impl Iterator<Item = Proof> {
         [1] transforms::a_transformer_killed_in_the_middle_leaves_nothing_and_the_retry_runs_all;
         [9] transforms::a_run_whose_commit_is_unheard_transforms_nothing_twice;
         [6] storage::a_storage_that_refuses_is_asked_again_and_then_named;
+        [6] storage::a_resolver_whose_storage_refuses_asks_again_and_names_it;
         [7] storage::a_slow_body_is_read_to_its_end;
         [8] storage::a_body_that_is_not_the_stored_one_is_never_committed;
         [8] storage::damage_that_makes_a_file_unreadable_is_not_the_files;

@@ -1,10 +1,12 @@
 use std::io::Write;
+use std::time::Duration;
 
-use contracts::{Compression, FailureName, LoadOutcome, LoadRequest};
+use contracts::{Compression, FailureName, FileKind, LoadOutcome, LoadRequest, Resolution, ResolveRequest};
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
-use crate::ground::{Bucket, Ground, Loader, check_failure, orders, report, request};
+use crate::ground::{Bucket, DEFINITION, Ground, Loader, check_failure, function, orders, report, request, storage};
 use crate::microburst::Microburst;
 use crate::tap::{Fault, Tap};
 
@@ -12,6 +14,8 @@ const ROWS: usize = 20_000;
 const MANY_ROWS: usize = 400_000;
 /// `loader::limits::STORAGE_ATTEMPTS_MAX`
 const TRIES: u64 = 4;
+/// The SDK's own number.
+const RESOLVER_TRIES: u64 = 3;
 
 /// A loader that reads S3 through a proxy.
 struct Stage {
@@ -88,6 +92,31 @@ pub(crate) async fn a_storage_that_refuses_is_asked_again_and_then_named() -> St
     format!(
         "500, 503 SlowDown, reset: got over when it comes once; StorageUnavailable after {TRIES} tries, 0 rows, then exact"
     )
+}
+
+/// The resolver reads definitions before there is anything to load.
+pub(crate) async fn a_resolver_whose_storage_refuses_asks_again_and_names_it() -> String {
+    let storage = storage().await;
+    // A bucket that has no other definition: the proxy tells one length for all that it passes on.
+    storage.put(Bucket::Versioned, "pipelines/shop/pipeline.toml", DEFINITION).await;
+    let proxy = Microburst::before(storage.address);
+    let buckets = [("DEFINITIONS_BUCKET", Bucket::Versioned.name()), ("LANDING_BUCKET", Bucket::Plain.name())];
+    let mut resolver = function("trigger-resolver", &proxy.endpoint(), "", &buckets);
+    let key = "faults/resolved.csv";
+    let object = storage.put(Bucket::Plain, key, orders(1, "resolved")).await;
+    let file = FileKind::of_key(key).unwrap();
+    let payload = serde_json::to_vec(&ResolveRequest { execution: None, object, file, waited_s: 0 }).unwrap();
+    let mut resolve = || block_in_place(|| resolver.invoke(&payload, Duration::from_secs(60)));
+
+    let slow_down = json!({"error": {"code": "SlowDown", "status": 503}});
+    proxy.fault(Some(&slow_down), DEFINITION.len() as u64);
+    check_failure(&resolve(), FailureName::StorageUnavailable);
+    assert_eq!(proxy.fired(), RESOLVER_TRIES);
+    proxy.fault(Some(&once(&slow_down)), DEFINITION.len() as u64);
+    let resolution: Resolution = serde_json::from_value(resolve().answer()).unwrap();
+    assert!(matches!(resolution, Resolution::Load { .. }), "{resolution:?}");
+    assert_eq!(proxy.fired(), 1);
+    format!("a resolver that meets 503 once resolves; for ever: StorageUnavailable after {RESOLVER_TRIES} tries")
 }
 
 fn once(fault: &Value) -> Value {
