@@ -7,6 +7,7 @@
     reason = "helpers of tests fail the test that calls them"
 )]
 
+mod clocks;
 mod dependencies;
 mod expressions;
 mod failures;

@@ -44,15 +44,20 @@ pub(crate) async fn concurrent_deliveries_of_one_event_load_once() -> String {
 }
 
 /// The default of `LoaderConcurrency`: Lambda runs no more loaders than these, and the machine lets the rest wait.
-const LOADERS: usize = 20;
+pub(crate) const LOADERS: usize = 20;
 const PUTS_AT_ONCE: usize = 100;
 const POLL: Duration = Duration::from_millis(20);
+
+/// A thousand in the long form, or what `FAULTS_FILES` says.
+pub(crate) fn burst_files(short: usize) -> usize {
+    let given = std::env::var("FAULTS_FILES").ok();
+    given.map_or(pick(short, 1_000), |files| files.parse().expect("FAULTS_FILES is a number"))
+}
 
 /// Files that come at once, as Lambda gives them out: whichever loader is free takes the next one.
 pub(crate) async fn a_burst_of_files_needs_no_more_connections_than_loaders() -> String {
     let ground = Ground::new().await;
-    let given = std::env::var("FAULTS_FILES").ok();
-    let files = given.map_or(pick(200, 1_000), |files| files.parse().expect("FAULTS_FILES is a number"));
+    let files = burst_files(200);
     let started = Instant::now();
     let put = async |number: usize| {
         // One in ten cannot be loaded.

@@ -45,7 +45,7 @@ pub(crate) enum Bucket {
 }
 
 impl Bucket {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Versioned => "versioned",
@@ -92,6 +92,19 @@ impl Storage {
         object.version_id = answer.version_id().map(str::to_owned);
         object
     }
+
+    /// The texts that a key ever had.
+    pub(crate) async fn versions(&self, bucket: Bucket, key: &str) -> Vec<String> {
+        let listed = self.s3.list_object_versions().bucket(bucket.name()).prefix(key).send().await.unwrap();
+        let mut texts = Vec::new();
+        for version in listed.versions() {
+            let get = self.s3.get_object().bucket(bucket.name()).key(key);
+            let object = get.version_id(version.version_id().unwrap()).send().await.unwrap();
+            let bytes = object.body.collect().await.unwrap().into_bytes();
+            texts.push(String::from_utf8(bytes.to_vec()).unwrap());
+        }
+        texts
+    }
 }
 
 /// A file of so many orders, numbered from 1, all of one customer.
@@ -121,19 +134,24 @@ pub(crate) fn request(object: &ObjectRef) -> LoadRequest {
     }
 }
 
+/// A function, as the process that Lambda would run, with what its template tells it beside the addresses.
+pub(crate) fn function(name: &str, endpoint: &str, database_url: &str, more: &[(&str, &str)]) -> Function {
+    let addresses = [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", CREDENTIAL),
+        ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
+        ("DATABASE_URL", database_url),
+    ];
+    Function::start(binary(name), &[&addresses, more].concat())
+}
+
 /// A loader, as the process that Lambda would run.
 pub(crate) struct Loader(Function);
 
 impl Loader {
     pub(crate) fn start(endpoint: &str, database_url: &str) -> Self {
-        let environment = [
-            ("AWS_ENDPOINT_URL", endpoint),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", CREDENTIAL),
-            ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
-            ("DATABASE_URL", database_url),
-        ];
-        Self(Function::start(binary("loader"), &environment))
+        Self(function("loader", endpoint, database_url, &[]))
     }
 
     pub(crate) fn load(&mut self, request: &LoadRequest) -> Outcome {
@@ -159,7 +177,7 @@ impl Loader {
     }
 
     pub(crate) fn process(&self) -> Process {
-        Process(Pid::from_raw(i32::try_from(self.0.pid()).unwrap()).unwrap())
+        Process::of(&self.0)
     }
 }
 
@@ -168,6 +186,10 @@ impl Loader {
 pub(crate) struct Process(pub(crate) Pid);
 
 impl Process {
+    pub(crate) fn of(function: &Function) -> Self {
+        Self(Pid::from_raw(i32::try_from(function.pid()).unwrap()).unwrap())
+    }
+
     pub(crate) fn kill(self) {
         kill_process(self.0, Signal::KILL).unwrap();
     }

@@ -11,6 +11,7 @@
     reason = "a test without its servers has nothing to say"
 )]
 
+mod burst;
 mod commit;
 mod deliveries;
 mod disk;
@@ -27,6 +28,7 @@ mod storage;
 mod tap;
 mod time;
 mod traces;
+mod transforms;
 mod versions;
 
 use std::io::Write;
@@ -64,7 +66,9 @@ fn proofs() -> impl Iterator<Item = Proof> {
     proofs! {
         [10] machine::what_sns_refuses_is_told_by_the_execution;
         [1, 11] machine::a_function_that_always_ends_raises_one_notice;
-        [15] machine::every_file_of_a_burst_is_accounted_for;
+        [10] machine::a_machine_whose_role_is_refused_raises_one_notice;
+        [23] machine::an_event_that_starts_nothing_waits_and_one_command_puts_it_back;
+        [15] burst::every_file_of_a_burst_is_accounted_for;
         [7] storage::a_stalled_body_is_told_before_the_lambda_ends;
         [1] killed::a_loader_killed_anywhere_leaves_no_row_and_the_retry_loads_all;
         [2] deliveries::concurrent_deliveries_of_one_event_load_once;
@@ -72,9 +76,14 @@ fn proofs() -> impl Iterator<Item = Proof> {
         [3, 17] versions::every_order_of_four_versions_ends_with_the_highest_sequencer;
         [4] versions::an_object_overwritten_before_it_is_read_is_never_a_mix;
         [5] outage::a_database_that_stops_in_the_middle_of_a_load_is_waited_for;
+        [5] transforms::a_database_that_stops_in_the_middle_of_a_transform_is_waited_for;
+        [1] transforms::a_transformer_killed_in_the_middle_leaves_nothing_and_the_retry_runs_all;
+        [9] transforms::a_run_whose_commit_is_unheard_transforms_nothing_twice;
         [6] storage::a_storage_that_refuses_is_asked_again_and_then_named;
+        [6] storage::a_resolver_whose_storage_refuses_asks_again_and_names_it;
         [7] storage::a_slow_body_is_read_to_its_end;
         [8] storage::a_body_that_is_not_the_stored_one_is_never_committed;
+        [8] storage::damage_that_makes_a_file_unreadable_is_not_the_files;
         [9] commit::a_load_whose_reply_is_lost_is_answered_from_the_ledger;
         [11] time::a_load_gives_up_before_the_lambda_ends;
         [1, 11] time::a_loader_killed_at_its_time_out_leaves_no_row;

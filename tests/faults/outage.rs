@@ -41,6 +41,14 @@ impl Server {
         self.folder.join("data")
     }
 
+    /// Ends all sessions, or those that are found `among` the rows of a view with their process id.
+    pub(crate) async fn end(&mut self, end: End, seen: &Seen, among: &str) {
+        match end {
+            End::Server(signal) => self.stop(signal),
+            End::Backend => seen.run(&format!("select pg_terminate_backend(pid) from {among}")).await,
+        }
+    }
+
     /// Ends the postmaster as this signal does: <https://www.postgresql.org/docs/current/server-shutdown.html>
     fn stop(&mut self, signal: Signal) {
         let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
@@ -56,7 +64,7 @@ impl Server {
     }
 
     /// After SIGKILL the old backends may hold the memory for a moment, and a new server waits for them.
-    fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let started = block_in_place(|| {
             (0..RESTARTS_MAX).find_map(|_| {
                 let started = Postgres::start(&self.folder);
@@ -70,25 +78,26 @@ impl Server {
     }
 }
 
-/// What ends a session in the middle of a load.
+/// What ends a session in the middle of its work.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(crate) enum End {
     Server(Signal),
     Backend,
 }
+
+pub(crate) const ENDS: [(&str, End); 4] = [
+    ("fast", End::Server(Signal::INT)),
+    ("immediate", End::Server(Signal::QUIT)),
+    ("SIGKILL", End::Server(Signal::KILL)),
+    ("backend terminated", End::Backend),
+];
 
 pub(crate) async fn a_database_that_stops_in_the_middle_of_a_load_is_waited_for() -> String {
     let mut server = Server::start();
     let storage = storage().await;
     let tap = Tap::to(storage.address);
-    let ends = [
-        ("fast", End::Server(Signal::INT)),
-        ("immediate", End::Server(Signal::QUIT)),
-        ("SIGKILL", End::Server(Signal::KILL)),
-        ("backend terminated", End::Backend),
-    ];
     let mut loader = Loader::start(&format!("http://{}", tap.address), &server.url);
-    for (name, end) in ends {
+    for (name, end) in ENDS {
         let body = orders(ROWS, name);
         let after_bytes = body.len() / 2;
         let request = request(&storage.put(Bucket::Plain, &format!("faults/{name}.csv"), body).await);
@@ -97,10 +106,7 @@ pub(crate) async fn a_database_that_stops_in_the_middle_of_a_load_is_waited_for(
         block_in_place(|| tap.wait_until_met());
         let seen = server.seen().await;
         seen.wait_for_copy().await;
-        match end {
-            End::Server(signal) => server.stop(signal),
-            End::Backend => seen.run("select pg_terminate_backend(pid) from pg_stat_progress_copy").await,
-        }
+        server.end(end, &seen, "pg_stat_progress_copy").await;
         tap.release();
         let outcome;
         (loader, outcome) = load.await.unwrap();
@@ -116,6 +122,6 @@ pub(crate) async fn a_database_that_stops_in_the_middle_of_a_load_is_waited_for(
         seen.has_exactly(ROWS, name).await;
         seen.keeps_its_invariants().await;
     }
-    let names: Vec<&str> = ends.iter().map(|(name, _)| *name).collect();
-    format!("{} in the middle of {ROWS} rows: DatabaseUnavailable, 0 rows, the retry exact", names.join(", "))
+    let names = ENDS.map(|(name, _)| name).join(", ");
+    format!("{names} in the middle of {ROWS} rows: DatabaseUnavailable, 0 rows, the retry exact")
 }

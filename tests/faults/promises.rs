@@ -73,7 +73,14 @@ const PROMISES: [Promise; 23] = [
     (14, "a decompression bomb", &[("crates/rows/src/tests/limits.rs", "decompression")]),
     (15, "a thousand files at once", &[("tests/integration/duplicates.rs", "a_hundred_files_at_once_are_all_loaded")]),
     (16, "the database's disk is full", &[]),
-    (17, "clocks disagree", &[("crates/contracts/src/object.rs", "sequencers_order_by_value_and_not_by_text")]),
+    (
+        17,
+        "clocks disagree",
+        &[
+            ("tests/contract/clocks.rs", "no_function_reads_a_wall_clock_but_for_its_deadline"),
+            ("crates/contracts/src/object.rs", "sequencers_order_by_value_and_not_by_text"),
+        ],
+    ),
     (18, "poisoned names", &[("tests/integration/formats.rs", "keys_with_every_odd_character_name_the_right_object")]),
     (
         19,
@@ -89,7 +96,10 @@ const PROMISES: [Promise; 23] = [
     (
         20,
         "our own output lands in the input bucket",
-        &[("tests/contract/template.rs", "nobody_may_write_to_the_landing_bucket")],
+        &[
+            ("crates/pipeline/src/catalog/tests.rs", "what_goes_out_never_comes_in_again"),
+            ("tests/contract/template.rs", "nobody_may_write_to_the_landing_bucket"),
+        ],
     ),
     (
         21,
@@ -107,7 +117,10 @@ const PROMISES: [Promise; 23] = [
     (
         23,
         "the machine or a rule cannot start",
-        &[("tests/contract/template.rs", "an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of")],
+        &[
+            ("tests/contract/template.rs", "an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of"),
+            ("tests/integration/dead_letters.rs", "a_redriven_letter_is_started_before_it_is_deleted_and_starts_once"),
+        ],
     ),
 ];
 

@@ -1,13 +1,21 @@
-use contracts::{FailureName, LoadOutcome};
-use serde_json::{Value, json};
+use std::io::Write;
+use std::time::Duration;
 
-use crate::ground::{Bucket, Ground, Loader, check_failure, orders, report, request};
+use contracts::{Compression, FailureName, FileKind, LoadOutcome, LoadRequest, Resolution, ResolveRequest};
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
+
+use crate::ground::{Bucket, DEFINITION, Ground, Loader, check_failure, function, orders, report, request, storage};
 use crate::microburst::Microburst;
 use crate::tap::{Fault, Tap};
 
 const ROWS: usize = 20_000;
+const MANY_ROWS: usize = 400_000;
 /// `loader::limits::STORAGE_ATTEMPTS_MAX`
 const TRIES: u64 = 4;
+/// The SDK's own number.
+const RESOLVER_TRIES: u64 = 3;
 
 /// A loader that reads S3 through a proxy.
 struct Stage {
@@ -25,17 +33,23 @@ impl Stage {
         Self { ground, proxy, loader, loads: 0 }
     }
 
-    async fn request(&mut self) -> (String, contracts::LoadRequest) {
+    async fn request(&mut self, compression: Compression) -> (String, LoadRequest) {
         self.loads += 1;
         let customer = format!("fault {}", self.loads);
         let key = format!("faults/{customer} {}.csv", self.proxy.endpoint().rsplit(':').next().unwrap());
-        let object = self.ground.storage.put(Bucket::Plain, &key, orders(ROWS, &customer)).await;
-        (customer, request(&object))
+        let rows = orders(ROWS, &customer);
+        let body = if compression == Compression::Gzip { gzip(&rows) } else { rows.into_bytes() };
+        let object = self.ground.storage.put(Bucket::Plain, &key, body).await;
+        (customer, LoadRequest { compression, ..request(&object) })
     }
 
     /// The fault fails the load by this name, so often; without it the same request is loaded.
     async fn fails(&mut self, fault: &Value, name: FailureName, fired: u64) {
-        let (customer, request) = self.request().await;
+        self.fails_with(Compression::None, fault, name, fired).await;
+    }
+
+    async fn fails_with(&mut self, compression: Compression, fault: &Value, name: FailureName, fired: u64) {
+        let (customer, request) = self.request(compression).await;
         let bytes = request.object.size_bytes.unwrap();
         self.proxy.fault(Some(fault), bytes);
         check_failure(&self.loader.load(&request), name);
@@ -48,12 +62,19 @@ impl Stage {
 
     /// The fault is got over without a word.
     async fn passes(&mut self, fault: &Value) {
-        let (customer, request) = self.request().await;
+        let (customer, request) = self.request(Compression::None).await;
         self.proxy.fault(Some(fault), request.object.size_bytes.unwrap());
         assert_eq!(report(self.loader.load(&request)).rows_loaded, ROWS as u64, "{fault}");
         assert!(self.proxy.fired() > 0, "no request met {fault}");
         self.ground.seen.has_exactly(ROWS, &customer).await;
     }
+}
+
+/// Not made smaller: so much of it is still on the way when its beginning is looked at.
+fn gzip(text: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gzip.write_all(text.as_bytes()).unwrap();
+    gzip.finish().unwrap()
 }
 
 pub(crate) async fn a_storage_that_refuses_is_asked_again_and_then_named() -> String {
@@ -73,6 +94,31 @@ pub(crate) async fn a_storage_that_refuses_is_asked_again_and_then_named() -> St
     )
 }
 
+/// The resolver reads definitions before there is anything to load.
+pub(crate) async fn a_resolver_whose_storage_refuses_asks_again_and_names_it() -> String {
+    let storage = storage().await;
+    // A bucket that has no other definition: the proxy tells one length for all that it passes on.
+    storage.put(Bucket::Versioned, "pipelines/shop/pipeline.toml", DEFINITION).await;
+    let proxy = Microburst::before(storage.address);
+    let buckets = [("DEFINITIONS_BUCKET", Bucket::Versioned.name()), ("LANDING_BUCKET", Bucket::Plain.name())];
+    let mut resolver = function("trigger-resolver", &proxy.endpoint(), "", &buckets);
+    let key = "faults/resolved.csv";
+    let object = storage.put(Bucket::Plain, key, orders(1, "resolved")).await;
+    let file = FileKind::of_key(key).unwrap();
+    let payload = serde_json::to_vec(&ResolveRequest { execution: None, object, file, waited_s: 0 }).unwrap();
+    let mut resolve = || block_in_place(|| resolver.invoke(&payload, Duration::from_secs(60)));
+
+    let slow_down = json!({"error": {"code": "SlowDown", "status": 503}});
+    proxy.fault(Some(&slow_down), DEFINITION.len() as u64);
+    check_failure(&resolve(), FailureName::StorageUnavailable);
+    assert_eq!(proxy.fired(), RESOLVER_TRIES);
+    proxy.fault(Some(&once(&slow_down)), DEFINITION.len() as u64);
+    let resolution: Resolution = serde_json::from_value(resolve().answer()).unwrap();
+    assert!(matches!(resolution, Resolution::Load { .. }), "{resolution:?}");
+    assert_eq!(proxy.fired(), 1);
+    format!("a resolver that meets 503 once resolves; for ever: StorageUnavailable after {RESOLVER_TRIES} tries")
+}
+
 fn once(fault: &Value) -> Value {
     let mut fault = fault.clone();
     fault["times"] = json!(1);
@@ -88,10 +134,30 @@ pub(crate) async fn a_body_that_is_not_the_stored_one_is_never_committed() -> St
     ];
     for (_, fault) in &bodies {
         stage.fails(fault, FailureName::ObjectCorrupted, 1).await;
+        // Its decoder stumbles first, and may not say that the file is to blame.
+        stage.fails_with(Compression::Gzip, fault, FailureName::ObjectCorrupted, 1).await;
     }
     stage.ground.seen.keeps_its_invariants().await;
     let bodies: Vec<&str> = bodies.iter().map(|(body, ..)| *body).collect();
-    format!("{}: ObjectCorrupted, 0 rows, then exact", bodies.join(", "))
+    format!("{}, plain and gzip: ObjectCorrupted, 0 rows, then exact", bodies.join(", "))
+}
+
+/// The decoder refuses it at once, for good; but it is not the file that is to blame.
+pub(crate) async fn damage_that_makes_a_file_unreadable_is_not_the_files() -> String {
+    let ground = Ground::new().await;
+    let tap = Tap::to(ground.storage.address);
+    let body = gzip(&orders(MANY_ROWS, "damaged"));
+    let mib = body.len() / (1024 * 1024);
+    let mut request = request(&ground.storage.put(Bucket::Plain, "faults/damaged.csv", body).await);
+    request.compression = Compression::Gzip;
+    tap.arm(Fault::DamageGzip);
+    let mut loader = ground.loader_through(tap.address);
+    check_failure(&loader.load(&request), FailureName::ObjectCorrupted);
+    tap.wait_until_met();
+    assert_eq!(ground.seen.rows_of("damaged").await, 0);
+    assert_eq!(report(loader.load(&request)).rows_loaded, MANY_ROWS as u64);
+    ground.seen.has_exactly(MANY_ROWS, "damaged").await;
+    format!("a damaged header of {mib} MiB of gzip: ObjectCorrupted, which is tried again, and not MalformedFile")
 }
 
 pub(crate) async fn a_slow_body_is_read_to_its_end() -> String {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::limits::{IDLE_IN_TRANSACTION_TIMEOUT, TRANSACTION_OVERTIME};
+use crate::limits::{CLIENT_CHECK_INTERVAL, IDLE_IN_TRANSACTION_TIMEOUT, TRANSACTION_OVERTIME};
 
 /// A transaction to begin, with time-outs, so that a function that froze or fell off the network frees its locks.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,7 @@ impl Transaction {
         // Zero is none.
         let statement_ms = self.statement_timeout.map_or(0, |time| time.as_millis().max(1));
         let idle_ms = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
+        let check_ms = CLIENT_CHECK_INTERVAL.as_millis();
         let transaction_ms = (self.time + TRANSACTION_OVERTIME).as_millis();
         format!(
             "begin isolation level {mode};
@@ -43,7 +44,9 @@ impl Transaction {
              set local tcp_keepalives_interval = 5;
              set local tcp_keepalives_count = 3;
              select case when current_setting('server_version_num')::integer >= 170000
-                         then set_config('transaction_timeout', '{transaction_ms}', true) end"
+                         then set_config('transaction_timeout', '{transaction_ms}', true) end,
+                    case when current_setting('server_version_num')::integer >= 140000 and version() like '%linux%'
+                         then set_config('client_connection_check_interval', '{check_ms}', true) end"
         )
     }
 }

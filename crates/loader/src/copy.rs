@@ -16,7 +16,9 @@ use tokio::task;
 use tokio_postgres::CopyInSink;
 
 use crate::error::LoadError;
-use crate::limits::{BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX, HEADER_KEPT_BYTES_MAX};
+use crate::limits::{
+    BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX, COMPARED_AFTER_REFUSAL_BYTES_MAX, HEADER_KEPT_BYTES_MAX,
+};
 use crate::ranges;
 use crate::rejects::{Rejects, TooMany, as_text};
 use crate::source::{Download, Progress, Storage};
@@ -61,11 +63,13 @@ pub(crate) async fn copy(
             let (chunks_in, chunks_out) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
             let mut chunks = ChunkReader::new(chunks_out);
             // The whole object is read, even when its parser is content before its end: only then have its length and
-            // checksum been compared.
+            // checksum been compared. One that refuses it may have met damage of the way; of a large one not all that
+            // is left is fetched to know.
             let convert = move |spec: &RowSpec<'_>, blocks: &mut _| {
-                let counts = rows::convert(spec, &mut chunks, blocks)?;
-                io::copy(&mut chunks, &mut io::sink()).map_err(FileError::Read)?;
-                Ok(counts)
+                let counts = rows::convert(spec, &mut chunks, blocks);
+                let rest = if counts.is_ok() { u64::MAX } else { COMPARED_AFTER_REFUSAL_BYTES_MAX };
+                io::copy(&mut chunks.take(rest), &mut io::sink()).map_err(FileError::Read)?;
+                counts
             };
             copying.run(download.send_to(chunks_in, progress), convert).await
         }

@@ -22,6 +22,8 @@ pub const END_BYTES: u64 = 64 * 1024;
 
 /// Chunks of the object that wait for the parser, each of up to 400 KiB; the socket holds as much again.
 pub const CHUNKS_IN_FLIGHT_MAX: usize = 2;
+/// What is still read of an object that its parser has refused, to see whether its checksum fits.
+pub const COMPARED_AFTER_REFUSAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Blocks of rows that wait for PostgreSQL, each of about `rows::limits::COPY_BLOCK_BYTES`.
 pub const BLOCKS_IN_FLIGHT_MAX: usize = 4;
 /// Rejects are written in batches of about this size.

@@ -22,6 +22,9 @@ pub const CREDENTIAL: &str = "test";
 const HEALTH: &str = "/_localstack/health";
 const NAME: &str = "emulator";
 const PORT_TRIES: u32 = 3;
+/// Functions that run at once: an account has such a limit too, a thousand, and each one here is a process of this
+/// machine. What comes beyond it is throttled, and the machines ask again.
+const FUNCTIONS_AT_ONCE: u32 = 50;
 
 /// Which emulator stands in for AWS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,13 +197,14 @@ fn ministack(project: &Project, port: u16, files: &Path, log: &Path) -> Result<P
         ("GATEWAY_PORT", OsString::from(port.to_string())),
         ("BIND_HOST", "127.0.0.1".into()),
         ("LAMBDA_EXECUTOR", "local".into()),
+        ("LAMBDA_ACCOUNT_CONCURRENCY", FUNCTIONS_AT_ONCE.to_string().into()),
         ("MINISTACK_REGION", REGION.into()),
         ("TMPDIR", files.into()),
     ]);
     Ok(Program {
         name: NAME,
-        path: project.tool("ministack")?,
-        args: Vec::new(),
+        path: project.tool("python")?,
+        args: vec![start_script(project, "ministack")?.into()],
         env,
         user: None,
         stop: StopSignal::Terminate,
@@ -208,11 +212,14 @@ fn ministack(project: &Project, port: u16, files: &Path, log: &Path) -> Result<P
     })
 }
 
+/// The program that starts an emulator as it has to be, and mends what it does not do as AWS does.
+fn start_script(project: &Project, kind: &str) -> Result<PathBuf> {
+    let path = project.root().join("tests").join(kind).join("start");
+    if path.exists() { Ok(path) } else { Err(Error::ToolMissing(path)) }
+}
+
 fn localstack(project: &Project, port: u16, files: &Path, log: &Path) -> Result<Program> {
-    let path = project.root().join("tests/localstack/start");
-    if !path.exists() {
-        return Err(Error::ToolMissing(path));
-    }
+    let path = start_script(project, "localstack")?;
     let args = ["--port".into(), port.to_string().into(), "--state".into(), files.into()];
     Ok(Program {
         name: NAME,

@@ -1,0 +1,99 @@
+//! Very many files at once, on the whole stack.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use futures_util::StreamExt;
+use futures_util::stream;
+use test_support::Stack;
+
+use crate::deliveries::{LOADERS, burst_files};
+use crate::machine::{BAD, GOOD, check_nothing_is_open, count, stack};
+
+const PUTS_AT_ONCE: usize = 100;
+/// More executions at once than this are more than two cores of an emulator can give their turn: larger bursts come in
+/// waves, each when the one before has ended.
+const WAVE_FILES: usize = 1_000;
+const WAVE_TIMEOUT: Duration = Duration::from_secs(900);
+const SAMPLE: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_secs(1);
+
+pub(crate) async fn every_file_of_a_burst_is_accounted_for() -> String {
+    let files = burst_files(100);
+    let stack = stack().await;
+    let started = Instant::now();
+    let (mut connections, mut slowest_drop) = (0, Duration::ZERO);
+    for wave in (0..files).step_by(WAVE_FILES) {
+        let wave_end = files.min(wave + WAVE_FILES);
+        let dropped = Instant::now();
+        let drop_file = async |number: usize| {
+            // One in ten cannot be loaded.
+            let body = if number.is_multiple_of(10) { BAD } else { GOOD };
+            stack.put(&format!("people/burst-{number}.csv"), body).await;
+        };
+        stream::iter(wave..wave_end).for_each_concurrent(PUTS_AT_ONCE, drop_file).await;
+        slowest_drop = slowest_drop.max(dropped.elapsed());
+        connections = connections.max(most_connections_until_ended(&stack, wave_end).await);
+    }
+    let took = started.elapsed();
+    let bad = files.div_ceil(10);
+    assert_eq!(with_status(&stack, ExecutionStatus::Failed).await, bad);
+    let loaded = count(&stack, "select count(distinct key) from penstock.load where outcome = 'Loaded'").await;
+    assert_eq!(usize::try_from(loaded).unwrap(), files - bad);
+    assert_eq!(usize::try_from(count(&stack, "select count(*) from people.csv").await).unwrap(), 2 * (files - bad));
+    // PostgreSQL may still be ending the session of a load that failed when its loader opens the next one.
+    assert!(connections <= 2 * i64::try_from(LOADERS).unwrap(), "{connections} connections");
+
+    let asked = Instant::now();
+    let standings = check_nothing_is_open(&stack);
+    assert_eq!(
+        (&standings["loaded"], &standings["failed with a notice"]),
+        (&loaded.into(), &bad.into()),
+        "{standings}"
+    );
+    format!(
+        "{files} files, {} at once in {:.1} s: {loaded} loaded, {bad} failed by name, after {:.0} s; at most {connections} \
+         connections of the {LOADERS} loaders that the stack reserves; `penstock reconcile` in {:.1} s: 0 open",
+        files.min(WAVE_FILES),
+        slowest_drop.as_secs_f64(),
+        took.as_secs_f64(),
+        asked.elapsed().as_secs_f64()
+    )
+}
+
+/// Waits until so many executions have ended. Gives the most sessions of loaders that were seen meanwhile.
+async fn most_connections_until_ended(stack: &Stack, executions: usize) -> i64 {
+    let deadline = Instant::now() + WAVE_TIMEOUT;
+    let database = stack.database().await;
+    let sessions = "select count(*) from pg_stat_activity where application_name = 'penstock-loader'";
+    let (mut connections, mut next_poll) = (0, Instant::now());
+    loop {
+        connections = connections.max(database.query_one(sessions, &[]).await.unwrap().get::<_, i64>(0));
+        if Instant::now() >= next_poll {
+            // Asked for first, because there are fewer of them: a long list costs the emulator the time that it needs.
+            let running = with_status(stack, ExecutionStatus::Running).await;
+            if running == 0 && ended(stack).await == executions {
+                return connections;
+            }
+            assert!(Instant::now() < deadline, "{running} of {executions} executions are still running");
+            next_poll = Instant::now() + POLL;
+        }
+        tokio::time::sleep(SAMPLE).await;
+    }
+}
+
+async fn ended(stack: &Stack) -> usize {
+    with_status(stack, ExecutionStatus::Succeeded).await + with_status(stack, ExecutionStatus::Failed).await
+}
+
+async fn with_status(stack: &Stack, status: ExecutionStatus) -> usize {
+    let machine = stack.env("STATE_MACHINE_ARN");
+    let request = stack.step_functions.list_executions().state_machine_arn(machine).status_filter(status);
+    let mut pages = request.max_results(1_000).into_paginator().items().send();
+    let mut found = 0;
+    while let Some(execution) = pages.next().await {
+        execution.unwrap();
+        found += 1;
+    }
+    found
+}
