@@ -10,6 +10,7 @@
 mod dependencies;
 mod expressions;
 mod failures;
+mod faults;
 mod imports;
 mod machine;
 mod mentions;
