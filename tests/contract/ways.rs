@@ -22,6 +22,7 @@ fn every_failure_is_described_and_what_may_fail_is_tolerated() {
     check("sweep-runs", &["SweepRuns", "TellFailed", "StartUnclaimed"], "Failed");
     check("reconcile", &["Reconcile", "StartMissed"], "DescribeStopped");
     // Neither keeps a file from being loaded, nor a failure from being told.
+    check("process-file", &["PlanFailures"], "CheckFileExtension");
     check("process-file", &["RecordAwaited"], "AwaitSource");
     check("process-file", &["CloseRun"], "PublishRunFailure");
     check("reconcile", &["StartFile"], "FileStarted");

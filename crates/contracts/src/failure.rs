@@ -62,7 +62,9 @@ failure_names! {
 
     // random-failure-generator
     /// The failure that was asked for.
-    RandomFailure => Transient, "nothing is wrong: failures are being injected; set ChaosRate to 0 to stop them";
+    RandomFailure => Transient, "nothing is wrong: failures are being injected; set ChaosRate to 0, and deploy without CHAOS, to stop them";
+    /// The failure that a plan asks for.
+    PlannedFailure => Permanent, "nothing is wrong: a plan of failures asked for it; deploy without CHAOS, then replay the file, and a run by `penstock run PIPELINE --date DATE --force`";
 
     // trigger-resolver
     /// No dataset has this key as its source or trigger.

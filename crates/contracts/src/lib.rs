@@ -3,6 +3,7 @@
 
 mod event;
 mod failure;
+mod faults;
 mod file_kind;
 mod object;
 mod reconcile;
@@ -11,6 +12,7 @@ mod states;
 
 pub use event::{Event, InvalidEvent, KEY_BYTES_MAX};
 pub use failure::{Class, Failure, FailureName};
+pub use faults::{FAULT_FIELD, Fault, FaultyState, PlanRequest, PlannedFault, PlannedFaults};
 pub use file_kind::UnsupportedName;
 pub use object::ObjectRef;
 pub use reconcile::{MissedFile, ReconcileRequest, Reconciliation};

@@ -1,6 +1,7 @@
 //! Answers, fails or panics as its payload asks: what the shell's tests drive as a real binary.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use contracts::{Failure, FailureName};
 use lambda_shell::{config, serve_with, telemetry};
@@ -16,6 +17,9 @@ struct Request {
     fail_as: Option<String>,
     #[serde(default)]
     panic_with: Option<String>,
+    /// A file to make: that the work was done, for whoever gets no answer.
+    #[serde(default)]
+    mark: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +59,9 @@ async fn main() -> Result<(), lambda_shell::Error> {
         }
         if let Some(name) = request.fail_as {
             return Err(AsAsked(FailureName::parse(&name).unwrap_or(FailureName::InternalError)));
+        }
+        if let Some(mark) = request.mark {
+            std::fs::write(mark, "").map_err(|_| AsAsked(FailureName::InternalError))?;
         }
         Ok(Response {
             execution: invocation.execution.filter(|execution| Some(execution) == request.execution.as_ref()),

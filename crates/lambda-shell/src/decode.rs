@@ -1,4 +1,4 @@
-use contracts::{Failure, FailureName};
+use contracts::{FAULT_FIELD, Failure, FailureName, Fault};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -10,6 +10,16 @@ pub enum InvalidInput {
     NotJson { reason: String },
     #[error("the payload does not fit at `{at}`: {reason}")]
     Unfit { at: String, reason: String },
+}
+
+impl InvalidInput {
+    fn within(self, field: &str) -> Self {
+        match self {
+            Self::Unfit { at, reason } if at == "." => Self::Unfit { at: field.to_owned(), reason },
+            Self::Unfit { at, reason } => Self::Unfit { at: format!("{field}.{at}"), reason },
+            Self::NotJson { .. } => self,
+        }
+    }
 }
 
 impl Failure for InvalidInput {
@@ -35,6 +45,12 @@ impl Payload {
     pub(crate) fn execution(&self) -> Option<String> {
         let text = self.0.as_ref().ok()?.get("execution")?.as_str()?;
         (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// The fault that is planned for this attempt, taken off: what is left is the payload as its state knows it.
+    pub(crate) fn take_fault(&mut self) -> Result<Option<Fault>, InvalidInput> {
+        let fault = self.0.as_mut().ok().and_then(|payload| payload.as_object_mut()?.remove(FAULT_FIELD));
+        fault.map(decode).transpose().map_err(|error| error.within(FAULT_FIELD))
     }
 
     pub(crate) fn decode<T: DeserializeOwned>(self) -> Result<T, InvalidInput> {

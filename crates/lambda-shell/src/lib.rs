@@ -3,6 +3,7 @@
 
 pub mod config;
 mod decode;
+mod fault;
 mod invocation;
 mod refusal;
 mod serve;

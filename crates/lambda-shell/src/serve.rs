@@ -12,6 +12,7 @@ use serde_json::Value;
 use tracing::{Instrument, error, error_span, info, warn};
 
 use crate::decode::Payload;
+use crate::fault;
 use crate::refusal::Refusal;
 use crate::{Deadline, Error, Invocation};
 
@@ -46,15 +47,22 @@ where
     Answer: Future<Output = Result<Response, E>>,
 {
     let setup = setup.map(Arc::new).map_err(|failure| Refusal::of(&failure));
-    let answer = |event: LambdaEvent<Payload>| {
+    let chaos = fault::is_switched_on().map_err(|failure| Refusal::of(&failure));
+    let answer = |mut event: LambdaEvent<Payload>| {
         let invocation = invocation(&event.context, &event.payload);
         // At the highest level, so that no LOG_LEVEL takes the execution out of the lines that are left.
         let span = error_span!("invocation", request_id = invocation.request_id, execution = invocation.execution);
         let answer = async {
             let state = setup.clone()?;
-            let request = event.payload.decode().map_err(|failure| Refusal::of(&failure))?;
-            let response = handler(state, request, invocation).await.map_err(|failure| Refusal::of(&failure))?;
-            serde_json::to_value(response).map_err(|error| Refusal::internal("the answer is not JSON", &error))
+            let planned = if chaos.clone()? { event.payload.take_fault() } else { Ok(None) };
+            let planned = planned.map_err(|failure| Refusal::of(&failure))?;
+            let work = async {
+                let request = event.payload.decode().map_err(|failure| Refusal::of(&failure))?;
+                let response = handler(state, request, invocation).await.map_err(|failure| Refusal::of(&failure))?;
+                serde_json::to_value(response).map_err(|error| Refusal::internal("the answer is not JSON", &error))
+            };
+            // Boxed, or futures inside of futures would be more than the compiler looks through.
+            fault::under(planned, work.boxed_local()).await
         };
         recorded(answer).instrument(span)
     };

@@ -2,7 +2,7 @@
 #![cfg(test)]
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contracts::FailureName;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn every_failure_leaves_under_its_own_name() {
     }
     for (payload, at, reason) in [
         ("null", ".", "invalid type: null, expected struct Request"),
-        ("[]", ".", "invalid length 1, expected struct Request with 4 elements"),
+        ("[]", ".", "invalid length 1, expected struct Request with 5 elements"),
         (r#""text""#, ".", "invalid type: string \"text\", expected struct Request"),
         ("{}", ".", "missing field `count`"),
         (r#"{"count": "one"}"#, "count", "invalid type: string \"one\", expected u32"),
@@ -51,7 +51,7 @@ fn every_failure_leaves_under_its_own_name() {
         (
             r#"{"count": 1, "colour": 3}"#,
             "colour",
-            "unknown field `colour`, expected one of `execution`, `count`, `fail_as`, `panic_with`",
+            "unknown field `colour`, expected one of `execution`, `count`, `fail_as`, `panic_with`, `mark`",
         ),
     ] {
         check(payload, "InvalidInput", &format!("the payload does not fit at `{at}`: {reason}"));
@@ -131,6 +131,58 @@ fn logs_of(function: &mut Function, lines: usize) -> Vec<Value> {
         std::thread::sleep(Duration::from_millis(20));
     }
     function.logs().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+const CHAOS: [(&str, &str); 2] = [("LIMIT", "7"), ("CHAOS", "on")];
+
+#[test]
+fn a_planned_failure_is_answered_without_the_work() {
+    let mut function = start(&CHAOS);
+    for (fault, name) in [("transient", "RandomFailure"), ("permanent", "PlannedFailure")] {
+        let outcome = function.invoke(json!({"count": 3, "panic_with": "worked", "fault": fault}).to_string(), TIMEOUT);
+        assert_eq!(outcome.error_type(), Some(name), "{outcome:?}");
+    }
+    // The next attempt has no fault any more.
+    assert_eq!(function.invoke(json!({"count": 3}).to_string(), TIMEOUT).answer()["count"], 3);
+}
+
+#[test]
+fn a_planned_slowness_holds_back_the_answer() {
+    let started = Instant::now();
+    let answer =
+        start(&CHAOS).invoke(json!({"count": 3, "fault": {"slow": {"ms": 300}}}).to_string(), TIMEOUT).answer();
+    assert_eq!(answer["count"], 3);
+    assert!(started.elapsed() >= Duration::from_millis(300), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_planned_crash_comes_before_the_work_or_after_it() {
+    let crashed = |fault: &str| {
+        let folder = test_support::scratch_folder("crash");
+        let mark = folder.join("worked");
+        let payload = json!({"count": 3, "mark": mark, "fault": fault});
+        assert_eq!(start(&CHAOS).invoke(payload.to_string(), TIMEOUT), Outcome::Exited, "{fault}");
+        mark.exists()
+    };
+    assert!(!crashed("crash-before"));
+    assert!(crashed("crash-after"));
+}
+
+#[test]
+fn a_fault_that_nobody_plans_is_refused() {
+    let check = |env: &[(&str, &str)], fault: Value, at: &str| {
+        let outcome = start(env).invoke(json!({"count": 3, "fault": fault}).to_string(), TIMEOUT);
+        let Outcome::Error { error_type, error_message } = &outcome else { panic!("{outcome:?}") };
+        assert_eq!(error_type, "InvalidInput");
+        assert!(error_message.starts_with(&format!("the payload does not fit at `{at}`: ")), "{error_message}");
+    };
+    check(&CHAOS, json!("explode"), "fault");
+    check(&CHAOS, json!({"slow": {"ms": -1}}), "fault.slow.ms");
+    // A stack without a plan does not know the field.
+    for switch in ["off", ""] {
+        check(&[("LIMIT", "7"), ("CHAOS", switch)], json!("crash-before"), "fault");
+    }
+    check(&[("LIMIT", "7")], json!("transient"), "fault");
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub enum Error {
     Database { what: &'static str, message: String },
     #[error("{0}")]
     Definitions(String),
+    #[error("{}: {source}", .path.display())]
+    ChaosPlan { path: PathBuf, source: chaos::InvalidPlan },
     #[error("no stack is up in {}", .0.display())]
     NoStack(PathBuf),
     #[error("{file}: {name} is not set")]
@@ -114,6 +116,9 @@ impl Error {
             ),
             Self::NotARepair { .. } => "name it as it is written: .csv, .tsv, .jsonl, .json or .parquet".to_owned(),
             Self::Definitions(_) => "correct the files named here and try again; nothing was uploaded".to_owned(),
+            Self::ChaosPlan { .. } => {
+                "correct the plan as the message says and try again; nothing was deployed".to_owned()
+            }
             Self::NoStack(_) => {
                 "run `make up`, or set LANDING_BUCKET and STATE_MACHINE_ARN for a stack in AWS".to_owned()
             }

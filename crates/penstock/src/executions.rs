@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
-use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEvent};
 use chrono::Utc;
 use contracts::LoadReport;
 use serde::Serialize;
@@ -195,13 +195,18 @@ pub(crate) async fn describe(cloud: &Cloud, arn: &str) -> Result<DescribeExecuti
 
 /// The states that the execution entered, in order.
 pub(crate) async fn states(cloud: &Cloud, arn: &str) -> Result<Vec<String>> {
-    let mut events = cloud.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
-    let mut states = Vec::new();
-    while let Some(event) = events.next().await {
-        let event = event.map_err(|error| Error::cloud(format!("reading the history of {arn}"))(error.into()))?;
-        states.extend(event.state_entered_event_details.map(|entered| entered.name));
+    let events = history(cloud, arn).await?.into_iter();
+    Ok(events.filter_map(|event| event.state_entered_event_details).map(|entered| entered.name).collect())
+}
+
+/// All that Step Functions has written down of the execution, in order.
+pub(crate) async fn history(cloud: &Cloud, arn: &str) -> Result<Vec<HistoryEvent>> {
+    let mut pages = cloud.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
+    let mut events = Vec::new();
+    while let Some(event) = pages.next().await {
+        events.push(event.map_err(|error| Error::cloud(format!("reading the history of {arn}"))(error.into()))?);
     }
-    Ok(states)
+    Ok(events)
 }
 
 fn has_failed(status: &ExecutionStatus) -> bool {

@@ -19,6 +19,8 @@ pub(crate) struct DeployOptions {
     pub(crate) stack: String,
     pub(crate) arch: String,
     pub(crate) database_secret_arn: Option<String>,
+    /// As of `up`: a plan that is not named is not kept.
+    pub(crate) chaos_plan: String,
     pub(crate) parameters: Vec<String>,
 }
 
@@ -31,7 +33,7 @@ pub(crate) fn deploy(options: &DeployOptions, progress: Progress) -> Result<()> 
     step.done(&format!("go to s3://{artifacts}"));
 
     let step = progress.step("stack");
-    let mut parameters = vec![format!("Architecture={}", options.arch)];
+    let mut parameters = vec![format!("Architecture={}", options.arch), format!("ChaosPlan={}", options.chaos_plan)];
     parameters.extend(options.database_secret_arn.iter().map(|arn| format!("DatabaseSecretArn={arn}")));
     parameters.extend(options.parameters.iter().cloned());
     let stack = CloudStack { aws: &aws, name: &options.stack };

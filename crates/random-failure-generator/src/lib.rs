@@ -1,23 +1,23 @@
-//! Fails by chance, so that retries and notices are seen at work. The chance is seeded: the same seed, execution and
-//! attempt fail, or pass, again and again.
+//! Fails by chance, or says beforehand what is to fail, so that retries and notices are seen at work. Either is seeded:
+//! the same seed, execution and attempt fail, or pass, again and again; a plan asks for the same failures of a key.
 
-mod pattern;
-mod plan;
-
-use contracts::{Failure, FailureName, FailureRequest, SurvivalReport};
+use chaos::Plan;
+use contracts::{Event, Failure, FailureName, FailureRequest, PlanRequest, PlannedFaults, SurvivalReport};
+use lambda_shell::InvalidInput;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
+use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-pub use pattern::KeyPattern;
-pub use plan::{Fault, InvalidPlan, Moment, Plan, State};
-
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum InjectError {
     #[error("rolled {roll:.6}, below the failure rate of {failure_rate} (seed {seed}, attempt {attempt})")]
     RandomFailure { roll: f64, failure_rate: f64, seed: u64, attempt: u32 },
     #[error("the failure rate {failure_rate} is not between 0 and 1")]
     RateOutOfRange { failure_rate: f64 },
+    #[error(transparent)]
+    InvalidInput(#[from] InvalidInput),
 }
 
 impl Failure for InjectError {
@@ -25,7 +25,36 @@ impl Failure for InjectError {
         match self {
             Self::RandomFailure { .. } => FailureName::RandomFailure,
             Self::RateOutOfRange { .. } => FailureName::InvalidInput,
+            Self::InvalidInput(error) => error.name(),
         }
+    }
+}
+
+/// What is answered, each to its own question.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To `InjectFailure`.
+    Survived(SurvivalReport),
+    /// To `PlanFailures`.
+    Planned(PlannedFaults),
+}
+
+/// Answers either question, as the payload asks it: only one about a plan has the field `event`.
+pub fn answer(plan: &Plan, payload: Value) -> Result<Answer, InjectError> {
+    if payload.get("event").is_some() {
+        Ok(Answer::Planned(planned(plan, &lambda_shell::decode(payload)?)))
+    } else {
+        inject(&lambda_shell::decode(payload)?).map(Answer::Survived)
+    }
+}
+
+/// The faults that the plan has for the event's object. An event without one has none: what is wrong with it is for
+/// `CheckFileExtension` to say.
+fn planned(plan: &Plan, request: &PlanRequest) -> PlannedFaults {
+    match Event::decode(&request.event) {
+        Ok(Event::ObjectCreated(object)) => plan.faults_of(&object.key),
+        Ok(Event::Test { .. }) | Err(_) => PlannedFaults::default(),
     }
 }
 
@@ -65,6 +94,9 @@ fn generator(request: &FailureRequest) -> StdRng {
 
 #[cfg(test)]
 mod tests {
+    use contracts::FaultyState;
+    use serde_json::json;
+
     use super::*;
 
     fn request(execution: &str, attempt: u32, seed: u64, failure_rate: f64) -> FailureRequest {
@@ -86,8 +118,41 @@ mod tests {
     fn the_same_request_fails_or_passes_again_and_again() {
         for attempt in 0..100 {
             let request = request("arn:x", attempt, 7, 0.5);
-            assert_eq!(inject(&request), inject(&request));
+            let rolled = || inject(&request).map_err(|error| error.to_string());
+            assert_eq!(rolled(), rolled());
         }
+    }
+
+    #[test]
+    fn an_event_of_any_shape_is_told_what_comes_to_its_object() {
+        let plan =
+            Plan::parse("[[failures]]\nkey = \"*/orders a+b 100% café.csv\"\nattempts = [1]\nfault = \"crash-after\"")
+                .unwrap();
+        let check = |event: Value, faults: usize| {
+            let answer = answer(&plan, json!({"execution": "arn:x", "event": event})).unwrap();
+            assert!(matches!(&answer, Answer::Planned(it) if it.faults.len() == faults), "{event}: {answer:?}");
+        };
+        for event in [
+            include_str!("../../../events/eventbridge-odd-key.resolve-trigger.json"),
+            include_str!("../../../events/s3-notification-odd-key.resolve-trigger.json"),
+        ] {
+            check(serde_json::from_str(event).unwrap(), FaultyState::ALL.len());
+        }
+        check(json!({"bucket": "b", "key": "raw/orders.csv"}), 0);
+        for nothing in [json!(null), json!([]), json!({}), json!({"Event": "s3:TestEvent", "Bucket": "b"})] {
+            check(nothing, 0);
+        }
+    }
+
+    #[test]
+    fn a_question_that_is_neither_is_an_invalid_input() {
+        let plan = Plan::default();
+        for payload in [json!({"event": {}}), json!({"execution": "x", "event": {}, "x": 1}), json!({"sead": 1})] {
+            let error = answer(&plan, payload).unwrap_err();
+            assert_eq!(error.name(), FailureName::InvalidInput, "{error}");
+        }
+        let survived = answer(&plan, json!({"execution": "arn:x", "failure_rate": 0.0})).unwrap();
+        assert!(matches!(survived, Answer::Survived(report) if report.failure_rate == 0.0));
     }
 
     #[test]

@@ -1,7 +1,9 @@
-use lambda_shell::{serve, telemetry};
+use chaos::Plan;
+use lambda_shell::{config, serve_with, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_shell::Error> {
     telemetry::init();
-    serve(async |request, _| random_failure_generator::inject(&request)).await
+    let plan = config::optional::<Plan>("CHAOS_PLAN").map(Option::unwrap_or_default);
+    serve_with(plan, async |plan, payload, _| random_failure_generator::answer(&plan, payload)).await
 }

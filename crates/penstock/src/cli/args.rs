@@ -116,6 +116,9 @@ pub(super) struct Up {
     /// Share of loads that fail on purpose, from 0 to 1
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub(super) chaos_rate: f64,
+    /// Plan of failures, a chaos.toml: what fails of which file, at which attempt and how
+    #[arg(long, value_name = "FILE")]
+    pub(super) chaos: Option<PathBuf>,
     /// Any other parameter of infra/template.yaml, as Name=Value
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     pub(super) parameters: Vec<String>,
@@ -126,6 +129,11 @@ pub(super) struct Demo {
     /// Share of loads that fail on purpose, from 0 to 1
     #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = rate)]
     pub(super) chaos_rate: f64,
+    /// Once more in a storm of planned failures, which must end with the same tables; several seeds, with commas
+    /// between, are as many storms. The same seed plans the same failures. With a PostgreSQL of the demo's own,
+    /// whatever DATABASE_URL says
+    #[arg(long, value_name = "SEED", value_delimiter = ',', conflicts_with = "chaos_rate")]
+    pub(super) chaos: Vec<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -296,6 +304,9 @@ pub(super) struct Deploy {
     /// Secret whose value is the database's URL
     #[arg(long, env = "DATABASE_SECRET_ARN", value_name = "ARN")]
     pub(super) database_secret_arn: Option<String>,
+    /// Plan of failures, a chaos.toml; without it, an earlier one is taken out of the stack
+    #[arg(long, value_name = "FILE")]
+    pub(super) chaos: Option<PathBuf>,
     /// Any other parameter of infra/template.yaml, as Name=Value
     #[arg(long = "parameter", value_name = "NAME=VALUE")]
     pub(super) parameters: Vec<String>,

@@ -6,6 +6,8 @@ mod runs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chaos::Plan;
+
 use crate::drop_file::{DropOptions, drop_files};
 use crate::explain::Question;
 use crate::infer::{InferOptions, Inferred, infer_dataset};
@@ -54,12 +56,14 @@ async fn dispatch(cli: Cli) -> Result<bool> {
                 pipelines,
                 stack: "penstock".to_owned(),
                 chaos_rate: it.chaos_rate,
+                chaos_plan: String::new(),
                 parameters: Vec::new(),
                 emulator: EmulatorKind::from_env()?,
-                database_url: database_url(),
+                // What an earlier demo has left in a database would be taken for what this one has built.
+                database_url: if it.chaos.is_empty() { database_url() } else { None },
                 lifetime: Lifetime::WithCaller,
             };
-            demo::run(&options, Progress::new()).await
+            demo::run(&options, &it.chaos, Progress::new()).await
         }
         Command::Drop(it) => {
             if it.key.is_some() && it.files.len() > 1 {
@@ -93,6 +97,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
                 stack: it.stack,
                 arch: it.arch,
                 database_secret_arn: it.database_secret_arn,
+                chaos_plan: chaos_plan(it.chaos)?,
                 parameters: it.parameters,
             };
             remote::deploy(&options, Progress::new()).map(|()| true)
@@ -107,6 +112,7 @@ async fn start(up: Up, state: &Path) -> Result<bool> {
         pipelines: pipelines(up.stacked)?,
         stack: up.stack,
         chaos_rate: up.chaos_rate,
+        chaos_plan: chaos_plan(up.chaos)?,
         parameters: up.parameters,
         emulator: EmulatorKind::from_env()?,
         database_url: database_url(),
@@ -183,6 +189,14 @@ fn pipelines(stacked: Stacked) -> Result<PathBuf> {
         .pipelines
         .filter(|path| !path.as_os_str().is_empty())
         .map_or_else(|| Ok(Project::find()?.root().join("pipelines")), Ok)
+}
+
+/// The text of a plan of failures, checked as the function will check it.
+fn chaos_plan(path: Option<PathBuf>) -> Result<String> {
+    let Some(path) = path else { return Ok(String::new()) };
+    let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+    Plan::parse(&text).map_err(|source| Error::ChaosPlan { path, source })?;
+    Ok(text)
 }
 
 fn database_url() -> Option<String> {

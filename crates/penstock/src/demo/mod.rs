@@ -1,10 +1,12 @@
 //! `penstock demo`: both example pipelines on a stack of their own, from nothing to what analysts read, and back to
-//! nothing.
+//! nothing. With a seed it does so once more in a storm of planned failures, and compares what was built.
 
+mod checksums;
 mod feed;
 mod report;
 mod results;
 mod retail;
+mod storm;
 mod water;
 
 use std::fs;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::{NaiveDate, Utc};
+use contracts::PlannedFault;
 use database::DatabaseAddress;
 
 use crate::cloud::Cloud;
@@ -22,6 +25,7 @@ use crate::local::notifications::{self, Notice};
 use crate::local::{Stack, StackEnv, StateDir, UpOptions, down};
 use crate::progress::Progress;
 use crate::{Error, Result, interrupt};
+use checksums::Checksum;
 use feed::DroppedFile;
 
 const SEED: u64 = 2_026;
@@ -35,24 +39,53 @@ pub fn retail_files(seed: u64, day: NaiveDate) -> Vec<(String, Vec<u8>)> {
     retail::files(seed, day).into_iter().map(|file| (file.key, file.body)).collect()
 }
 
-/// Runs the demo and prints what happened. False when something ended otherwise than it should.
-pub(crate) async fn run(options: &UpOptions, progress: Progress) -> Result<bool> {
+/// Runs the demo and prints what happened; then once more in the storm of each seed. False when something ended
+/// otherwise than it should.
+pub(crate) async fn run(options: &UpOptions, seeds: &[u32], progress: Progress) -> Result<bool> {
     let started = Instant::now();
+    let calm = on_a_stack(options, progress).await?;
+    let mut as_expected = calm.as_expected();
+    for &seed in seeds.iter().take_while(|_| calm.as_expected()) {
+        let stormy = UpOptions { chaos_plan: storm::plan(seed), ..options.clone() };
+        as_expected &= storm::compared(seed, &calm, &on_a_stack(&stormy, progress).await?);
+    }
+    println!("\ntotal time: {:.1} s", started.elapsed().as_secs_f64());
+    Ok(as_expected)
+}
+
+/// What a demo has come to.
+#[derive(Debug)]
+struct Shown {
+    surprises: Vec<String>,
+    tables: Vec<Checksum>,
+    /// Of a storm, those that were met.
+    faults: Vec<PlannedFault>,
+    took: Duration,
+}
+
+impl Shown {
+    fn as_expected(&self) -> bool {
+        self.surprises.is_empty()
+    }
+}
+
+/// A whole demo, on a stack that is there for nothing else.
+async fn on_a_stack(options: &UpOptions, progress: Progress) -> Result<Shown> {
     // What an earlier demo left, if it was killed or failed.
+    let started = Instant::now();
     remove_earlier(options)?;
     let stack = Stack::up(options, progress).await?;
-    let shown = show(&stack.env, options, progress).await;
+    let shown = show(&stack, options, progress).await;
     let step = progress.step("clean up");
     stack.down()?;
     step.done("all that was started is stopped");
-    let as_expected = shown?;
-    if as_expected {
+    let shown = Shown { took: started.elapsed(), ..shown? };
+    if shown.as_expected() {
         remove(options)?;
     } else {
         eprintln!("the logs stay in {}", options.state.join("log").display());
     }
-    println!("\ntotal time: {:.1} s", started.elapsed().as_secs_f64());
-    Ok(as_expected)
+    Ok(shown)
 }
 
 fn remove_earlier(options: &UpOptions) -> Result<()> {
@@ -74,13 +107,23 @@ fn remove(options: &UpOptions) -> Result<()> {
     fs::remove_dir_all(folder).map_err(Error::file("remove", folder))
 }
 
-async fn show(env: &StackEnv, options: &UpOptions, progress: Progress) -> Result<bool> {
+async fn show(stack: &Stack, options: &UpOptions, progress: Progress) -> Result<Shown> {
+    let env = &stack.env;
     let cloud = Cloud::of(env).await;
     let today = Utc::now().date_naive();
     let history = History::open(DatabaseAddress::Url(env.database_url.clone().ok_or(Error::NoDatabase)?)).await?;
     let earlier = history.runs(None, false, 1).await?.first().map_or(0, |run| run.run_id);
-    let (files, executions) = drop_all(&cloud, env, today, progress).await?;
-    let mut surprises = report::executions(&files, &executions);
+    let (files, mut executions) = drop_all(&cloud, env, today, progress).await?;
+    let mut ended = executions.clone();
+    let mut faults = Vec::new();
+    if !options.chaos_plan.is_empty() {
+        faults = storm::met(&cloud, &executions).await?;
+        stack.end_chaos(&options.stack)?;
+        ended = storm::repaired(&cloud, env, &history, &executions, progress).await?;
+        let again = ended.iter().zip(&executions).filter(|(now, before)| now.arn != before.arn);
+        executions = again.map(|(now, _)| now.clone()).chain(executions.iter().cloned()).collect();
+    }
+    let mut surprises = report::executions(&files, &ended);
     results::staged(&history, &options.pipelines).await?;
     let runs = results::runs(&history, earlier).await?;
     surprises.extend(results::analytics(&history, today).await?);
@@ -90,10 +133,14 @@ async fn show(env: &StackEnv, options: &UpOptions, progress: Progress) -> Result
         surprises.extend(results::surprises(&runs, today));
     }
     if let Some(queue) = &env.notifications_queue_url {
-        report::notices(&notices(&cloud, queue, &executions).await?);
+        let notices = notices(&cloud, queue, &executions).await?;
+        report::notices(&notices);
+        surprises.extend(storm::untold(&executions, &notices));
     }
+    let tables = checksums::of_tables(&history).await?;
+    report::tables(&tables);
     report::surprises(&surprises);
-    Ok(surprises.is_empty())
+    Ok(Shown { surprises, tables, faults, took: Duration::ZERO })
 }
 
 /// Drops every file and follows it to its end. Data files come before their triggers, but for one.

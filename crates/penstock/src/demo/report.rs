@@ -1,8 +1,10 @@
 //! What the demo prints of files and notices: on stdout, for people.
 
+use super::checksums::Checksum;
 use super::feed::{DroppedFile, Expected};
 use crate::executions::Execution;
 use crate::local::notifications::Notice;
+use crate::numbers::grouped;
 use crate::table::{self, say};
 
 /// Prints the way of every file, and gives what ended otherwise than it should.
@@ -38,6 +40,13 @@ pub(crate) fn notices(notices: &[Notice]) {
         heading(&notice.subject);
         say(&notice.message);
     }
+}
+
+/// Prints what two demos of one day have in common.
+pub(crate) fn tables(tables: &[Checksum]) {
+    heading("Tables");
+    let cells = |it: &Checksum| vec![it.table.clone(), grouped(it.rows), it.md5.clone()];
+    table::print(&["table", "rows", "checksum"], &tables.iter().map(cells).collect::<Vec<_>>());
 }
 
 pub(crate) fn surprises(surprises: &[String]) {

@@ -16,7 +16,7 @@ use super::postgres::Postgres;
 use super::processes::Lifetime;
 use super::state::StateDir;
 use crate::cloud::Cloud;
-use crate::cloudformation::Outputs;
+use crate::cloudformation::{AwsCli, Outputs};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::{Error, Result, interrupt};
@@ -32,6 +32,8 @@ pub struct UpOptions {
     pub pipelines: PathBuf,
     pub stack: String,
     pub chaos_rate: f64,
+    /// The text of a plan of failures that was checked; empty for none.
+    pub chaos_plan: String,
     /// Other parameters of the template, as `Name=Value`.
     pub parameters: Vec<String>,
     pub emulator: EmulatorKind,
@@ -105,6 +107,7 @@ impl Stack {
             stack: &options.stack,
             database_url: &database.url(),
             chaos_rate: options.chaos_rate,
+            chaos_plan: &options.chaos_plan,
             parameters: &options.parameters,
         };
         let outputs = deployment.run(&cloud).await?;
@@ -120,6 +123,15 @@ impl Stack {
         // Last: whoever waits for the file finds a stack that is ready.
         env.write(state.path())?;
         Ok(Self { emulator, database, state: state.clone(), env })
+    }
+
+    /// Takes the plan of failures away from the function that follows it: what starts from now on fails no more. As a
+    /// deployment without one would, and in a second.
+    pub(crate) fn end_chaos(&self, stack: &str) -> Result<()> {
+        let aws = AwsCli::new(&Project::find()?, Some(&self.emulator.endpoint()))?;
+        let function = format!("{stack}-random-failure-generator");
+        let update = ["lambda", "update-function-configuration", "--function-name", &function];
+        aws.run(update.into_iter().chain(["--environment", "Variables={LOG_LEVEL=info}"])).map(drop)
     }
 
     /// Stays until Ctrl-C, SIGTERM, `down` from elsewhere, or the end of a piped stdin.

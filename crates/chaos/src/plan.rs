@@ -1,4 +1,4 @@
-//! Which failures are to come: `chaos.toml`, read once and asked about every moment of a run.
+//! Which failures are to come: `chaos.toml`, read once and asked about every object.
 //!
 //! ```toml
 //! seed = 42
@@ -11,13 +11,23 @@
 //! fault = "crash-after"     # or transient, permanent, slow, crash-before
 //! ```
 
-use contracts::{Failure, FailureName};
+use std::str::FromStr;
+
+use contracts::{Failure, FailureName, Fault, FaultyState, PlannedFault, PlannedFaults};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::KeyPattern;
+
+/// A parameter of CloudFormation has 4,096 characters, all variables of a Lambda 4 KiB, in which others need room too.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+pub const PLAN_BYTES_MAX: usize = 3_500;
+
+/// More than the machine tries again after a failure that comes every time: whoever plans one for every attempt sees
+/// the retries end.
+pub const ATTEMPTS_PLANNED: u32 = 8;
 
 /// No state is slower than this: a plan tries patience, and does not end it.
 const SLOW_MS_MAX: u64 = 60_000;
@@ -36,7 +46,7 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Planned {
-    state: Option<State>,
+    state: Option<FaultyState>,
     key: Option<KeyPattern>,
     attempts: Option<Vec<u32>>,
     #[serde(default = "always")]
@@ -60,52 +70,17 @@ enum Kind {
     CrashAfter,
 }
 
-/// The states of the machine that call a function, and so can fail by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum State {
-    CheckFileExtension,
-    ResolveTrigger,
-    LoadFile,
-    RunTransforms,
-}
-
-impl State {
-    fn name(self) -> &'static str {
-        match self {
-            Self::CheckFileExtension => "CheckFileExtension",
-            Self::ResolveTrigger => "ResolveTrigger",
-            Self::LoadFile => "LoadFile",
-            Self::RunTransforms => "RunTransforms",
-        }
-    }
-}
-
 /// One attempt of one state at one key.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment<'a> {
-    pub state: State,
-    pub key: &'a str,
+struct Moment<'a> {
+    state: FaultyState,
+    key: &'a str,
     /// From 0.
-    pub attempt: u32,
-}
-
-/// What is to happen to an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It fails by a name that the machine retries.
-    Transient,
-    /// It fails by a name that the machine does not retry.
-    Permanent,
-    /// It works, but only after so long.
-    Slow { ms: u64 },
-    /// Its process ends with the work not begun.
-    CrashBefore,
-    /// Its process ends with the work done and nobody told.
-    CrashAfter,
+    attempt: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("chaos.toml: {0}")]
+#[error("not a plan of failures: {0}")]
 pub struct InvalidPlan(String);
 
 impl Failure for InvalidPlan {
@@ -115,7 +90,12 @@ impl Failure for InvalidPlan {
 }
 
 impl Plan {
+    /// # Errors
+    /// With all that a person needs to correct the plan: line, or number of the failure, and reason.
     pub fn parse(text: &str) -> Result<Self, InvalidPlan> {
+        if text.len() > PLAN_BYTES_MAX {
+            return Err(InvalidPlan(format!("it has {} bytes, and at most {PLAN_BYTES_MAX} are deployed", text.len())));
+        }
         let plan: Self = toml::from_str(text).map_err(|error| InvalidPlan(error.to_string().trim_end().to_owned()))?;
         for (planned, number) in plan.failures.iter().zip(1..) {
             planned.check().map_err(|reason| InvalidPlan(format!("failure {number}: {reason}")))?;
@@ -123,14 +103,18 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Another series of the same kinds of failures.
-    #[must_use]
-    pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+    /// All that comes to an object of this key, whatever else it is: the same for every execution.
+    pub fn faults_of(&self, key: &str) -> PlannedFaults {
+        let attempts = FaultyState::ALL.into_iter().flat_map(|state| (0..ATTEMPTS_PLANNED).map(move |it| (state, it)));
+        let planned = |(state, attempt)| {
+            let fault = self.fault_at(Moment { state, key, attempt })?;
+            Some(PlannedFault { state, attempt, fault })
+        };
+        PlannedFaults { faults: attempts.filter_map(planned).collect() }
     }
 
     /// The first of the plan's failures that is for this moment, and comes.
-    pub fn fault_at(&self, moment: Moment<'_>) -> Option<Fault> {
+    fn fault_at(&self, moment: Moment<'_>) -> Option<Fault> {
         let comes = |(number, planned): &(usize, &Planned)| {
             planned.is_for(moment) && self.roll(*number, moment) < planned.probability
         };
@@ -143,12 +127,20 @@ impl Plan {
             .chain_update(self.seed.to_be_bytes())
             .chain_update(number.to_be_bytes())
             .chain_update(attempt.to_be_bytes())
-            .chain_update(state.name())
+            .chain_update(state.as_str())
             // No state's name holds this byte.
             .chain_update(b"\xff")
             .chain_update(key)
             .finalize();
         StdRng::from_seed(seed.into()).random()
+    }
+}
+
+impl FromStr for Plan {
+    type Err = InvalidPlan;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlan> {
+        Self::parse(text)
     }
 }
 
@@ -192,13 +184,13 @@ mod tests {
         Plan::parse(text).unwrap()
     }
 
-    fn at(state: State, key: &str, attempt: u32) -> Moment<'_> {
+    fn at(state: FaultyState, key: &str, attempt: u32) -> Moment<'_> {
         Moment { state, key, attempt }
     }
 
     #[test]
     fn an_empty_plan_fails_nothing() {
-        assert_eq!(plan("").fault_at(at(State::LoadFile, "a.csv", 0)), None);
+        assert_eq!(plan("").fault_at(at(FaultyState::LoadFile, "a.csv", 0)), None);
     }
 
     #[test]
@@ -206,18 +198,18 @@ mod tests {
         let plan =
             plan("[[failures]]\nstate = \"LoadFile\"\nkey = \"raw/*.csv\"\nattempts = [0, 2]\nfault = \"crash-after\"");
         let check = |moment, expected| assert_eq!(plan.fault_at(moment), expected, "{moment:?}");
-        check(at(State::LoadFile, "raw/a.csv", 0), Some(Fault::CrashAfter));
-        check(at(State::LoadFile, "raw/a.csv", 1), None);
-        check(at(State::LoadFile, "raw/a.csv", 2), Some(Fault::CrashAfter));
-        check(at(State::LoadFile, "raw/a.json", 0), None);
-        check(at(State::ResolveTrigger, "raw/a.csv", 0), None);
+        check(at(FaultyState::LoadFile, "raw/a.csv", 0), Some(Fault::CrashAfter));
+        check(at(FaultyState::LoadFile, "raw/a.csv", 1), None);
+        check(at(FaultyState::LoadFile, "raw/a.csv", 2), Some(Fault::CrashAfter));
+        check(at(FaultyState::LoadFile, "raw/a.json", 0), None);
+        check(at(FaultyState::ResolveTrigger, "raw/a.csv", 0), None);
     }
 
     #[test]
     fn every_fault_has_a_name() {
         let check = |fault: &str, expected| {
             let plan = plan(&format!("[[failures]]\nfault = {fault}"));
-            assert_eq!(plan.fault_at(at(State::CheckFileExtension, "", 9)), Some(expected), "{fault}");
+            assert_eq!(plan.fault_at(at(FaultyState::CheckFileExtension, "", 9)), Some(expected), "{fault}");
         };
         check("\"transient\"", Fault::Transient);
         check("\"permanent\"", Fault::Permanent);
@@ -230,31 +222,51 @@ mod tests {
     fn the_first_failure_that_comes_is_taken() {
         let text = "[[failures]]\nprobability = 0\nfault = \"permanent\"\n\
                     [[failures]]\nfault = \"transient\"\n[[failures]]\nfault = \"crash-before\"";
-        assert_eq!(plan(text).fault_at(at(State::RunTransforms, "retail", 0)), Some(Fault::Transient));
+        assert_eq!(plan(text).fault_at(at(FaultyState::RunTransforms, "retail", 0)), Some(Fault::Transient));
+    }
+
+    #[test]
+    fn an_object_is_told_every_fault_that_comes_to_it_and_no_attempt_without() {
+        let plan = plan(
+            "[[failures]]\nstate = \"LoadFile\"\nkey = \"*.csv\"\nattempts = [0, 2]\nfault = \"crash-after\"\n\
+             [[failures]]\nstate = \"CloseRun\"\nfault = \"transient\"",
+        );
+        let fault = |state, attempt, fault| PlannedFault { state, attempt, fault };
+        let always: Vec<_> =
+            (0..ATTEMPTS_PLANNED).map(|it| fault(FaultyState::CloseRun, it, Fault::Transient)).collect();
+        let first = [0, 2].map(|it| fault(FaultyState::LoadFile, it, Fault::CrashAfter));
+        assert_eq!(plan.faults_of("a.csv").faults, [&first[..], &always].concat());
+        assert_eq!(plan.faults_of("a.json").faults, always);
     }
 
     #[test]
     fn one_in_four_comes_when_one_in_four_is_asked_for_and_the_same_ones_again() {
         let plan = plan("seed = 7\n[[failures]]\nprobability = 0.25\nfault = \"transient\"");
         let failing = |plan: &Plan| -> Vec<u32> {
-            (0..10_000).filter(|attempt| plan.fault_at(at(State::LoadFile, "a.csv", *attempt)).is_some()).collect()
+            (0..10_000)
+                .filter(|attempt| plan.fault_at(at(FaultyState::LoadFile, "a.csv", *attempt)).is_some())
+                .collect()
         };
         let first = failing(&plan);
         // Five standard deviations of a binomial distribution: 5 × √(10,000 × 1/4 × 3/4) ≈ 217.
         assert!((2_283..=2_717).contains(&first.len()), "{} of 10,000", first.len());
         assert_eq!(failing(&plan), first);
-        assert_ne!(failing(&plan.with_seed(8)), first);
+        assert_ne!(failing(&self::plan("seed = 8\n[[failures]]\nprobability = 0.25\nfault = \"transient\"")), first);
     }
 
     #[test]
     fn seed_state_key_and_attempt_each_roll_anew() {
         let plan = plan("seed = 1");
-        let one = plan.roll(0, at(State::LoadFile, "a", 0));
-        for other in [at(State::LoadFile, "b", 0), at(State::LoadFile, "a", 1), at(State::RunTransforms, "a", 0)] {
+        let one = plan.roll(0, at(FaultyState::LoadFile, "a", 0));
+        for other in [
+            at(FaultyState::LoadFile, "b", 0),
+            at(FaultyState::LoadFile, "a", 1),
+            at(FaultyState::RunTransforms, "a", 0),
+        ] {
             assert_ne!(plan.roll(0, other).to_bits(), one.to_bits(), "{other:?}");
         }
-        assert_ne!(plan.roll(1, at(State::LoadFile, "a", 0)).to_bits(), one.to_bits());
-        assert_ne!(plan.with_seed(2).roll(0, at(State::LoadFile, "a", 0)).to_bits(), one.to_bits());
+        assert_ne!(plan.roll(1, at(FaultyState::LoadFile, "a", 0)).to_bits(), one.to_bits());
+        assert_ne!(self::plan("seed = 2").roll(0, at(FaultyState::LoadFile, "a", 0)).to_bits(), one.to_bits());
     }
 
     #[test]
@@ -278,5 +290,6 @@ mod tests {
         check("[[failures]]\nstate = \"Load\"\nfault = \"transient\"", "unknown variant `Load`");
         check("[[failures]]\n", "missing field `fault`");
         check("seed = ", "line 1");
+        check(&format!("#{}", "x".repeat(PLAN_BYTES_MAX)), "it has 3501 bytes");
     }
 }
