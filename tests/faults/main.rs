@@ -21,6 +21,7 @@ mod microburst;
 mod model;
 mod names;
 mod outage;
+mod planned;
 mod promises;
 mod size;
 mod storage;
@@ -65,6 +66,7 @@ fn proofs() -> impl Iterator<Item = Proof> {
         [10] machine::what_sns_refuses_is_told_by_the_execution;
         [1, 11] machine::a_function_that_always_ends_raises_one_notice;
         [15] machine::every_file_of_a_burst_is_accounted_for;
+        [1, 9] planned::what_is_planned_fails_as_planned_and_nothing_else_does;
         [7] storage::a_stalled_body_is_told_before_the_lambda_ends;
         [1] killed::a_loader_killed_anywhere_leaves_no_row_and_the_retry_loads_all;
         [2] deliveries::concurrent_deliveries_of_one_event_load_once;

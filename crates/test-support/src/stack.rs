@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -69,11 +70,28 @@ impl Stack {
     /// # Panics
     /// When the stack cannot be started: what it printed is in the message.
     pub async fn start(pipelines: &Path, chaos_rate: f64) -> Self {
+        Self::start_in(&scratch_folder("stack"), pipelines, ["--chaos-rate".into(), chaos_rate.to_string().into()])
+            .await
+    }
+
+    /// One whose files meet the failures of this plan, the text of a `chaos.toml`.
+    ///
+    /// # Panics
+    /// As [`Stack::start`].
+    pub async fn start_under(pipelines: &Path, plan: &str) -> Self {
         let state = scratch_folder("stack");
+        let file = state.join("chaos.toml");
+        std::fs::write(&file, plan).expect("write chaos.toml");
+        Self::start_in(&state, pipelines, ["--chaos".into(), file.into()]).await
+    }
+
+    async fn start_in(state: &Path, pipelines: &Path, chaos: [OsString; 2]) -> Self {
         let log = std::fs::File::create(state.join("up.log")).expect("create up.log");
         let mut process = Command::new(binary("penstock"))
-            .args(["up", "--foreground", "--chaos-rate", &chaos_rate.to_string(), "--state"])
-            .arg(&state)
+            .args(["up", "--foreground"])
+            .args(chaos)
+            .arg("--state")
+            .arg(state)
             .args(["--parameter", &format!("SourceBuckets=arn:aws:s3:::{OTHER_BUCKET}")])
             .env("PIPELINES", pipelines)
             .stdin(Stdio::piped())
@@ -82,7 +100,7 @@ impl Stack {
             .spawn()
             .expect("start penstock up");
         let stdin = process.stdin.take().expect("hold the pipe");
-        let environment = wait_for_environment(&mut process, &state).await;
+        let environment = wait_for_environment(&mut process, state).await;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(&environment["AWS_ENDPOINT_URL"])
             .region(Region::new(environment["AWS_REGION"].clone()))
