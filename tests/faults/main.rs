@@ -22,6 +22,7 @@ mod microburst;
 mod model;
 mod names;
 mod outage;
+mod planned;
 mod promises;
 mod size;
 mod storage;
@@ -69,6 +70,7 @@ fn proofs() -> impl Iterator<Item = Proof> {
         [10] machine::a_machine_whose_role_is_refused_raises_one_notice;
         [23] machine::an_event_that_starts_nothing_waits_and_one_command_puts_it_back;
         [15] burst::every_file_of_a_burst_is_accounted_for;
+        [1, 9] planned::what_is_planned_fails_as_planned_and_nothing_else_does;
         [7] storage::a_stalled_body_is_told_before_the_lambda_ends;
         [1] killed::a_loader_killed_anywhere_leaves_no_row_and_the_retry_loads_all;
         [2] deliveries::concurrent_deliveries_of_one_event_load_once;

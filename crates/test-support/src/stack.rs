@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -77,13 +78,30 @@ impl Stack {
     /// # Panics
     /// As [`Stack::start`].
     pub async fn start_with(pipelines: &Path, chaos_rate: f64, parameters: &[&str]) -> Self {
+        let mut arguments = vec!["--chaos-rate".into(), chaos_rate.to_string().into()];
+        arguments.extend(parameters.iter().flat_map(|parameter| ["--parameter".into(), parameter.into()]));
+        Self::start_in(&scratch_folder("stack"), pipelines, &arguments).await
+    }
+
+    /// One whose files meet the failures of this plan, the text of a `chaos.toml`.
+    ///
+    /// # Panics
+    /// As [`Stack::start`].
+    pub async fn start_under(pipelines: &Path, plan: &str) -> Self {
         let state = scratch_folder("stack");
+        let file = state.join("chaos.toml");
+        std::fs::write(&file, plan).expect("write chaos.toml");
+        Self::start_in(&state, pipelines, &["--chaos".into(), file.into()]).await
+    }
+
+    async fn start_in(state: &Path, pipelines: &Path, arguments: &[OsString]) -> Self {
         let log = std::fs::File::create(state.join("up.log")).expect("create up.log");
         let mut process = Command::new(binary("penstock"))
-            .args(["up", "--foreground", "--chaos-rate", &chaos_rate.to_string(), "--state"])
-            .arg(&state)
+            .args(["up", "--foreground"])
+            .args(arguments)
+            .arg("--state")
+            .arg(state)
             .args(["--parameter", &format!("SourceBuckets=arn:aws:s3:::{OTHER_BUCKET}")])
-            .args(parameters.iter().flat_map(|parameter| ["--parameter", parameter]))
             .env("PIPELINES", pipelines)
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("share up.log"))
@@ -91,7 +109,7 @@ impl Stack {
             .spawn()
             .expect("start penstock up");
         let stdin = process.stdin.take().expect("hold the pipe");
-        let environment = wait_for_environment(&mut process, &state).await;
+        let environment = wait_for_environment(&mut process, state).await;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(&environment["AWS_ENDPOINT_URL"])
             .region(Region::new(environment["AWS_REGION"].clone()))
