@@ -13,6 +13,8 @@ use crate::pick;
 
 const DELIVERIES: usize = 100;
 const ROWS: usize = 500;
+/// Fewer than the machine has for a load that is in progress.
+const TRIES_MAX: u32 = 20;
 
 /// Each process answers several deliveries, one after the other; the first of all processes come at once.
 pub(crate) async fn concurrent_deliveries_of_one_event_load_once() -> String {
@@ -27,7 +29,7 @@ pub(crate) async fn concurrent_deliveries_of_one_event_load_once() -> String {
         tokio::task::spawn_blocking(move || {
             let answer = |round: usize| {
                 request.execution = Some(format!("arn:aws:states:::execution:process-file:{number}-{round}"));
-                report(loader.load(&request))
+                report(load_as_the_machine(&mut loader, &request))
             };
             (0..rounds).map(answer).collect::<Vec<LoadReport>>()
         })
@@ -41,6 +43,13 @@ pub(crate) async fn concurrent_deliveries_of_one_event_load_once() -> String {
     ground.seen.has_exactly(ROWS, "hundred").await;
     ground.seen.keeps_its_invariants().await;
     format!("{DELIVERIES} deliveries to {processes} processes: 1 Loaded, {} AlreadyLoaded, 0 errors", DELIVERIES - 1)
+}
+
+/// A rival that takes its time, on a machine that has none, is asked for again.
+fn load_as_the_machine(loader: &mut Loader, request: &LoadRequest) -> Outcome {
+    let is_in_progress = |outcome: &Outcome| outcome.error_type() == Some(FailureName::LoadInProgress.as_str());
+    let mut tries = (0..TRIES_MAX).map(|_| loader.load(request));
+    tries.find(|outcome| !is_in_progress(outcome)).expect("the rival ends at last")
 }
 
 /// The default of `LoaderConcurrency`: Lambda runs no more loaders than these, and the machine lets the rest wait.

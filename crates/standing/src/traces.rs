@@ -16,6 +16,8 @@ use crate::{CONCURRENCY, StandingError, to_chrono};
 
 /// Between S3, which dates objects, and Step Functions, which dates executions.
 const CLOCK_DIFFERENCE_MAX: TimeDelta = TimeDelta::minutes(10);
+/// Executions of one answer, the most that there can be: of ten thousand ten calls tell, and not a hundred.
+const PAGE: i32 = 1_000;
 /// Many calls in a row are throttled in an account, to 15 a second.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
 const ATTEMPTS: u32 = 12;
@@ -52,7 +54,8 @@ pub async fn read(sfn: &Client, wanted: &Wanted<'_>) -> Result<Vec<Trace>, Stand
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>
 async fn list(sfn: &Client, wanted: &Wanted<'_>) -> Result<Vec<ExecutionListItem>, StandingError> {
     let since = wanted.since.max(Utc::now() - EXECUTIONS_KEPT) - CLOCK_DIFFERENCE_MAX;
-    let mut pages = sfn.list_executions().state_machine_arn(wanted.machine).into_paginator().send();
+    let request = sfn.list_executions().state_machine_arn(wanted.machine).max_results(PAGE);
+    let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(StandingError::executions("listing the executions"))?.executions;
