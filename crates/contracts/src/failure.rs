@@ -129,15 +129,14 @@ failure_names! {
     RunInterrupted => Permanent, "its execution was stopped or died: `penstock run PIPELINE --date DATE --force` runs it anew";
     /// Another execution works on the same run, or a session holds what the transforms change.
     RunInProgress => Transient, "another execution or database session holds the run or its tables; run it again when that has ended, and if it comes again end the session that holds the lock";
+    /// No definition of this name can be used.
+    NoPipeline => Permanent, "name a pipeline that is in the definitions bucket and passes `penstock check`";
+
     // reconciler
     /// Step Functions, or the dead-letter queue, cannot tell what became of files.
     ExecutionsUnavailable => Transient, "allow the reconciler's role to read the executions of process-file and the dead-letter queue and, where functions run in a VPC, give its subnets a way to Step Functions and SQS; the next reconcile tries again";
     /// The landing bucket, or what was started for it, is too much to be looked through in one invocation.
     TooMuchToReconcile => Permanent, "lower ReconcileWindow, or have a lifecycle rule expire what is loaded from the landing bucket, which is listed whole each time; meanwhile `penstock reconcile --start` does the same and takes the time that it needs";
-
-    // runs, by name
-    /// No definition of this name can be used.
-    NoPipeline => Permanent, "name a pipeline that is in the definitions bucket and passes `penstock check`";
 }
 
 impl FailureName {
