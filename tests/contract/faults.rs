@@ -80,7 +80,8 @@ fn a_stack_without_a_plan_asks_for_none() {
 #[test]
 fn a_fault_for_every_attempt_outlasts_the_retries() {
     for machine in Machine::all() {
-        for (state, task, _) in machine.calls() {
+        let planned = |state: &str| FaultyState::ALL.iter().any(|known| known.as_str() == state);
+        for (state, task, _) in machine.calls().filter(|(state, ..)| planned(state)) {
             for name in ["RandomFailure", "Runtime.ExitError"] {
                 let knows = |retry: &&Value| list(retry, "ErrorEquals").iter().any(|known| known == name);
                 let retry = list(task, "Retry").iter().find(knows).unwrap();

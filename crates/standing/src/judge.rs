@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// How long Step Functions keeps an execution that has ended.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
-pub(crate) const EXECUTIONS_KEPT: TimeDelta = TimeDelta::days(90);
+const EXECUTIONS_KEPT: TimeDelta = TimeDelta::days(90);
 
 /// What the machine adds to a failure whose notice did not leave.
 const NOT_NOTICED: &str = "The notice of this failure could not be sent";

@@ -205,7 +205,7 @@ mod tests {
             catalog: &catalog,
             executions: &Executions::default(),
             dead_letters: &ByVersion::default(),
-            now: Utc::now(),
+            now: DateTime::UNIX_EPOCH,
             grace: TimeDelta::zero(),
         };
         let judge = |(number, (key, standing, has_event)): (usize, &(&str, Standing, bool))| {

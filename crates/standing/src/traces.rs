@@ -11,7 +11,7 @@ use contracts::{Event, ObjectRef};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use crate::judge::{EXECUTIONS_KEPT, Standing};
+use crate::judge::Standing;
 use crate::{CONCURRENCY, StandingError, to_chrono};
 
 /// Between S3, which dates objects, and Step Functions, which dates executions.
@@ -53,7 +53,7 @@ pub async fn read(sfn: &Client, wanted: &Wanted<'_>) -> Result<Vec<Trace>, Stand
 /// The newest come first.
 /// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html>
 async fn list(sfn: &Client, wanted: &Wanted<'_>) -> Result<Vec<ExecutionListItem>, StandingError> {
-    let since = wanted.since.max(Utc::now() - EXECUTIONS_KEPT) - CLOCK_DIFFERENCE_MAX;
+    let since = wanted.since - CLOCK_DIFFERENCE_MAX;
     let request = sfn.list_executions().state_machine_arn(wanted.machine).max_results(PAGE);
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();

@@ -37,11 +37,7 @@ fn the_ending_says_tab_unless_the_dataset_says_more() {
 fn an_undeclared_delimiter_is_the_headers_only_choice() {
     let setup = setup(standard());
     for delimiter in [";", "\t", "|"] {
-        setup.check(
-            &format!("a{delimiter}b\n1,1{delimiter}\"2{delimiter}2\"\n"),
-            &[&format!("1,1|2{delimiter}2")],
-            &[],
-        );
+        setup.check(format!("a{delimiter}b\n1,1{delimiter}\"2{delimiter}2\"\n"), &[&format!("1,1|2{delimiter}2")], &[]);
     }
     // Comma first, and nothing when there is more than one choice or the header is a column's name.
     setup.check("a,b\n1;1,2|2\n", &["1;1|2|2"], &[]);
