@@ -196,9 +196,9 @@ pub(crate) async fn a_machine_whose_role_is_refused_raises_one_notice() -> Strin
     "LoadFile refused: Lambda.AWSLambdaException, 0 rows, one notice; allowed again, `replay` loads the file".to_owned()
 }
 
-/// The rule finds no machine, as after a deployment that went wrong.
+/// The rule finds no machine, as after a deployment that went wrong. A stack of its own: with a machine its executions go, and what they knew.
 pub(crate) async fn an_event_that_starts_nothing_waits_and_one_command_puts_it_back() -> String {
-    let stack = shared_stack().await;
+    let stack = stack().await;
     let machine = stack.env("STATE_MACHINE_ARN");
     let described = aws(&stack, &["stepfunctions", "describe-state-machine", "--state-machine-arn", machine]);
     aws(&stack, &["stepfunctions", "delete-state-machine", "--state-machine-arn", machine]);

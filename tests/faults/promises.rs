@@ -77,7 +77,7 @@ const PROMISES: [Promise; 23] = [
         17,
         "clocks disagree",
         &[
-            ("tests/contract/clocks.rs", "no_function_reads_a_wall_clock_but_for_its_deadline"),
+            ("tests/contract/clocks.rs", "no_function_reads_a_wall_clock_but_for_its_deadline_and_the_age_of_files"),
             ("crates/contracts/src/object.rs", "sequencers_order_by_value_and_not_by_text"),
         ],
     ),
