@@ -41,6 +41,8 @@ fn a_redriven_letter_is_started_before_it_is_deleted_and_starts_once() {
         // As an earlier redrive leaves it that died before it could delete the letter.
         let earlier = stack.step_functions.start_execution().state_machine_arn(stack.env("STATE_MACHINE_ARN"));
         let earlier = earlier.name(format!("redrive-{before}")).input(event.to_string()).send().await.unwrap();
+        // Of a name that still runs, a second start with the same input is answered as the first one.
+        let first = stack.ended(&earlier.execution_arn).await;
         let odd = queue.send(stack, "no event at all").await;
 
         let answer = penstock(stack, &others, &["dead-letters", "--redrive", "--json"]);
@@ -49,12 +51,7 @@ fn a_redriven_letter_is_started_before_it_is_deleted_and_starts_once() {
         let redriven = redriven.as_array().unwrap();
         let started: Vec<&str> = redriven.iter().filter_map(|it| it["execution"].as_str()).collect();
         assert_eq!((redriven.len(), started.len()), (3, 1), "{redriven:?}");
-        let mut outcomes = Vec::new();
-        for arn in [started[0], &earlier.execution_arn] {
-            outcomes.push(stack.ended(arn).await.outcome().to_owned());
-        }
-        outcomes.sort();
-        assert_eq!(outcomes, ["AlreadyLoaded", "Loaded"]);
+        assert_eq!((first.outcome(), stack.ended(started[0]).await.outcome()), ("Loaded", "AlreadyLoaded"));
 
         let left = letters(stack, &queue);
         assert_eq!(left.len(), 1, "{left:?}");
