@@ -14,7 +14,7 @@ use tokio_postgres::types::ToSql;
 use crate::{Error, Result};
 
 pub(crate) use print::{print_loads, print_missing, print_rejects, print_runs};
-pub(crate) use rows::{Exported, Legacy, Load, Missing, Refused, Reject, Run};
+pub(crate) use rows::{Exported, Load, Missing, Refused, Reject, RepairBasis, Run};
 
 const RUNS: &str = "
     select run_id, pipeline, logical_at, attempt, state, failure, failure_message, datasets_needed, datasets_arrived,
@@ -46,7 +46,7 @@ const REPAIRS: &str = "
     from penstock.load_history where repairs = $1 and outcome = 'Loaded' order by load_id";
 
 /// What an older Penstock did not keep is told as well as it can be.
-const LEGACY: &str = "
+const REPAIR_BASIS: &str = "
     select header,
            coalesce(logical_at,
                     (select max(run.logical_at) from penstock.run_input as input join penstock.run using (run_id)
@@ -103,8 +103,8 @@ impl History {
         self.read(REPAIRS, &[&load_id]).await
     }
 
-    pub(crate) async fn legacy(&self, load_id: i64) -> Result<Legacy> {
-        self.read(LEGACY, &[&load_id]).await?.into_iter().next().ok_or(Error::NoSuchLoad(load_id))
+    pub(crate) async fn repair_basis(&self, load_id: i64) -> Result<RepairBasis> {
+        self.read(REPAIR_BASIS, &[&load_id]).await?.into_iter().next().ok_or(Error::NoSuchLoad(load_id))
     }
 
     /// Gives `take` all that a load refused, in the order of its file, however much it is.

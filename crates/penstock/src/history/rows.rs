@@ -73,7 +73,7 @@ pub(crate) struct Load {
 
 /// What a load leaves to its repairs.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Legacy {
+pub(crate) struct RepairBasis {
     /// Of a CSV file, empty where there is none; `None` where none was kept.
     pub(crate) header: Option<String>,
     pub(crate) logical_at: DateTime<Utc>,

@@ -44,7 +44,7 @@ pub(crate) async fn export(history: &History, load_id: i64, file: Option<&Path>)
     }
     let source = ObjectRef { version_id: load.version_id.clone(), ..ObjectRef::new(&*load.bucket, &*load.key) };
     let format = format_of(&load.key);
-    let header = match (format, history.legacy(load_id).await?.header) {
+    let header = match (format, history.repair_basis(load_id).await?.header) {
         (Format::Csv | Format::Tsv, None) => return Err(Error::NoHeader { load_id, file: address(&source) }),
         (_, header) => header.unwrap_or_default(),
     };

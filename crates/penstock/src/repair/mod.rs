@@ -66,7 +66,7 @@ async fn key(options: &RepairOptions, history: &History, load: &Load) -> Result<
         Err(unsupported) => return Err(refused(unsupported.to_string())),
     }
     let (pipeline, dataset, load_id) = (load.pipeline.clone(), load.dataset.clone(), load.load_id);
-    let logical_at = history.legacy(load_id).await?.logical_at;
+    let logical_at = history.repair_basis(load_id).await?.logical_at;
     let key = RepairKey { pipeline, dataset, load_id, logical_at, file }.build();
     key.map_err(|error| refused(error.to_string()))
 }
