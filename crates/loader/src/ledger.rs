@@ -190,13 +190,16 @@ const CLOSE: &str = "update penstock.load
                      set rows_read = $2, rows_loaded = $3, rows_rejected = $4, header = $5, committed_at = clock_timestamp()
                      where load_id = $1";
 
-/// The loads of one key that `which` tells, and what repaired them, and what repaired that.
+/// The loads of one key that `which` tells, and what repaired them, and what repaired that. Each with what is asked of
+/// it: joined to the ledger again, all of that would be read.
 fn family(which: &str) -> String {
     format!(
         "with recursive family as (
-             select load_id from penstock.load where {OF_KEY} and outcome = 'Loaded' and {which}
+             select load_id, table_name, rows_loaded from penstock.load
+             where {OF_KEY} and outcome = 'Loaded' and {which}
              union
-             select repair.load_id from penstock.load as repair join family on repair.repairs = family.load_id
+             select repair.load_id, repair.table_name, repair.rows_loaded
+             from penstock.load as repair join family on repair.repairs = family.load_id
              where repair.outcome = 'Loaded')"
     )
 }
@@ -205,11 +208,7 @@ async fn predecessors(client: &Client, entry: Entry<'_>) -> Result<Vec<i64>, Loa
     let Entry { request, object, table, .. } = entry;
     let found = client
         .query(
-            &format!(
-                "{} select load_id from family join penstock.load using (load_id)
-                 where table_name = $5 and rows_loaded > 0",
-                family("true")
-            ),
+            &format!("{} select load_id from family where table_name = $5 and rows_loaded > 0", family("true")),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
         )
         .await?;
