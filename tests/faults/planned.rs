@@ -4,8 +4,9 @@ use std::path::Path;
 
 use test_support::{Execution, Stack};
 
+use crate::machine::GOOD;
+
 const ROWS: i64 = 2;
-const GOOD: &str = "id,name,joined\n1,Ann,\n2,Bob,\n";
 
 const PLAN: &str = r#"
 [[failures]]
