@@ -2,7 +2,7 @@
 
 use contracts::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef};
 use database::Client;
-use futures_util::future::{join3, join4};
+use futures_util::future::{join, join3};
 use pipeline::{Dataset, OnNewVersion, TableName, WriteMode};
 use rows::Counts;
 use sha2::{Digest, Sha256};
@@ -107,19 +107,18 @@ pub(crate) async fn claim(
     declared: Declared<'_>,
 ) -> Result<Claim, LoadError> {
     let begin = format!("{begin}; select pg_advisory_xact_lock({})", lock_of_key(entry));
-    // One wait for all four. What is polled first is sent first, and PostgreSQL keeps that order: the others look with
-    // the lock held.
-    let (begun, found, history, predecessors) = join4(
-        client.batch_execute(&begin),
-        find(client, entry),
-        History::of(client, entry),
-        predecessors(client, entry),
-    )
-    .await;
+    // One wait for both. What is polled first is sent first, and PostgreSQL keeps that order: whether the key is new is
+    // looked at with the lock held.
+    let (begun, of_new_key) = join(client.batch_execute(&begin), insert_if_new(client, entry)).await;
     begun.map_err(|error| match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::LoadInProgress { object: entry.object.to_string() },
         _ => error.into(),
     })?;
+    if let Some(load_id) = of_new_key? {
+        return Ok(Claim::Granted { load_id, predecessors: Vec::new(), newer: Vec::new() });
+    }
+    let (found, history, predecessors) =
+        join3(find(client, entry), History::of(client, entry), predecessors(client, entry)).await;
     if let Some(settled) = found? {
         return Ok(Claim::Settled(settled));
     }
@@ -340,15 +339,38 @@ impl History {
 }
 
 async fn insert(client: &Client, entry: Entry<'_>, outcome: LoadOutcome) -> Result<i64, LoadError> {
+    let inserted = insert_where(client, entry, outcome, "true").await?;
+    // Behind the key's lock nobody comes between looking up and inserting; if somebody does, the retry will see.
+    inserted.ok_or_else(|| LoadError::LoadInProgress { object: entry.object.to_string() })
+}
+
+/// Claims the first version of a key, as nearly every load does: there is nothing that it could be, come after, or
+/// replace. `None` where more has to be asked.
+async fn insert_if_new(client: &Client, entry: Entry<'_>) -> Result<Option<i64>, LoadError> {
+    if entry.repaired.is_some() {
+        return Ok(None);
+    }
+    let is_new = format!("not exists (select from penstock.load where {OF_KEY})");
+    insert_where(client, entry, LoadOutcome::Loaded, &is_new).await
+}
+
+async fn insert_where(
+    client: &Client,
+    entry: Entry<'_>,
+    outcome: LoadOutcome,
+    condition: &str,
+) -> Result<Option<i64>, LoadError> {
     let Entry { request, object, table, .. } = entry;
     let inserted = client
         .query_opt(
-            "insert into penstock.load (pipeline, dataset, bucket, key, version_id, etag, sequencer, bytes,
-                                        definition_hash, scheduled_at, actual_at, table_name, outcome, execution_arn,
-                                        repairs, logical_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-             on conflict do nothing
-             returning load_id",
+            &format!(
+                "insert into penstock.load (pipeline, dataset, bucket, key, version_id, etag, sequencer, bytes,
+                                            definition_hash, scheduled_at, actual_at, table_name, outcome,
+                                            execution_arn, repairs, logical_at)
+                 select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 where {condition}
+                 on conflict do nothing
+                 returning load_id"
+            ),
             &[
                 &request.pipeline,
                 &request.dataset,
@@ -369,8 +391,7 @@ async fn insert(client: &Client, entry: Entry<'_>, outcome: LoadOutcome) -> Resu
             ],
         )
         .await?;
-    // Behind the key's lock nobody comes between looking up and inserting; if somebody does, the retry will see.
-    inserted.map(|row| row.get(0)).ok_or_else(|| LoadError::LoadInProgress { object: object.to_string() })
+    Ok(inserted.map(|row| row.get(0)))
 }
 
 /// The load of this key whose rows are in the table, as the answer to a version that added none.
