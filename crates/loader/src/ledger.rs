@@ -123,7 +123,7 @@ pub(crate) async fn claim(
         return Ok(Claim::Settled(settled));
     }
     if let Some(repaired) = entry.repaired {
-        repaired.check(client, entry, declared).await?;
+        repaired.check(client, entry.request, entry.table, declared).await?;
     }
     let mut history = history?;
     if history.is_same_content {

@@ -8,13 +8,14 @@
 //! table of the user's own too. Behind the table's lock no rival's rows come between its looking and its writing.
 
 use database::Client;
-use pipeline::{Column, Dataset, OnNewVersion, TableName, WriteMode};
-use tokio_postgres::error::SqlState;
+use pipeline::{Column, Dataset, OnNewVersion, WriteMode};
 
 use crate::error::LoadError;
-use crate::limits::{LOCK_TIMEOUT, TABLE_LOCK_TIMEOUT};
+use crate::limits::LOCK_TIMEOUT;
+use crate::locks::{busy, lock_to_write};
+use crate::relation::{Relation, holds};
 use crate::shape;
-use crate::target::{LINEAGE, Relation, STAGED, STAGED_ROW, Target, holds};
+use crate::target::{LINEAGE, STAGED, STAGED_ROW, Target};
 
 /// One load's writing, from its claim to its COMMIT.
 #[derive(Clone, Copy, Debug)]
@@ -120,36 +121,6 @@ impl Writing<'_> {
         };
         if self.newer.is_empty() { check_taken(merged, rows_staged) } else { Ok(()) }
     }
-}
-
-/// Loads that replace or merge the same rows pass here one after the other, from here to COMMIT.
-pub(crate) async fn lock_to_write(client: &Client, table: &TableName) -> Result<(), LoadError> {
-    set_lock_timeout(client, TABLE_LOCK_TIMEOUT).await?;
-    lock(client, table).await.map_err(|error| {
-        busy(table, error, || format!("other loads held it for {} s", TABLE_LOCK_TIMEOUT.as_secs()))
-    })?;
-    set_lock_timeout(client, LOCK_TIMEOUT).await
-}
-
-fn busy(table: &TableName, error: tokio_postgres::Error, reason: impl FnOnce() -> String) -> LoadError {
-    match error.code() {
-        Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::TableBusy { table: table.to_string(), reason: reason() },
-        _ => error.into(),
-    }
-}
-
-/// Waits for what creates, alters, replaces or merges into the table, and holds it off until the transaction ends.
-pub(crate) async fn lock(client: &Client, table: &TableName) -> Result<(), tokio_postgres::Error> {
-    lock_name(client, &format!("table {table}")).await
-}
-
-pub(crate) async fn lock_name(client: &Client, name: &str) -> Result<(), tokio_postgres::Error> {
-    let statement = "select pg_advisory_xact_lock(hashtextextended(jsonb_build_array('penstock', $1::text)::text, 0))";
-    client.execute(statement, &[&name]).await.map(|_| ())
-}
-
-async fn set_lock_timeout(client: &Client, timeout: std::time::Duration) -> Result<(), LoadError> {
-    Ok(client.batch_execute(&format!("set local lock_timeout = {}", timeout.as_millis())).await?)
 }
 
 /// Of several rows with one key the last one stays.

@@ -6,12 +6,11 @@
 use chrono::{DateTime, Utc};
 use contracts::{LoadRequest, ObjectRef};
 use database::Client;
-use pipeline::{OnNewVersion, WriteMode};
+use pipeline::{OnNewVersion, TableName, WriteMode};
 use tokio_postgres::Row;
 
 use crate::error::LoadError;
-use crate::ledger::Entry;
-use crate::merge;
+use crate::locks::lock_to_write;
 
 /// The load that is repaired. Nothing that is told here ever changes.
 #[derive(Clone, Debug)]
@@ -28,12 +27,13 @@ pub(crate) struct Declared<'a> {
     pub(crate) on_new_version: OnNewVersion,
 }
 
-/// The load, and what it repairs, and what that repairs.
+/// The load, and what it repairs, and what that repairs. Each with what is asked of it: joined to the ledger again, all
+/// of that would be read.
 const WAY: &str = "
     with recursive way as (
-        select load_id, repairs from penstock.load where load_id = $1 and pipeline = $2 and dataset = $3
+        select * from penstock.load where load_id = $1 and pipeline = $2 and dataset = $3
         union all
-        select load.load_id, load.repairs from penstock.load join way on load.load_id = way.repairs)";
+        select load.* from penstock.load join way on load.load_id = way.repairs)";
 
 impl Repaired {
     /// `None` when the request is no repair.
@@ -42,10 +42,7 @@ impl Repaired {
         let (pipeline, dataset) = (&request.pipeline, &request.dataset);
         let found = client
             .query_opt(
-                &format!(
-                    "{WAY} select load.bucket, load.key, load.sequencer
-                     from way join penstock.load using (load_id) where load.repairs is null"
-                ),
+                &format!("{WAY} select bucket, key, sequencer from way where repairs is null"),
                 &[&load_id, pipeline, dataset],
             )
             .await?;
@@ -62,20 +59,20 @@ impl Repaired {
     pub(crate) async fn check(
         &self,
         client: &Client,
-        entry: Entry<'_>,
+        request: &LoadRequest,
+        table: &TableName,
         declared: Declared<'_>,
     ) -> Result<(), LoadError> {
-        let Entry { request, object, table, .. } = entry;
         if *declared.write == WriteMode::Replace {
             // No other file becomes the table between here and COMMIT.
-            merge::lock_to_write(client, table).await?;
+            lock_to_write(client, table).await?;
         }
         let found =
             client.query(&format!("{WAY}{STANDING}"), &[&self.load_id, &request.pipeline, &request.dataset]).await?;
         let standings: Vec<Standing> = found.iter().map(Standing::of).collect();
         let reason = standings.iter().find_map(|standing| standing.fallen(declared));
         let reason = reason.or_else(|| standings.first()?.unfit(request, &table.to_string()));
-        reason.map_or(Ok(()), |reason| Err(not_repairable(object, self.load_id, reason)))
+        reason.map_or(Ok(()), |reason| Err(not_repairable(&request.object, self.load_id, reason)))
     }
 }
 
@@ -96,7 +93,7 @@ const STANDING: &str = "
               and other.table_name = load.table_name and other.outcome = 'Loaded' and other.repairs is null
               and (other.bucket, other.key) <> (load.bucket, load.key)
               and (other.load_id > load.load_id or other.committed_at >= load.committed_at)) as other_file
-    from way join penstock.load using (load_id)
+    from way as load
     order by load.load_id desc";
 
 /// One load on the way from the repaired one to the first file.

@@ -18,8 +18,8 @@ use crate::copy::{ChunkReader, row_spec};
 use crate::error::LoadError;
 use crate::limits::CHUNKS_IN_FLIGHT_MAX;
 use crate::ranges;
+use crate::relation::Relation;
 use crate::source::{Download, Progress, Storage};
-use crate::target::Relation;
 
 #[derive(Debug)]
 pub(crate) struct Shape {

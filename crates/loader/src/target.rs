@@ -1,13 +1,12 @@
 //! The table that rows go to: there, and of the shape that the dataset declares, before the first row is sent.
 
-use std::collections::HashMap;
-
 use database::Client;
 use pipeline::{Column, ColumnName, ColumnType, Dataset, Extra, OnNewVersion, RESCUED_COLUMN, TableName, WriteMode};
 
 use crate::error::LoadError;
 use crate::limits::{DIFFERENCES_SHOWN_MAX, LOCK_TIMEOUT};
-use crate::merge;
+use crate::locks;
+use crate::relation::{ExistingColumn, Relation, holds};
 use crate::shape::{self, Shape};
 
 /// The column that says which load a row came with.
@@ -48,7 +47,7 @@ impl Target {
             Some(relation) => relation,
             None => create(client, shape).await?,
         };
-        let mut differences = relation.differences(shape);
+        let mut differences = differences(&relation, shape);
         if differences.is_empty() {
             return Ok(Self::of(shape, &relation));
         }
@@ -115,116 +114,47 @@ impl Target {
     }
 }
 
-/// A table as PostgreSQL's catalogue has it.
-#[derive(Debug)]
-pub(crate) struct Relation {
-    /// `pg_class.relkind`
-    kind: char,
-    columns: Vec<ExistingColumn>,
+/// Everything about the table that keeps the dataset's rows out of it; empty when they fit.
+fn differences(relation: &Relation, Shape { dataset, inferred }: &Shape) -> Vec<String> {
+    // Ordinary, partitioned, foreign.
+    if !matches!(relation.kind, 'r' | 'p' | 'f') {
+        return vec!["is not a table".to_owned()];
+    }
+    let will_be_added = |column: &Column| relation.column(column.name.as_str()).is_none() && inferred.contains(column);
+    let declared = dataset.columns.iter().filter(|column| !will_be_added(column));
+    let mut differences: Vec<String> = declared.filter_map(|declared| difference(relation, declared)).collect();
+    differences.extend(relation.columns.iter().filter_map(|existing| undeclared(existing, dataset)));
+    if dataset.extra == Extra::Rescue {
+        differences.extend(own_column(relation, RESCUED_COLUMN, "jsonb", Some("extra = \"rescue\"")));
+    }
+    differences.extend(own_column(relation, LINEAGE, "bigint", needs_lineage(dataset)));
+    differences
 }
 
-#[derive(Debug)]
-pub(crate) struct ExistingColumn {
-    name: String,
-    /// As `format_type` prints it.
-    pub(crate) kind: String,
-    is_not_null: bool,
-    has_default: bool,
-    is_generated: bool,
+/// A column that Penstock fills by itself; `needed_by` says what cannot do without it.
+fn own_column(relation: &Relation, name: &str, kind: &str, needed_by: Option<&str>) -> Option<String> {
+    match (relation.column(name), needed_by) {
+        (None, Some(needed_by)) => Some(format!("{needed_by} needs the column {name} {kind}")),
+        (Some(existing), _) if existing.kind != kind => {
+            Some(format!("column {name} is {}, and must be {kind}", existing.kind))
+        }
+        (None, None) | (Some(_), _) => None,
+    }
 }
 
-impl Relation {
-    pub(crate) async fn look_up(client: &Client, table: &TableName) -> Result<Option<Self>, LoadError> {
-        let found = client
-            .query(
-                "select c.relkind::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                        a.atthasdef or a.attidentity <> '', a.attgenerated <> ''
-                 from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-                 where c.oid = to_regclass($1)
-                 order by a.attnum",
-                &[&table.quoted()],
-            )
-            .await?;
-        let Some(first) = found.first() else { return Ok(None) };
-        let kind = first.get::<_, &str>(0).chars().next().unwrap_or_default();
-        // A table may have no columns at all.
-        let with_column = found.iter().filter(|row| row.get::<_, Option<&str>>(1).is_some());
-        let columns = with_column
-            .map(|row| ExistingColumn {
-                name: row.get(1),
-                kind: row.get(2),
-                is_not_null: row.get(3),
-                has_default: row.get(4),
-                is_generated: row.get(5),
-            })
-            .collect();
-        Ok(Some(Self { kind, columns }))
-    }
-
-    pub(crate) fn column(&self, name: &str) -> Option<&ExistingColumn> {
-        self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// The columns that a file may fill and the dataset does not declare, in the table's order. What the table fills by
-    /// itself is not among them. `headers` are what files call those that have another name there.
-    pub(crate) fn undeclared(&self, dataset: &Dataset, headers: &HashMap<String, String>) -> Vec<Column> {
-        let is_declared = |name: &ColumnName| dataset.columns.iter().any(|declared| declared.name == *name);
-        let column = |existing: &ExistingColumn| {
-            let name = ColumnName::parse(&existing.name).ok()?;
-            let kind = match existing.kind.as_str() {
-                "character varying" => ColumnType::Text,
-                kind => ColumnType::parse(kind).ok()?.0,
-            };
-            let is_filled = existing.has_default || existing.is_generated || existing.name == RESCUED_COLUMN;
-            let header = headers.get(&existing.name).unwrap_or(&existing.name).clone();
-            let column = Column { name, header, kind, not_null: existing.is_not_null, format: None };
-            (!is_filled && !is_declared(&column.name)).then_some(column)
-        };
-        self.columns.iter().filter_map(column).collect()
-    }
-
-    /// Everything about this table that keeps the dataset's rows out of it; empty when they fit.
-    fn differences(&self, Shape { dataset, inferred }: &Shape) -> Vec<String> {
-        // Ordinary, partitioned, foreign.
-        if !matches!(self.kind, 'r' | 'p' | 'f') {
-            return vec!["is not a table".to_owned()];
-        }
-        let will_be_added = |column: &Column| self.column(column.name.as_str()).is_none() && inferred.contains(column);
-        let declared = dataset.columns.iter().filter(|column| !will_be_added(column));
-        let mut differences: Vec<String> = declared.filter_map(|declared| self.difference(declared)).collect();
-        differences.extend(self.columns.iter().filter_map(|existing| undeclared(existing, dataset)));
-        if dataset.extra == Extra::Rescue {
-            differences.extend(self.own_column(RESCUED_COLUMN, "jsonb", Some("extra = \"rescue\"")));
-        }
-        differences.extend(self.own_column(LINEAGE, "bigint", needs_lineage(dataset)));
-        differences
-    }
-
-    /// A column that Penstock fills by itself; `needed_by` says what cannot do without it.
-    fn own_column(&self, name: &str, kind: &str, needed_by: Option<&str>) -> Option<String> {
-        match (self.column(name), needed_by) {
-            (None, Some(needed_by)) => Some(format!("{needed_by} needs the column {name} {kind}")),
-            (Some(existing), _) if existing.kind != kind => {
-                Some(format!("column {name} is {}, and must be {kind}", existing.kind))
-            }
-            (None, None) | (Some(_), _) => None,
-        }
-    }
-
-    fn difference(&self, declared: &pipeline::Column) -> Option<String> {
-        let name = &declared.name;
-        let Some(existing) = self.column(name.as_str()) else {
-            return Some(format!("column {name} is missing, declared as {}", declared.kind.sql()));
-        };
-        if existing.is_generated {
-            Some(format!("column {name} is generated, and takes no values"))
-        } else if !holds(&existing.kind, &declared.kind) {
-            Some(format!("column {name} is {}, declared as {}", existing.kind, declared.kind.sql()))
-        } else if existing.is_not_null && !declared.not_null {
-            Some(format!("column {name} is not null, and not declared so"))
-        } else {
-            None
-        }
+fn difference(relation: &Relation, declared: &Column) -> Option<String> {
+    let name = &declared.name;
+    let Some(existing) = relation.column(name.as_str()) else {
+        return Some(format!("column {name} is missing, declared as {}", declared.kind.sql()));
+    };
+    if existing.is_generated {
+        Some(format!("column {name} is generated, and takes no values"))
+    } else if !holds(&existing.kind, &declared.kind) {
+        Some(format!("column {name} is {}, declared as {}", existing.kind, declared.kind.sql()))
+    } else if existing.is_not_null && !declared.not_null {
+        Some(format!("column {name} is not null, and not declared so"))
+    } else {
+        None
     }
 }
 
@@ -246,20 +176,6 @@ fn undeclared(existing: &ExistingColumn, dataset: &Dataset) -> Option<String> {
     (!is_fine).then(|| format!("column {} is not null, has no default, and is not declared", existing.name))
 }
 
-/// Whether a column of type `existing` takes the binary form of `declared` and keeps every value as it is.
-pub(crate) fn holds(existing: &str, declared: &ColumnType) -> bool {
-    let varchar_length =
-        existing.strip_prefix("character varying(").and_then(|rest| rest.strip_suffix(')')?.parse::<u32>().ok());
-    match declared {
-        ColumnType::Text => matches!(existing, "text" | "character varying"),
-        ColumnType::Varchar(length) => {
-            matches!(existing, "text" | "character varying")
-                || varchar_length.is_some_and(|existing| existing >= *length)
-        }
-        exact => existing == exact.sql(),
-    }
-}
-
 async fn create(client: &Client, shape: &Shape) -> Result<Relation, LoadError> {
     let table = &shape.dataset.table;
     client
@@ -270,8 +186,8 @@ async fn create(client: &Client, shape: &Shape) -> Result<Relation, LoadError> {
         .await?;
     // `if not exists` alone is not safe: two sessions both see nothing, and one of them fails on an index of the
     // catalogue. The schema's lock comes first, so that two tables of a new schema do not meet there.
-    merge::lock_name(client, &format!("schema {}", table.schema())).await?;
-    merge::lock(client, table).await?;
+    locks::lock_name(client, &format!("schema {}", table.schema())).await?;
+    locks::lock(client, table).await?;
     let is_missing = Relation::look_up(client, table).await?.is_none();
     if is_missing {
         create_schema(client, table).await?;

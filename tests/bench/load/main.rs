@@ -55,7 +55,7 @@ async fn main() {
     let penstock = loader(functions);
     let penstock_before = std::env::var_os("BENCH_BEFORE").map(|folder| loader(folder.into()));
     let peers = Peers::find(&root, &server.url);
-    let mut about = about(&root, &server, &peers, large_mb).await;
+    let mut about = about(&root, &server, &peers).await;
     let bench = Bench { server, penstock, penstock_before, peers, files };
 
     let mut report = Report::new();
@@ -64,7 +64,7 @@ async fn main() {
     report.print(&about);
 }
 
-async fn about(root: &Path, server: &Server, peers: &Peers, large_mb: u64) -> Vec<String> {
+async fn about(root: &Path, server: &Server, peers: &Peers) -> Vec<String> {
     let commit = Command::new("git").arg("-C").arg(root).args(["describe", "--always", "--dirty"]).output();
     let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     let mut about = vec![
@@ -72,11 +72,7 @@ async fn about(root: &Path, server: &Server, peers: &Peers, large_mb: u64) -> Ve
         format!("Penstock {} ({commit}), PostgreSQL {}", env!("CARGO_PKG_VERSION"), server.version().await),
     ];
     about.extend(peers.versions());
-    about.push(if large_mb == LARGE_MB {
-        "`make bench`".to_owned()
-    } else {
-        format!("`BENCH_MB={large_mb} make bench`")
-    });
+    about.push(command());
     about.push(format!(
         "every figure is the median of {} pairs that ran one right after the other on the same server; a ratio is the \
          median of the pairs' ratios, ours over theirs. The loader's time has its cold start in it, a process a load. \
@@ -84,4 +80,12 @@ async fn about(root: &Path, server: &Server, peers: &Peers, large_mb: u64) -> Ve
         sections::ROUNDS
     ));
     about
+}
+
+/// As it was typed, but for the place of the earlier build, which means nothing elsewhere.
+fn command() -> String {
+    let set = |name: &'static str| std::env::var(name).ok().map(|value| (name, value));
+    let typed = ["BENCH_ONLY", "BENCH_MB"].into_iter().filter_map(set).map(|(name, value)| format!("{name}={value} "));
+    let before = set("BENCH_BEFORE").map(|(name, _)| format!("{name}=EARLIER_BUILD "));
+    format!("`{}make bench`", typed.chain(before).collect::<String>())
 }

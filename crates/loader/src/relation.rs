@@ -1,0 +1,91 @@
+//! A table as it is by now, whoever made it.
+
+use std::collections::HashMap;
+
+use database::Client;
+use pipeline::{Column, ColumnName, ColumnType, Dataset, RESCUED_COLUMN, TableName};
+
+use crate::error::LoadError;
+
+/// A table as PostgreSQL's catalogue has it.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    /// `pg_class.relkind`
+    pub(crate) kind: char,
+    pub(crate) columns: Vec<ExistingColumn>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ExistingColumn {
+    pub(crate) name: String,
+    /// As `format_type` prints it.
+    pub(crate) kind: String,
+    pub(crate) is_not_null: bool,
+    pub(crate) has_default: bool,
+    pub(crate) is_generated: bool,
+}
+
+impl Relation {
+    pub(crate) async fn look_up(client: &Client, table: &TableName) -> Result<Option<Self>, LoadError> {
+        let found = client
+            .query(
+                "select c.relkind::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+                        a.atthasdef or a.attidentity <> '', a.attgenerated <> ''
+                 from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                 where c.oid = to_regclass($1)
+                 order by a.attnum",
+                &[&table.quoted()],
+            )
+            .await?;
+        let Some(first) = found.first() else { return Ok(None) };
+        let kind = first.get::<_, &str>(0).chars().next().unwrap_or_default();
+        // A table may have no columns at all.
+        let with_column = found.iter().filter(|row| row.get::<_, Option<&str>>(1).is_some());
+        let columns = with_column
+            .map(|row| ExistingColumn {
+                name: row.get(1),
+                kind: row.get(2),
+                is_not_null: row.get(3),
+                has_default: row.get(4),
+                is_generated: row.get(5),
+            })
+            .collect();
+        Ok(Some(Self { kind, columns }))
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&ExistingColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The columns that a file may fill and the dataset does not declare, in the table's order. What the table fills by
+    /// itself is not among them. `headers` are what files call those that have another name there.
+    pub(crate) fn undeclared(&self, dataset: &Dataset, headers: &HashMap<String, String>) -> Vec<Column> {
+        let is_declared = |name: &ColumnName| dataset.columns.iter().any(|declared| declared.name == *name);
+        let column = |existing: &ExistingColumn| {
+            let name = ColumnName::parse(&existing.name).ok()?;
+            let kind = match existing.kind.as_str() {
+                "character varying" => ColumnType::Text,
+                kind => ColumnType::parse(kind).ok()?.0,
+            };
+            let is_filled = existing.has_default || existing.is_generated || existing.name == RESCUED_COLUMN;
+            let header = headers.get(&existing.name).unwrap_or(&existing.name).clone();
+            let column = Column { name, header, kind, not_null: existing.is_not_null, format: None };
+            (!is_filled && !is_declared(&column.name)).then_some(column)
+        };
+        self.columns.iter().filter_map(column).collect()
+    }
+}
+
+/// Whether a column of type `existing` takes the binary form of `declared` and keeps every value as it is.
+pub(crate) fn holds(existing: &str, declared: &ColumnType) -> bool {
+    let varchar_length =
+        existing.strip_prefix("character varying(").and_then(|rest| rest.strip_suffix(')')?.parse::<u32>().ok());
+    match declared {
+        ColumnType::Text => matches!(existing, "text" | "character varying"),
+        ColumnType::Varchar(length) => {
+            matches!(existing, "text" | "character varying")
+                || varchar_length.is_some_and(|existing| existing >= *length)
+        }
+        exact => existing == exact.sql(),
+    }
+}
