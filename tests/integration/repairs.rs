@@ -9,7 +9,7 @@ use crate::command::penstock;
 use crate::{count, with_stack};
 
 /// Drops the file, exports what it refused, and gives the load and the path of the file to correct.
-async fn exported(stack: &Stack, folder: &tempfile::TempDir, key: &str, body: &str) -> (String, String) {
+async fn exported(stack: &Stack, folder: &tempfile::TempDir, key: &str, body: impl Into<Vec<u8>>) -> (String, String) {
     let dropped = stack.drop_file(key, body).await;
     let load = dropped.report()["load_id"].to_string();
     let listed = penstock(stack, &[], &["rejects", &load]);
@@ -100,5 +100,24 @@ fn records_of_json_are_corrected_as_lines() {
              where load_id = {load} or repairs = {load} and name = E'B\\nob'"
         );
         assert_eq!(count(&stack.database().await, &rows).await, 2);
+    });
+}
+
+#[test]
+fn records_of_parquet_are_corrected_as_lines() {
+    with_stack(async |stack| {
+        let folder = tempfile::tempdir().unwrap();
+        let key = "people/repaired.parquet";
+        let (load, file) = exported(stack, &folder, key, include_bytes!("people-one-without-id.parquet")).await;
+        let refused = "{\"id\":null,\"name\":\"Bo\\nb\",\"joined\":\"2024-05-02\"}\n";
+        assert_eq!(fs::read_to_string(&file).unwrap(), refused);
+        fs::write(&file, refused.replace("null", "2")).unwrap();
+        let repaired = penstock(stack, &[], &["repair", &load, &file]);
+        assert!(repaired.succeeded, "{repaired:?}");
+        let rows = format!(
+            "select count(*) from people.parquet join penstock.load on load_id = _load_id
+             where load_id = {load} or repairs = {load} and (name, joined) = (E'Bo\\nb', '2024-05-02')"
+        );
+        assert_eq!(count(&stack.database().await, &rows).await, 3);
     });
 }

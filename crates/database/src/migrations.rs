@@ -6,11 +6,12 @@ use crate::error::DatabaseError;
 use crate::limits::MIGRATION_LOCK_TIMEOUT;
 
 /// Applied in this order, each once; a change is a new file, never an edit of an old one.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_inferred_column.sql"),
     include_str!("migrations/0003_runs.sql"),
     include_str!("migrations/0004_repairs.sql"),
+    include_str!("migrations/0005_kept_plans.sql"),
 ];
 const BOOTSTRAP: &str = include_str!("migrations/bootstrap.sql");
 

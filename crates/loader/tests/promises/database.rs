@@ -20,7 +20,7 @@ async fn many_loaders_migrate_at_once() {
     let loaders: Vec<_> = requests.iter().map(|_| stage.another_loader()).collect();
     let loads = loaders.iter().zip(&requests).map(|(loader, request)| loader.load(request, in_a_minute()));
     assert!(join_all(loads).await.into_iter().all(|answer| answer.is_ok()));
-    assert_eq!(stage.text("select string_agg(version::text, ',') from penstock.migration").await.unwrap(), "1,2,3,4");
+    assert_eq!(stage.text("select string_agg(version::text, ',') from penstock.migration").await.unwrap(), "1,2,3,4,5");
     let without_comment = "pg_attribute a join pg_class c on c.oid = a.attrelid
                            where c.relnamespace = 'penstock'::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0
                              and col_description(c.oid, a.attnum) is null";
