@@ -41,7 +41,8 @@ fn rules() -> Rules {
 
 /// Every crate of the lock file, on whatever platform it is used.
 fn packages() -> Vec<Package> {
-    let options = ["--locked".to_owned(), "--offline".to_owned()];
+    // Not offline: a build fetches nothing of what only other platforms need.
+    let options = ["--locked".to_owned()];
     let metadata = MetadataCommand::new().manifest_path(project().join("Cargo.toml")).other_options(options).exec();
     metadata.unwrap().packages
 }
