@@ -158,7 +158,8 @@ async fn upserts_of_one_table_do_not_meet() {
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// Three versions of one key, each delivered twice, in every order: the table is the same after all of them.
+/// Three versions of one key, each delivered twice, in every order: the table is the same after all of them. What it was
+/// after each is printed (`--nocapture`).
 async fn check_orders(write: &str, contents: [&str; 3], left: &str) {
     let definition = format!("{DEFINITION}{write}");
     for order in ORDERS {
@@ -170,9 +171,12 @@ async fn check_orders(write: &str, contents: [&str; 3], left: &str) {
                 sequenced(stage.bucket.put(KEY, Some(&format!("v{sequencer}")), numbered(content)), sequencer)
             })
             .collect();
+        let mut steps = Vec::new();
         for index in order.into_iter().chain(order) {
-            stage.load_as(&definition, &versions[index]).await.unwrap();
+            let outcome = stage.load_as(&definition, &versions[index]).await.unwrap().outcome;
+            steps.push(format!("v{} {outcome:?} [{}]", index + 1, rows(&stage).await));
         }
+        println!("{write:?}: {}", steps.join(" → "));
         assert_eq!(rows(&stage).await, left, "{write} {contents:?} in the order {order:?}");
     }
 }
