@@ -86,8 +86,7 @@ fn a_stopped_execution_is_named_and_its_event_started_again() {
         let others = [("LANDING_BUCKET", SILENT_BUCKET)];
         let event = put_silently(stack, "triggers/Succeeded_stopped.trig", "").await;
         let waiting = stack.start_execution(&event).await;
-        stack.step_functions.stop_execution().execution_arn(&waiting).send().await.unwrap();
-        stack.ended(&waiting).await;
+        stack.stop_waiting(&waiting).await;
         put_silently(stack, "late/stopped.csv", "id\n1\n").await;
 
         let prefix = "triggers/Succeeded_stopped";

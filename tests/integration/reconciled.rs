@@ -48,8 +48,7 @@ fn what_was_missed_is_started_once_and_told_in_one_notice() {
         }
         announce(&stack, "marked/2024-05-01/.SUCCESS").await;
         let stopped = announce(&stack, "marked/2024-05-02/.SUCCESS").await;
-        stack.step_functions.stop_execution().execution_arn(&stopped).send().await.unwrap();
-        stack.ended(&stopped).await;
+        stack.stop_waiting(&stopped).await;
 
         let dropped = ["people/missed 1.csv", "people/missed-2.csv", "people/missed-é.csv"];
         for (id, key) in dropped.iter().enumerate() {

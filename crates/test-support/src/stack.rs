@@ -219,6 +219,18 @@ impl Stack {
         }
     }
 
+    /// Stops an execution as a person does, once it waits for its data: what LocalStack stops in the middle of a function
+    /// may go on, and fail as that function did.
+    pub async fn stop_waiting(&self, arn: &str) {
+        let deadline = Instant::now() + EXECUTION_TIMEOUT;
+        while !self.states_of(arn).await.iter().any(|state| state == "AwaitSource") {
+            assert!(Instant::now() < deadline, "{arn} does not wait for data after {EXECUTION_TIMEOUT:?}");
+            tokio::time::sleep(POLL).await;
+        }
+        self.step_functions.stop_execution().execution_arn(arn).send().await.expect("stop execution");
+        self.ended(arn).await;
+    }
+
     /// ARNs of all executions whose event names this key.
     pub async fn executions_of(&self, key: &str) -> Vec<String> {
         self.executions_with("STATE_MACHINE_ARN", |input| input["detail"]["object"]["key"] == key).await
