@@ -50,7 +50,7 @@ test: .venv/.analytics .venv-faults/.stamp binaries $(FLIGHTS) ## unit, contract
 	cargo test --workspace --no-fail-fast
 
 test-faults: .venv/.stamp .venv-faults/.stamp binaries ## the fault tests in their long form, and the table of all promises
-	FAULTS=full cargo test --package penstock-tests --test faults
+	FAULTS=full cargo test --workspace --test faults
 
 test-localstack: .venv/.stamp binaries $(FLIGHTS) ## the same integration tests on LocalStack
 	tests/localstack/start --prepare
@@ -78,7 +78,7 @@ lint: .venv/.stamp ## format, clippy, the state machines, the template
 
 audit: ## licences, bans and sources of every crate, by deny.toml; advisories too where cargo-deny is installed
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check; else \
-	  cargo test --package penstock-tests --test contract dependencies && \
+	  cargo test --workspace --test contract dependencies && \
 	  echo 'audit: advisories were not looked at: that needs `cargo install --locked cargo-deny` and a network'; fi
 
 # Without what only tests need.

@@ -1,7 +1,6 @@
 use std::time::{Duration, Instant};
 
 use contracts::{FailureName, LoadOutcome};
-use futures_util::future::join_all;
 use lambda_shell::Deadline;
 use loader::{Config, DatabaseAddress, Loader};
 
@@ -11,15 +10,7 @@ use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, r
 #[tokio::test(flavor = "multi_thread")]
 async fn many_loaders_migrate_at_once() {
     let stage = Stage::new().await;
-    let requests: Vec<_> = (1..=30)
-        .map(|day| {
-            let key = format!("raw/2024-03-{day:02}/orders.csv");
-            request(DEFINITION, &stage.bucket.put(&key, Some("v1"), orders(&["ann"])))
-        })
-        .collect();
-    let loaders: Vec<_> = requests.iter().map(|_| stage.another_loader()).collect();
-    let loads = loaders.iter().zip(&requests).map(|(loader, request)| loader.load(request, in_a_minute()));
-    assert!(join_all(loads).await.into_iter().all(|answer| answer.is_ok()));
+    assert!(stage.load_days_at_once(30).await.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(stage.text("select string_agg(version::text, ',') from penstock.migration").await.unwrap(), "1,2,3,4,5");
     let without_comment = "pg_attribute a join pg_class c on c.oid = a.attrelid
                            where c.relnamespace = 'penstock'::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use contracts::{Compression, Failure, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
+use futures_util::future::join_all;
 use lambda_shell::Deadline;
 use loader::{Config, DatabaseAddress, LoadError, Loader};
 use pipeline::Definition;
@@ -57,6 +58,16 @@ impl Stage {
         let error = self.load_as(definition, object).await.expect_err("a load that fails");
         self.nothing_is_left().await;
         error
+    }
+
+    /// One file of each of so many days, each by a loader of its own.
+    pub(crate) async fn load_days_at_once(&self, days: u32) -> Vec<Result<LoadReport, LoadError>> {
+        let load = async |day: u32| {
+            let key = format!("raw/2024-03-{day:02}/orders.csv");
+            let object = self.bucket.put(&key, Some("v1"), orders(&["ann"]));
+            self.another_loader().load(&request(DEFINITION, &object), in_a_minute()).await
+        };
+        join_all((1..=days).map(load)).await
     }
 
     pub(crate) async fn nothing_is_left(&self) {

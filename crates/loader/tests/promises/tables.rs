@@ -1,7 +1,6 @@
 use contracts::{FailureName, LoadOutcome};
-use futures_util::future::join_all;
 
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request};
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};
 
 const KEEP_ALL: &str = "on_new_version = \"append\"\n";
 
@@ -33,15 +32,7 @@ async fn a_missing_table_is_created_as_declared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn first_loads_of_one_table_do_not_meet() {
     let stage = Stage::new().await;
-    let requests: Vec<_> = (1..=20)
-        .map(|day| {
-            let key = format!("raw/2024-03-{day:02}/orders.csv");
-            request(DEFINITION, &stage.bucket.put(&key, Some("v1"), orders(&["ann"])))
-        })
-        .collect();
-    let loaders: Vec<_> = requests.iter().map(|_| stage.another_loader()).collect();
-    let loads = loaders.iter().zip(&requests).map(|(loader, request)| loader.load(request, in_a_minute()));
-    for answer in join_all(loads).await {
+    for answer in stage.load_days_at_once(20).await {
         assert_eq!(answer.unwrap().outcome, LoadOutcome::Loaded);
     }
     assert_eq!(stage.count("staging.orders").await, 20);
