@@ -30,6 +30,6 @@ fn holds<S: Strategy>(values: S, property: impl Fn(S::Value)) {
     });
     if let Err(failure) = run {
         let test = std::thread::current().name().unwrap_or_default().to_owned();
-        panic!("{failure}\nonce more: PROPTEST_RNG_SEED={seed} cargo test -p penstock-tests --test properties {test}");
+        panic!("{failure}\nonce more: PROPTEST_RNG_SEED={seed} cargo test --workspace --test properties {test}");
     }
 }

@@ -177,14 +177,8 @@ impl Stack {
 
     /// Waits for an execution of this key that is none of `known`, to its end.
     pub async fn next_execution(&self, key: &str, known: &[String]) -> Execution {
-        let deadline = Instant::now() + EXECUTION_TIMEOUT;
-        loop {
-            if let Some(arn) = self.executions_of(key).await.into_iter().find(|arn| !known.contains(arn)) {
-                return self.ended(&arn).await;
-            }
-            assert!(Instant::now() < deadline, "no execution started for {key}");
-            tokio::time::sleep(POLL).await;
-        }
+        let started = async || self.executions_of(key).await.into_iter().find(|arn| !known.contains(arn));
+        self.ended(&awaited(started, &format!("no execution started for {key}")).await).await
     }
 
     /// Starts `process-file` by hand with this event.
@@ -200,33 +194,27 @@ impl Stack {
 
     /// Waits for the execution's end.
     pub async fn ended(&self, arn: &str) -> Execution {
-        let deadline = Instant::now() + EXECUTION_TIMEOUT;
-        loop {
+        let ended = async || {
             let execution = self.step_functions.describe_execution().execution_arn(arn).send().await.expect("describe");
-            if execution.status != ExecutionStatus::Running {
-                let output = execution.output.as_deref().and_then(|text| serde_json::from_str(text).ok());
-                return Execution {
-                    arn: arn.to_owned(),
-                    succeeded: execution.status == ExecutionStatus::Succeeded,
-                    states: self.states_of(arn).await,
-                    output: output.unwrap_or_default(),
-                    error: execution.error,
-                    cause: execution.cause,
-                };
-            }
-            assert!(Instant::now() < deadline, "{arn} is still running after {EXECUTION_TIMEOUT:?}");
-            tokio::time::sleep(POLL).await;
+            (execution.status != ExecutionStatus::Running).then_some(execution)
+        };
+        let execution = awaited(ended, &format!("{arn} is still running")).await;
+        let output = execution.output.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        Execution {
+            arn: arn.to_owned(),
+            succeeded: execution.status == ExecutionStatus::Succeeded,
+            states: self.states_of(arn).await,
+            output: output.unwrap_or_default(),
+            error: execution.error,
+            cause: execution.cause,
         }
     }
 
     /// Stops an execution as a person does, once it waits for its data: what LocalStack stops in the middle of a function
     /// may go on, and fail as that function did.
     pub async fn stop_waiting(&self, arn: &str) {
-        let deadline = Instant::now() + EXECUTION_TIMEOUT;
-        while !self.states_of(arn).await.iter().any(|state| state == "AwaitSource") {
-            assert!(Instant::now() < deadline, "{arn} does not wait for data after {EXECUTION_TIMEOUT:?}");
-            tokio::time::sleep(POLL).await;
-        }
+        let waits = async || self.states_of(arn).await.into_iter().find(|state| state == "AwaitSource");
+        awaited(waits, &format!("{arn} does not wait for data")).await;
         self.step_functions.stop_execution().execution_arn(arn).send().await.expect("stop execution");
         self.ended(arn).await;
     }
@@ -238,15 +226,9 @@ impl Stack {
 
     /// Waits for the execution of `run-pipeline` that this run's event starts, to its end.
     pub async fn followed_by(&self, run_id: i64) -> Execution {
-        let deadline = Instant::now() + EXECUTION_TIMEOUT;
-        let is_started = |input: &Value| input["detail"]["run"]["run_id"] == run_id;
-        loop {
-            if let Some(arn) = self.executions_with("RUN_PIPELINE_ARN", is_started).await.first() {
-                return self.ended(arn).await;
-            }
-            assert!(Instant::now() < deadline, "no execution started for the end of run {run_id}");
-            tokio::time::sleep(POLL).await;
-        }
+        let is_of_run = |input: &Value| input["detail"]["run"]["run_id"] == run_id;
+        let started = async || self.executions_with("RUN_PIPELINE_ARN", is_of_run).await.into_iter().next();
+        self.ended(&awaited(started, &format!("no execution started for the end of run {run_id}")).await).await
     }
 
     async fn executions_with(&self, machine: &str, wanted: impl Fn(&Value) -> bool) -> Vec<String> {
@@ -325,6 +307,21 @@ impl Stack {
             }
         }
         notices.iter().filter(|notice| notice.body[field] == *value).cloned().collect()
+    }
+}
+
+/// What `look` finds, which is asked until it finds something.
+///
+/// # Panics
+/// With `otherwise` when that takes longer than an execution may.
+async fn awaited<T>(look: impl AsyncFn() -> Option<T>, otherwise: &str) -> T {
+    let deadline = Instant::now() + EXECUTION_TIMEOUT;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{otherwise} after {EXECUTION_TIMEOUT:?}");
+        tokio::time::sleep(POLL).await;
     }
 }
 
