@@ -84,11 +84,11 @@ audit: ## licences, bans and sources of every crate, by deny.toml; advisories to
 # Without what only tests need.
 sbom: .venv-sbom/.stamp ## every crate that is shipped, as CycloneDX: target/sbom.cdx.json
 	@mkdir -p target
-	@cargo metadata --format-version 1 --locked | .venv-sbom/bin/python infra/sbom/sbom.py Cargo.lock $(FUNCTIONS) penstock >target/sbom.new
+	@cargo metadata --format-version 1 --locked | .venv-sbom/bin/python infra/sbom/sbom.py Cargo.lock $(FUNCTIONS:%=penstock-%) penstock >target/sbom.new
 	@mv target/sbom.new target/sbom.cdx.json
 
 build: .venv/.stamp ## functions for Lambda, release: target/lambda/<function>/bootstrap
-	$(LAMBDA) build --release $(if $(filter arm64,$(ARCH)),--arm64,--x86-64) $(FUNCTIONS:%=--package %)
+	$(LAMBDA) build --release $(if $(filter arm64,$(ARCH)),--arm64,--x86-64) $(FUNCTIONS:%=--package penstock-%)
 
 # The function runs as built for the laptop; of cargo-lambda only the Runtime API is used, which would else build anew.
 invoke: .venv/.stamp binaries ## run one function on one event: make invoke FUNCTION=loader EVENT=event.json

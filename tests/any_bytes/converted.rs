@@ -3,7 +3,7 @@ use std::iter::Cycle;
 use std::slice::Iter;
 
 use bytes::Bytes;
-use rows::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
+use formats::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
 
 /// What became of a file.
 #[derive(Debug, Default, PartialEq)]
@@ -33,7 +33,7 @@ impl Sink for Converted {
 pub fn convert(spec: &RowSpec<'_>, file: &[u8], sizes: &[usize]) -> Result<Converted, String> {
     let mut converted = Converted::default();
     let pieces = Pieces { bytes: file, sizes: sizes.iter().cycle() };
-    let counts = rows::convert(spec, pieces, &mut converted).map_err(|error: FileError| error.to_string())?;
+    let counts = formats::convert(spec, pieces, &mut converted).map_err(|error: FileError| error.to_string())?;
     converted.counts = counts;
     let (loaded, rejected) = (converted.fields().len() as u64, converted.rejects.len() as u64);
     let counted = (counts.rows_read, counts.rows_loaded, counts.rows_rejected);

@@ -1,9 +1,9 @@
 use std::io::Read;
 
 use ::csv::{ByteRecord, ReaderBuilder};
-use contracts::{Compression, Format};
+use formats::RowSpec;
 use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
-use rows::RowSpec;
+use protocol::{Compression, Format};
 
 use super::converted::{Converted, convert_both_ways, is_compressed};
 

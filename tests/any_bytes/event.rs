@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use contracts::{Event, KEY_BYTES_MAX};
+use protocol::{Event, KEY_BYTES_MAX};
 use serde_json::{Value, json};
 
 const BUCKET: &str = "landing";

@@ -1,6 +1,6 @@
-use contracts::{Compression, Format};
+use formats::RowSpec;
 use pipeline::{ColumnType, CsvOptions, Encoding, Extra};
-use rows::RowSpec;
+use protocol::{Compression, Format};
 use serde_json::{Map, Value};
 
 use super::converted::{Converted, convert_both_ways, is_compressed};

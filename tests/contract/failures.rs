@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::{Class, FailureName};
+use protocol::{Class, FailureName};
 use serde_json::Value;
 
 use crate::machine::{Machine, list};

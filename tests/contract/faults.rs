@@ -1,8 +1,8 @@
 //! A plan of failures on its way: from the event to the generator, from its answer to each function, and what is not
 //! planned changes nothing.
 
-use chaos::{ATTEMPTS_PLANNED, PLAN_BYTES_MAX};
-use contracts::{FAULT_FIELD, Fault, FaultyState, PlanRequest};
+use fault_plan::{ATTEMPTS_PLANNED, PLAN_BYTES_MAX};
+use protocol::{FAULT_FIELD, Fault, FaultyState, PlanRequest};
 use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};

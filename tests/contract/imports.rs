@@ -5,36 +5,65 @@ use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 use crate::machine::project;
 
-const FUNCTIONS: [&str; 6] =
-    ["check-file-extension", "random-failure-generator", "trigger-resolver", "loader", "transformer", "reconciler"];
+const FUNCTIONS: [&str; 6] = [
+    "penstock-check-file-extension",
+    "penstock-random-failure-generator",
+    "penstock-trigger-resolver",
+    "penstock-loader",
+    "penstock-transformer",
+    "penstock-reconciler",
+];
 
 /// What a crate may import of this workspace, and of the crates in [`GUARDED`].
 const ALLOWED: [(&str, &[&str]); 17] = [
     // aws_lambda_events and serde_json bring types and serde, and no I/O: contracts stays pure.
-    ("contracts", &["aws_lambda_events"]),
-    ("pipeline", &["contracts", "toml"]),
-    ("rows", &["contracts", "pipeline"]),
+    ("penstock-protocol", &["aws_lambda_events"]),
+    ("penstock-pipeline", &["penstock-protocol", "toml"]),
+    ("penstock-formats", &["penstock-protocol", "penstock-pipeline"]),
     // toml is what a plan of failures is written in, as a pipeline is.
-    ("chaos", &["contracts", "toml"]),
-    ("lambda-shell", &["contracts", "lambda_runtime", "tokio"]),
-    ("storage", &["aws-sdk-s3"]),
-    ("database", &["contracts", "lambda-shell", "tokio", "tokio-postgres", "aws-config", "aws-sdk-secretsmanager"]),
+    ("penstock-fault-plan", &["penstock-protocol", "toml"]),
+    ("penstock-function", &["penstock-protocol", "lambda_runtime", "tokio"]),
+    ("penstock-object-store", &["aws-sdk-s3"]),
     (
-        "standing",
-        &["contracts", "database", "pipeline", "storage", "tokio-postgres", "aws-sdk-s3", "aws-sdk-sfn", "aws-sdk-sqs"],
+        "penstock-postgres",
+        &["penstock-protocol", "penstock-function", "tokio", "tokio-postgres", "aws-config", "aws-sdk-secretsmanager"],
     ),
-    ("check-file-extension", &["contracts", "lambda-shell", "tokio"]),
-    ("random-failure-generator", &["chaos", "contracts", "lambda-shell", "tokio"]),
-    ("trigger-resolver", &["contracts", "lambda-shell", "pipeline", "storage", "tokio", "aws-config", "aws-sdk-s3"]),
     (
-        "loader",
+        "penstock-reconciliation",
         &[
-            "contracts",
-            "database",
-            "lambda-shell",
-            "pipeline",
-            "rows",
-            "storage",
+            "penstock-protocol",
+            "penstock-postgres",
+            "penstock-pipeline",
+            "penstock-object-store",
+            "tokio-postgres",
+            "aws-sdk-s3",
+            "aws-sdk-sfn",
+            "aws-sdk-sqs",
+        ],
+    ),
+    ("penstock-check-file-extension", &["penstock-protocol", "penstock-function", "tokio"]),
+    ("penstock-random-failure-generator", &["penstock-fault-plan", "penstock-protocol", "penstock-function", "tokio"]),
+    (
+        "penstock-trigger-resolver",
+        &[
+            "penstock-protocol",
+            "penstock-function",
+            "penstock-pipeline",
+            "penstock-object-store",
+            "tokio",
+            "aws-config",
+            "aws-sdk-s3",
+        ],
+    ),
+    (
+        "penstock-loader",
+        &[
+            "penstock-protocol",
+            "penstock-postgres",
+            "penstock-function",
+            "penstock-pipeline",
+            "penstock-formats",
+            "penstock-object-store",
             "tokio",
             "tokio-postgres",
             "aws-config",
@@ -42,13 +71,13 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         ],
     ),
     (
-        "transformer",
+        "penstock-transformer",
         &[
-            "contracts",
-            "database",
-            "lambda-shell",
-            "pipeline",
-            "storage",
+            "penstock-protocol",
+            "penstock-postgres",
+            "penstock-function",
+            "penstock-pipeline",
+            "penstock-object-store",
             "tokio",
             "tokio-postgres",
             "aws-config",
@@ -56,14 +85,14 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         ],
     ),
     (
-        "reconciler",
+        "penstock-reconciler",
         &[
-            "contracts",
-            "database",
-            "lambda-shell",
-            "pipeline",
-            "standing",
-            "storage",
+            "penstock-protocol",
+            "penstock-postgres",
+            "penstock-function",
+            "penstock-pipeline",
+            "penstock-reconciliation",
+            "penstock-object-store",
             "tokio",
             "aws-config",
             "aws-sdk-s3",
@@ -74,12 +103,12 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     (
         "penstock",
         &[
-            "chaos",
-            "contracts",
-            "database",
-            "pipeline",
-            "rows",
-            "standing",
+            "penstock-fault-plan",
+            "penstock-protocol",
+            "penstock-postgres",
+            "penstock-pipeline",
+            "penstock-formats",
+            "penstock-reconciliation",
             "tokio",
             "tokio-postgres",
             "aws-config",
@@ -91,9 +120,9 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         ],
     ),
     (
-        "test-support",
+        "penstock-test-support",
         &[
-            "contracts",
+            "penstock-protocol",
             "penstock",
             "tokio",
             "tokio-postgres",
@@ -105,7 +134,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         ],
     ),
     // What holds for any bytes, for the fuzz targets too, which are a workspace of their own.
-    ("penstock-tests", &["contracts", "pipeline", "rows"]),
+    ("penstock-tests", &["penstock-protocol", "penstock-pipeline", "penstock-formats"]),
 ];
 
 /// Crates from outside that bring I/O, a runtime, or a format that only one crate should know.
@@ -114,13 +143,13 @@ const GUARDED: [&str; 6] = ["aws_lambda_events", "lambda_runtime", "reqwest", "t
 /// Everything that a pure crate may import from outside: no runtime, no client, no clock but by argument.
 const PURE: [(&str, &[&str]); 4] = [
     (
-        "contracts",
+        "penstock-protocol",
         &["aws_lambda_events", "chrono", "percent-encoding", "serde", "serde_json", "serde_path_to_error", "thiserror"],
     ),
-    ("chaos", &["rand", "serde", "sha2", "thiserror", "toml"]),
-    ("pipeline", &["chrono", "chrono-tz", "serde", "sha2", "thiserror", "toml"]),
+    ("penstock-fault-plan", &["rand", "serde", "sha2", "thiserror", "toml"]),
+    ("penstock-pipeline", &["chrono", "chrono-tz", "serde", "sha2", "thiserror", "toml"]),
     (
-        "rows",
+        "penstock-formats",
         &[
             "brotli-decompressor",
             "bytes",
@@ -184,7 +213,11 @@ fn functions_never_see_each_other() {
         for dependency in &package.dependencies {
             assert!(!FUNCTIONS.contains(&dependency.name.as_str()), "{} imports {}", package.name, dependency.name);
             let only_for_tests = dependency.kind == DependencyKind::Development;
-            assert!(dependency.name != "test-support" || only_for_tests, "{} ships test-support", package.name);
+            assert!(
+                dependency.name != "penstock-test-support" || only_for_tests,
+                "{} ships test-support",
+                package.name
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Every field that an expression of a machine names is one that a payload has: a field renamed in Rust would leave
 //! a notice without it, silently.
 
-use contracts::RunEnded;
+use protocol::RunEnded;
 use serde_json::{Value, json};
 
 use crate::machine::Machine;

@@ -1,6 +1,6 @@
 //! What people read of a run, whatever is known of it.
 
-use contracts::{FailedRun, RunReport};
+use protocol::{FailedRun, RunReport};
 use serde_json::{Value, json};
 
 use crate::expressions::Expressions;
@@ -42,7 +42,7 @@ fn a_success_says_what_came_in_and_went_out() {
     let full = samples::run_report();
     check(full.clone(), "Run retail 2024-05-01: succeeded, 3 datasets, 30,000 rows, 3 exports");
     let one = RunReport {
-        inputs: full.inputs[..1].iter().cloned().map(|input| contracts::RunInput { rows_loaded: 1, ..input }).collect(),
+        inputs: full.inputs[..1].iter().cloned().map(|input| protocol::RunInput { rows_loaded: 1, ..input }).collect(),
         exports: full.exports[..1].to_vec(),
         ..full.clone()
     };

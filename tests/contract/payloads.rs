@@ -1,7 +1,7 @@
 //! What one state gives, the next one takes: unknown fields are refused on both sides, so a name that differs is found
 //! here and not in production.
 
-use contracts::{CheckFileRequest, FailureRequest, LoadRequest, Resolution, ResolveRequest};
+use protocol::{CheckFileRequest, FailureRequest, LoadRequest, Resolution, ResolveRequest};
 use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};

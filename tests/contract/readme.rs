@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use contracts::{Class, FailureName};
+use protocol::{Class, FailureName};
 
 use crate::machine::project;
 

@@ -1,6 +1,6 @@
 //! What a reconcile finds, through the expressions that start it and tell of it.
 
-use contracts::{Event, ReconcileRequest};
+use protocol::{Event, ReconcileRequest};
 use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};

@@ -1,6 +1,6 @@
 //! The payloads of runs, through the expressions that make them and take them apart.
 
-use contracts::{AwaitedFile, FollowRequest, OpenedRun, Resolution, RunEnded, RunFailure, RunReport, RunRequest};
+use protocol::{AwaitedFile, FollowRequest, OpenedRun, Resolution, RunEnded, RunFailure, RunReport, RunRequest};
 use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};

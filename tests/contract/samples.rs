@@ -1,6 +1,6 @@
 //! One value of every payload, with every field set, and every variant.
 
-use contracts::{
+use protocol::{
     CheckedFile, Compression, ExportReport, FailedRun, Fault, FaultyState, FileKind, Followers, Format, LoadOutcome,
     LoadReport, LoadRequest, MissedFile, ObjectRef, OpenedRun, PlannedFault, PlannedFaults, Reconciliation,
     RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart, SurvivalReport, Sweep,

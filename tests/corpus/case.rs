@@ -1,8 +1,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use contracts::{Compression, FileKind, Format};
 use pipeline::{Dataset, Definition};
+use protocol::{Compression, FileKind, Format};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ pub(crate) struct ExpectedReject {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectedFailure {
-    /// The variant of [`rows::FileError`].
+    /// The variant of [`formats::FileError`].
     pub(crate) failure: String,
     /// Part of the message.
     pub(crate) message: String,

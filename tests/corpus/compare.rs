@@ -1,4 +1,4 @@
-use rows::Reject;
+use formats::Reject;
 
 use crate::Differences;
 use crate::case::{Case, Expected, ExpectedReject, ExpectedRows};
@@ -79,7 +79,7 @@ pub(crate) fn with_the_file(case: &Case, rejected: &[Reject]) -> Differences {
     let magic = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"];
     let is_compressed = magic.iter().any(|magic| case.input.starts_with(magic));
     // A place is one in the text as UTF-8. A row of Parquet has no place.
-    if is_compressed || case.format == contracts::Format::Parquet || case.dataset.encoding != pipeline::Encoding::Utf8 {
+    if is_compressed || case.format == protocol::Format::Parquet || case.dataset.encoding != pipeline::Encoding::Utf8 {
         return Differences::new();
     }
     let stands = |reject: &Reject| {

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 use std::error::Error;
 
-use contracts::Format;
+use formats::Reject;
 use pipeline::{Column, ColumnType};
-use rows::Reject;
+use protocol::Format;
 use serde_json::{Map, Value};
 use tokio_postgres::Client;
 

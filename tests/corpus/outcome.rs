@@ -4,10 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use contracts::Format;
+use formats::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
 use futures_util::SinkExt;
 use pipeline::{Dataset, Extra, RESCUED_COLUMN};
-use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
+use protocol::Format;
 use tokio_postgres::Client;
 
 use crate::case::{Case, TextRow};
@@ -109,9 +109,9 @@ fn convert(case: &Case) -> Result<Converted, &'static str> {
     let converting = AssertUnwindSafe(|| match case.format {
         Format::Parquet => {
             let file: Arc<dyn RandomAccess> = Arc::new(Bytes::from(case.input.clone()));
-            rows::convert_parquet(&spec, &file, &mut collected)
+            formats::convert_parquet(&spec, &file, &mut collected)
         }
-        _ => rows::convert(&spec, case.input.as_slice(), &mut collected),
+        _ => formats::convert(&spec, case.input.as_slice(), &mut collected),
     });
     let converted = std::panic::catch_unwind(converting).map_err(|_| "the conversion panicked")?;
     Ok((collected, converted))

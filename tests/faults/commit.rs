@@ -1,4 +1,4 @@
-use contracts::{FailureName, LoadOutcome};
+use protocol::{FailureName, LoadOutcome};
 use test_support::runtime_api::Outcome;
 use tokio::task::block_in_place;
 

@@ -2,10 +2,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use contracts::{FailureName, LoadOutcome, LoadReport, LoadRequest};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
+use protocol::{FailureName, LoadOutcome, LoadReport, LoadRequest};
 use test_support::runtime_api::Outcome;
 
 use crate::ground::{Bucket, Ground, Loader, orders, report, request};

@@ -2,7 +2,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use contracts::FailureName;
+use protocol::FailureName;
 use test_support::scratch_folder;
 
 use crate::ground::{Bucket, Loader, check_failure, orders, report, request, storage};

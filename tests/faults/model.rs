@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use contracts::LoadOutcome::{self, AlreadyLoaded, Loaded, Superseded};
+use protocol::LoadOutcome::{self, AlreadyLoaded, Loaded, Superseded};
 
 use crate::pick;
 

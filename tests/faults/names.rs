@@ -1,4 +1,4 @@
-use contracts::LoadOutcome;
+use protocol::LoadOutcome;
 
 use crate::ground::{Bucket, Ground, orders, report, request};
 

@@ -2,8 +2,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use contracts::{FailureName, LoadOutcome};
 use penstock::local::Postgres;
+use protocol::{FailureName, LoadOutcome};
 use rustix::process::{Pid, Signal, kill_process};
 use test_support::scratch_folder;
 use tokio::task::block_in_place;

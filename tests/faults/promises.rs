@@ -67,10 +67,10 @@ const PROMISES: [Promise; 23] = [
         "one 10 GB line, or a 10 GB file",
         &[
             ("crates/loader/tests/memory/main.rs", "memory_stays_flat_whatever_the_file"),
-            ("crates/rows/src/tests/limits.rs", "a_line_without_end_does_not_grow_the_memory"),
+            ("crates/formats/src/tests/limits.rs", "a_line_without_end_does_not_grow_the_memory"),
         ],
     ),
-    (14, "a decompression bomb", &[("crates/rows/src/tests/limits.rs", "decompression")]),
+    (14, "a decompression bomb", &[("crates/formats/src/tests/limits.rs", "decompression")]),
     (15, "a thousand files at once", &[("tests/integration/duplicates.rs", "a_hundred_files_at_once_are_all_loaded")]),
     (16, "the database's disk is full", &[]),
     (
@@ -78,7 +78,7 @@ const PROMISES: [Promise; 23] = [
         "clocks disagree",
         &[
             ("tests/contract/clocks.rs", "no_function_reads_a_wall_clock_but_for_its_deadline_and_the_age_of_files"),
-            ("crates/contracts/src/object.rs", "sequencers_order_by_value_and_not_by_text"),
+            ("crates/protocol/src/object.rs", "sequencers_order_by_value_and_not_by_text"),
         ],
     ),
     (18, "poisoned names", &[("tests/integration/formats.rs", "keys_with_every_odd_character_name_the_right_object")]),
@@ -88,7 +88,7 @@ const PROMISES: [Promise; 23] = [
         &[
             ("tests/integration/formats.rs", "keys_with_every_odd_character_name_the_right_object"),
             (
-                "crates/contracts/src/event/tests.rs",
+                "crates/protocol/src/event/tests.rs",
                 "a_key_with_space_plus_percent_and_accent_is_the_same_in_every_shape",
             ),
         ],

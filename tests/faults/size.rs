@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use contracts::{Compression, FailureName, LoadRequest};
+use protocol::{Compression, FailureName, LoadRequest};
 
 use crate::ground::{Bucket, Ground, check_failure, orders, report, request};
 

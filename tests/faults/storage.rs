@@ -2,8 +2,8 @@ use std::io::Write;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use contracts::{Compression, FailureName, FileKind, LoadOutcome, LoadRequest, Resolution, ResolveRequest};
 use flate2::write::GzEncoder;
+use protocol::{Compression, FailureName, FileKind, LoadOutcome, LoadRequest, Resolution, ResolveRequest};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 

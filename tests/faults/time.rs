@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use contracts::{FailureName, LoadOutcome};
+use protocol::{FailureName, LoadOutcome};
 use test_support::runtime_api::Outcome;
 use tokio::task::block_in_place;
 

@@ -3,11 +3,11 @@
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use contracts::{LoadOutcome, LoadRequest};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy};
 use proptest::prop_oneof;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+use protocol::{LoadOutcome, LoadRequest};
 use test_support::runtime_api::Outcome;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;

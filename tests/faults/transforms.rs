@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use contracts::{FailureName, RunOutcome, RunReport, RunRequest};
 use pipeline::Definition;
+use protocol::{FailureName, RunOutcome, RunReport, RunRequest};
 use test_support::runtime_api::{Function, Outcome};
 use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 

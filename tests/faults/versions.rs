@@ -1,4 +1,4 @@
-use contracts::{FailureName, LoadOutcome, ObjectRef};
+use protocol::{FailureName, LoadOutcome, ObjectRef};
 use test_support::runtime_api::Outcome;
 
 use crate::ground::{Bucket, Ground, check_failure, orders, report, request};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use contracts::{Compression, FailureName, Format, LoadRequest, ObjectRef};
 use pipeline::Definition;
+use protocol::{Compression, FailureName, Format, LoadRequest, ObjectRef};
 use serde_json::{Value, json};
 use test_support::runtime_api::{Function, Outcome};
 use test_support::{Stack, binary};
@@ -159,9 +159,9 @@ fn a_poisoned_name_inside_a_file_is_only_a_name() {
 async fn put_object(stack: &Stack, key: &str, name: &str) -> ObjectRef {
     let body = format!("id,\"{}\"\n1,v\n", name.replace('"', "\"\""));
     let event = put_silently(stack, key, &body).await;
-    match contracts::Event::decode(&event).unwrap() {
-        contracts::Event::ObjectCreated(object) => object,
-        test @ contracts::Event::Test { .. } => panic!("{test}"),
+    match protocol::Event::decode(&event).unwrap() {
+        protocol::Event::ObjectCreated(object) => object,
+        test @ protocol::Event::Test { .. } => panic!("{test}"),
     }
 }
 

@@ -1,9 +1,9 @@
 use std::pin::pin;
 
 use bytes::Bytes;
+use formats::{COPY_HEADER, COPY_TRAILER};
 use futures_util::SinkExt;
 use pipeline::Column;
-use rows::{COPY_HEADER, COPY_TRAILER};
 use test_support::TestDatabase;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;

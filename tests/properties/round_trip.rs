@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use contracts::{Compression, Format};
 use flate2::write::GzEncoder;
+use formats::RowSpec;
 use penstock_tests::any_bytes::convert;
 use pipeline::{Column, ColumnType, CsvOptions, Encoding, Extra};
 use proptest::prelude::*;
 use proptest::sample::select;
-use rows::RowSpec;
+use protocol::{Compression, Format};
 
 use crate::holds;
 use crate::postgresql::{Session, TextRow};

@@ -1,10 +1,10 @@
 //! Whatever text a column takes, PostgreSQL takes too, and stores the same.
 
-use contracts::{Compression, Format};
+use formats::RowSpec;
 use penstock_tests::any_bytes::convert;
 use pipeline::{CsvOptions, Encoding, Extra};
 use proptest::prelude::*;
-use rows::RowSpec;
+use protocol::{Compression, Format};
 
 use crate::holds;
 use crate::postgresql::{Session, TextRow};

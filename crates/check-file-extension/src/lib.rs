@@ -1,6 +1,6 @@
 //! Which object an event names, and which kind of file it is. Pure: the key and the size decide.
 
-use contracts::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef, UnsupportedName};
+use protocol::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef, UnsupportedName};
 use serde_json::Value;
 
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ pub fn classify(object: &ObjectRef) -> Result<FileKind, CheckError> {
 
 #[cfg(test)]
 mod tests {
-    use contracts::{Compression, Format};
+    use protocol::{Compression, Format};
     use serde_json::json;
 
     use super::*;

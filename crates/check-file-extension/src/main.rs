@@ -1,7 +1,7 @@
-use lambda_shell::{serve, telemetry};
+use function::{serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_shell::Error> {
+async fn main() -> Result<(), function::Error> {
     telemetry::init();
     serve(async |event, _| check_file_extension::check(&event)).await
 }

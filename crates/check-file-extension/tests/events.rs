@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use contracts::{CheckedFile, FileKind};
+use protocol::{CheckedFile, FileKind};
 use test_support::runtime_api::{Function, Outcome};
 
 const TIMEOUT: Duration = Duration::from_secs(10);

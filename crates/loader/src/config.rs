@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use database::{DatabaseAddress, InvalidConfig};
-use lambda_shell::config::optional;
+use function::config::optional;
+use postgres::{DatabaseAddress, InvalidConfig};
 
 use crate::limits::STALL_TIMEOUT;
 

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use contracts::{Compression, Format, LoadRequest, ObjectRef, RejectSample};
-use database::Client;
+use formats::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
 use futures_util::SinkExt;
 use pipeline::Dataset;
-use rows::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
+use postgres::Client;
+use protocol::{Compression, Format, LoadRequest, ObjectRef, RejectSample};
 use tokio::sync::mpsc;
 use tokio::task;
 use tokio_postgres::CopyInSink;
@@ -56,7 +56,7 @@ pub(crate) async fn copy(
         Format::Parquet => {
             let (reader, ranges) = ranges::open(storage, download).await?;
             let file: Arc<dyn RandomAccess> = Arc::new(reader);
-            let convert = move |spec: &RowSpec<'_>, blocks: &mut _| rows::convert_parquet(spec, &file, blocks);
+            let convert = move |spec: &RowSpec<'_>, blocks: &mut _| formats::convert_parquet(spec, &file, blocks);
             copying.run(ranges.serve(progress), convert).await
         }
         Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => {
@@ -66,7 +66,7 @@ pub(crate) async fn copy(
             // checksum been compared. One that refuses it may have met damage of the way; of a large one not all that
             // is left is fetched to know.
             let convert = move |spec: &RowSpec<'_>, blocks: &mut _| {
-                let counts = rows::convert(spec, &mut chunks, blocks);
+                let counts = formats::convert(spec, &mut chunks, blocks);
                 let rest = if counts.is_ok() { u64::MAX } else { COMPARED_AFTER_REFUSAL_BYTES_MAX };
                 io::copy(&mut chunks.take(rest), &mut io::sink()).map_err(FileError::Read)?;
                 counts

@@ -1,6 +1,6 @@
 use chrono::{DateTime, Utc};
-use contracts::{Failure, FailureName, RejectSample};
-use database::DatabaseError;
+use postgres::DatabaseError;
+use protocol::{Failure, FailureName, RejectSample};
 
 /// Why nothing of an object was loaded: one variant for each thing that an operator does about it.
 ///
@@ -31,7 +31,7 @@ pub enum LoadError {
     StorageStalled { object: String, silence_s: u64, bytes_read: u64, bytes: u64 },
 
     #[error("{object}: {source}")]
-    File { object: String, source: rows::FileError },
+    File { object: String, source: formats::FileError },
     #[error("{object}: {reason}; the first: {}", samples(.first))]
     TooManyRejects { object: String, reason: String, first: Vec<RejectSample> },
     #[error(
@@ -86,15 +86,15 @@ impl Failure for LoadError {
     }
 }
 
-fn file_failure(error: &rows::FileError) -> FailureName {
+fn file_failure(error: &formats::FileError) -> FailureName {
     match error {
-        rows::FileError::Empty => FailureName::EmptyFile,
-        rows::FileError::HeaderMismatch { .. } => FailureName::HeaderMismatch,
-        rows::FileError::RecordTooLarge { .. } => FailureName::RecordTooLarge,
-        rows::FileError::DecompressionLimit { .. } => FailureName::DecompressionLimit,
+        formats::FileError::Empty => FailureName::EmptyFile,
+        formats::FileError::HeaderMismatch { .. } => FailureName::HeaderMismatch,
+        formats::FileError::RecordTooLarge { .. } => FailureName::RecordTooLarge,
+        formats::FileError::DecompressionLimit { .. } => FailureName::DecompressionLimit,
         // Broken compression reads as an I/O error; S3's own have been named before this one is looked at.
-        rows::FileError::Malformed { .. } | rows::FileError::Read(_) => FailureName::MalformedFile,
-        rows::FileError::Closed(_) => FailureName::InternalError,
+        formats::FileError::Malformed { .. } | formats::FileError::Read(_) => FailureName::MalformedFile,
+        formats::FileError::Closed(_) => FailureName::InternalError,
     }
 }
 

@@ -6,9 +6,9 @@
 use std::pin::pin;
 
 use aws_sdk_s3::Client as S3;
-use database::{Client, DatabaseError};
 use futures_util::TryStreamExt;
-use storage::Upload;
+use object_store::Upload;
+use postgres::{Client, DatabaseError};
 use tracing::{info, warn};
 
 /// Where rejects are exported to.

@@ -1,10 +1,10 @@
 //! `penstock.load`: which object versions have been dealt with, and how.
 
-use contracts::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef};
-use database::Client;
+use formats::Counts;
 use futures_util::future::{join, join3};
 use pipeline::{Dataset, OnNewVersion, TableName, WriteMode};
-use rows::Counts;
+use postgres::Client;
+use protocol::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef};
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;

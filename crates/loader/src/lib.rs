@@ -22,11 +22,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use contracts::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample, RunRef};
-use database::{Client, Database, Mode, Session, Transaction};
-use lambda_shell::Deadline;
+use formats::Counts;
+use function::Deadline;
 use pipeline::{Dataset, Definition, WriteMode};
-use rows::Counts;
+use postgres::{Client, Database, Mode, Session, Transaction};
+use protocol::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample, RunRef};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -43,8 +43,8 @@ use source::{Progress, Storage};
 use target::Target;
 
 pub use config::Config;
-pub use database::{DatabaseAddress, InvalidConfig};
 pub use error::LoadError;
+pub use postgres::{DatabaseAddress, InvalidConfig};
 
 /// Loads objects; made once, at cold start, and good for one load at a time and more.
 #[derive(Debug)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 /// How long a load waits for a rival that holds its claim.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a load waits for others to replace or merge into the same table: a frozen one is ended before that, by
-/// [`database::limits::IDLE_IN_TRANSACTION_TIMEOUT`].
+/// [`postgres::limits::IDLE_IN_TRANSACTION_TIMEOUT`].
 pub const TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long COMMIT may take; part of [`lambda_shell::DEADLINE_MARGIN`].
+/// How long COMMIT may take; part of [`function::DEADLINE_MARGIN`].
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long S3 may be silent: before its answer, and between two chunks of a body.
@@ -24,7 +24,7 @@ pub const END_BYTES: u64 = 64 * 1024;
 pub const CHUNKS_IN_FLIGHT_MAX: usize = 2;
 /// What is still read of an object that its parser has refused, to see whether its checksum fits.
 pub const COMPARED_AFTER_REFUSAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Blocks of rows that wait for PostgreSQL, each of about `rows::limits::COPY_BLOCK_BYTES`.
+/// Blocks of rows that wait for PostgreSQL, each of about `formats::limits::COPY_BLOCK_BYTES`.
 pub const BLOCKS_IN_FLIGHT_MAX: usize = 4;
 /// Rejects are written in batches of about this size.
 pub const REJECT_BATCH_BYTES: usize = 1024 * 1024;

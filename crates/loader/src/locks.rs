@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use database::Client;
 use pipeline::TableName;
+use postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::error::LoadError;

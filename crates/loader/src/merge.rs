@@ -7,8 +7,8 @@
 //! The merge is a `MERGE` and no `INSERT … ON CONFLICT`: it is right without a unique index on the key, so it works on a
 //! table of the user's own too. Behind the table's lock no rival's rows come between its looking and its writing.
 
-use database::Client;
 use pipeline::{Column, Dataset, OnNewVersion, WriteMode};
+use postgres::Client;
 
 use crate::error::LoadError;
 use crate::limits::LOCK_TIMEOUT;

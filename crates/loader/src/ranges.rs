@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use contracts::ObjectRef;
-use rows::RandomAccess;
+use formats::RandomAccess;
+use protocol::ObjectRef;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::LoadError;

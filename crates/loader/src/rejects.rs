@@ -1,9 +1,9 @@
 //! `penstock.reject`: every record that did not fit, written in batches.
 
-use contracts::RejectSample;
-use database::Client;
+use formats::{Counts, Reject};
 use pipeline::RejectLimits;
-use rows::{Counts, Reject};
+use postgres::Client;
+use protocol::RejectSample;
 
 use crate::error::LoadError;
 use crate::ledger::signed;

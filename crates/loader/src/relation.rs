@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use database::Client;
 use pipeline::{Column, ColumnName, ColumnType, Dataset, RESCUED_COLUMN, TableName};
+use postgres::Client;
 
 use crate::error::LoadError;
 

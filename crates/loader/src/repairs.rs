@@ -4,9 +4,9 @@
 //! rows of every repair there is, and no repair comes after it unseen.
 
 use chrono::{DateTime, Utc};
-use contracts::{LoadRequest, ObjectRef};
-use database::Client;
 use pipeline::{OnNewVersion, TableName, WriteMode};
+use postgres::Client;
+use protocol::{LoadRequest, ObjectRef};
 use tokio_postgres::Row;
 
 use crate::error::LoadError;

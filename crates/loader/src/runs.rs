@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contracts::{LoadRequest, RunRef};
-use database::Client;
 use futures_util::future::{join3, try_join3};
 use pipeline::{Again, Definition, When};
+use postgres::Client;
+use protocol::{LoadRequest, RunRef};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};

@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use contracts::{Format, LoadRequest};
-use database::Client;
+use formats::{FileError, Inference, RandomAccess, RowSpec};
 use pipeline::{Column, Dataset, Evolve, Extra, TableName};
-use rows::{FileError, Inference, RandomAccess, RowSpec};
+use postgres::Client;
+use protocol::{Format, LoadRequest};
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinHandle};
 
@@ -96,7 +96,7 @@ async fn look(
             let file: Arc<dyn RandomAccess> = Arc::new(reader);
             let thread = task::spawn_blocking(move || {
                 let spec = RowSpec { columns: &known, ..row_spec(&dataset, format, compression) };
-                rows::infer_parquet(&spec, &file)
+                formats::infer_parquet(&spec, &file)
             });
             inferred(object, ranges.serve(progress), thread).await
         }
@@ -104,7 +104,7 @@ async fn look(
             let (chunks_in, chunks_out) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
             let thread = task::spawn_blocking(move || {
                 let spec = RowSpec { columns: &known, ..row_spec(&dataset, format, compression) };
-                rows::infer(&spec, ChunkReader::new(chunks_out))
+                formats::infer(&spec, ChunkReader::new(chunks_out))
             });
             inferred(object, download.send_to(chunks_in, progress), thread).await
         }

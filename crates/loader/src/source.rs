@@ -14,8 +14,8 @@ use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
-use contracts::{Format, ObjectRef};
-use database::chain;
+use postgres::chain;
+use protocol::{Format, ObjectRef};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -247,7 +247,7 @@ fn refusal(wanted: &ObjectRef, error: &SdkError<GetObjectError>) -> LoadError {
         (Some(412), _) => LoadError::ObjectReplaced { object, reason: "another content took its place".to_owned() },
         (Some(404), "NoSuchBucket") => LoadError::ObjectMissing { object, reason: "no such bucket".to_owned() },
         // A part of nothing.
-        (Some(416), _) => LoadError::File { object, source: rows::FileError::Empty },
+        (Some(416), _) => LoadError::File { object, source: formats::FileError::Empty },
         // 405 is a delete marker that was asked for by its version.
         (Some(404 | 405), _) => LoadError::ObjectMissing { object, reason: "no such object".to_owned() },
         // The signature is stale when a frozen function thaws: the next try signs anew.

@@ -1,7 +1,7 @@
 //! The table that rows go to: there, and of the shape that the dataset declares, before the first row is sent.
 
-use database::Client;
 use pipeline::{Column, ColumnName, ColumnType, Dataset, Extra, OnNewVersion, RESCUED_COLUMN, TableName, WriteMode};
+use postgres::Client;
 
 use crate::error::LoadError;
 use crate::limits::{DIFFERENCES_SHOWN_MAX, LOCK_TIMEOUT};

@@ -2,7 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use standing::StandingError;
+use reconciliation::StandingError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -38,7 +38,7 @@ pub enum Error {
     #[error("{0}")]
     Definitions(String),
     #[error("{}: {source}", .path.display())]
-    ChaosPlan { path: PathBuf, source: chaos::InvalidPlan },
+    ChaosPlan { path: PathBuf, source: fault_plan::InvalidPlan },
     #[error("no stack is up in {}", .0.display())]
     NoStack(PathBuf),
     #[error("{file}: {name} is not set")]

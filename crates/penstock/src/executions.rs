@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus, HistoryEvent};
 use chrono::Utc;
-use contracts::LoadReport;
+use protocol::LoadReport;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -225,8 +225,8 @@ fn nanoseconds(time: &DateTime) -> i64 {
 /// The object of an event. One that cannot be decoded still has a name to be listed by.
 fn upload_of(input: &str) -> Upload {
     let input: Value = serde_json::from_str(input).unwrap_or_default();
-    match contracts::Event::decode(&input) {
-        Ok(contracts::Event::ObjectCreated(object)) => Upload { key: object.key, version_id: object.version_id },
+    match protocol::Event::decode(&input) {
+        Ok(protocol::Event::ObjectCreated(object)) => Upload { key: object.key, version_id: object.version_id },
         _ => {
             let key = input["detail"]["object"]["key"].as_str().unwrap_or("(an event without an object)");
             Upload { key: key.to_owned(), version_id: None }

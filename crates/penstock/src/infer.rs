@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use contracts::{Compression, FileKind, Format};
+use formats::{FileError, RandomAccess, RowSpec, infer, infer_parquet, unusual_delimiter};
 use pipeline::{Column, CsvOptions, Dataset, Encoding, Extra, KeyTemplate, Location, TableName};
-use rows::{FileError, RandomAccess, RowSpec, infer, infer_parquet, unusual_delimiter};
+use protocol::{Compression, FileKind, Format};
 use serde::Serialize;
 
 use crate::{Error, Result};

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use reconciliation::StandingError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use standing::StandingError;
 
 use crate::{Error, Result};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::ExecutionStatus;
-use contracts::{FailureName, RunReport, RunStart};
+use protocol::{FailureName, RunReport, RunStart};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -31,7 +31,7 @@ pub(crate) fn executions(executions: &[Execution]) {
 
 /// Of one that runs, the state that it is in and the time since its start.
 fn execution_cells(execution: &Execution, now: DateTime<Utc>) -> Vec<String> {
-    let count = |count: fn(&contracts::LoadReport) -> u64| {
+    let count = |count: fn(&protocol::LoadReport) -> u64| {
         execution.report.as_ref().map(|report| grouped(count(report))).unwrap_or_default()
     };
     let running = || format!("in {}…", execution.states.last().map_or("its first state", String::as_str));

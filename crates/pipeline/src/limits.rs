@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-pub use contracts::KEY_BYTES_MAX;
+pub use protocol::KEY_BYTES_MAX;
 
 /// The text of a definition travels with every load between the states, in a payload that also holds the rest.
-pub const DEFINITION_BYTES_MAX: usize = contracts::PAYLOAD_BYTES_MAX / 2;
+pub const DEFINITION_BYTES_MAX: usize = protocol::PAYLOAD_BYTES_MAX / 2;
 
 /// PostgreSQL allows 1,600, fewer of wide types, and `_load_id` is one of them.
 /// <https://www.postgresql.org/docs/current/limits.html>

@@ -1,9 +1,9 @@
 //! Fails by chance, or says beforehand what is to fail, so that retries and notices are seen at work. Either is seeded:
 //! the same seed, execution and attempt fail, or pass, again and again; a plan asks for the same failures of a key.
 
-use chaos::Plan;
-use contracts::{Event, Failure, FailureName, FailureRequest, PlanRequest, PlannedFaults, SurvivalReport};
-use lambda_shell::InvalidInput;
+use fault_plan::Plan;
+use function::InvalidInput;
+use protocol::{Event, Failure, FailureName, FailureRequest, PlanRequest, PlannedFaults, SurvivalReport};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use serde::Serialize;
@@ -43,9 +43,9 @@ pub enum Answer {
 /// Answers either question, as the payload asks it: only one about a plan has the field `event`.
 pub fn answer(plan: &Plan, payload: Value) -> Result<Answer, InjectError> {
     if payload.get("event").is_some() {
-        Ok(Answer::Planned(planned(plan, &lambda_shell::decode(payload)?)))
+        Ok(Answer::Planned(planned(plan, &function::decode(payload)?)))
     } else {
-        inject(&lambda_shell::decode(payload)?).map(Answer::Survived)
+        inject(&function::decode(payload)?).map(Answer::Survived)
     }
 }
 
@@ -94,7 +94,7 @@ fn generator(request: &FailureRequest) -> StdRng {
 
 #[cfg(test)]
 mod tests {
-    use contracts::FaultyState;
+    use protocol::FaultyState;
     use serde_json::json;
 
     use super::*;

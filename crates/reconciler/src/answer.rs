@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use contracts::{MissedFile, ObjectRef, Reconciliation};
+use protocol::{MissedFile, ObjectRef, Reconciliation};
+use reconciliation::{Judged, Trace};
 use sha2::{Digest, Sha256};
-use standing::{Judged, Trace};
 
 use crate::limits::{ANSWER_BYTES_MAX, MISSED_MAX};
 
@@ -75,8 +75,8 @@ fn standings(judged: &[Judged]) -> BTreeMap<String, usize> {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
-    use contracts::PAYLOAD_BYTES_MAX;
-    use standing::{Listed, Standing};
+    use protocol::PAYLOAD_BYTES_MAX;
+    use reconciliation::{Listed, Standing};
 
     use super::*;
 

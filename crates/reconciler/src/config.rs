@@ -1,6 +1,6 @@
 use chrono::TimeDelta;
-use database::{DatabaseAddress, InvalidConfig};
-use lambda_shell::config::required;
+use function::config::required;
+use postgres::{DatabaseAddress, InvalidConfig};
 
 /// What a reconciler is told once, at cold start.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
-use contracts::{Failure, FailureName};
-use database::DatabaseError;
-use standing::StandingError;
-use storage::StorageError;
+use object_store::StorageError;
+use postgres::DatabaseError;
+use protocol::{Failure, FailureName};
+use reconciliation::StandingError;
 
 /// Why nobody can tell what was missed.
 #[derive(Debug, thiserror::Error)]

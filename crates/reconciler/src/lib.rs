@@ -11,13 +11,13 @@ use std::time::Instant;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use chrono::{DateTime, Utc};
-use contracts::{ObjectRef, Reconciliation};
-use database::{Client, Database, InvalidConfig};
-use lambda_shell::Deadline;
+use function::Deadline;
 use pipeline::Catalog;
-use standing::queue::Queue;
-use standing::traces::Wanted;
-use standing::{
+use postgres::{Client, Database, InvalidConfig};
+use protocol::{ObjectRef, Reconciliation};
+use reconciliation::queue::Queue;
+use reconciliation::traces::Wanted;
+use reconciliation::{
     ByVersion, Executions, Judged, Known, Ledger, Listed, Standing, dead_letters, definitions, landing, ledger, traces,
 };
 use tokio::time::{Instant as TokioInstant, timeout_at};
@@ -27,8 +27,8 @@ use answer::answer;
 use limits::{CONNECT_TIMEOUT, READ_TIMEOUT};
 
 pub use config::Config;
-pub use database::DatabaseAddress;
 pub use error::ReconcileError;
+pub use postgres::DatabaseAddress;
 
 /// Made once, at cold start.
 #[derive(Debug)]

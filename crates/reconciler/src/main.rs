@@ -1,9 +1,9 @@
-use contracts::ReconcileRequest;
-use lambda_shell::{serve_with, telemetry};
+use function::{serve_with, telemetry};
+use protocol::ReconcileRequest;
 use reconciler::Reconciler;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_shell::Error> {
+async fn main() -> Result<(), function::Error> {
     telemetry::init();
     let reconciler = Reconciler::from_env().await;
     serve_with(reconciler, async |reconciler, _: ReconcileRequest, invocation| {

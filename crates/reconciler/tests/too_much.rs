@@ -6,8 +6,8 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::config::Credentials;
 use chrono::TimeDelta;
-use contracts::{Failure, FailureName};
-use lambda_shell::Deadline;
+use function::Deadline;
+use protocol::{Failure, FailureName};
 use reconciler::{Config, DatabaseAddress, Reconciler};
 use tokio::net::TcpListener;
 

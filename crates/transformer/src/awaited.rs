@@ -1,7 +1,7 @@
 //! Data files that a trigger announced and that are not there yet; `penstock.missing` shows them.
 
-use contracts::AwaitedFile;
-use database::Client;
+use postgres::Client;
+use protocol::AwaitedFile;
 
 use crate::error::TransformError;
 

@@ -1,7 +1,7 @@
 //! A run that failed, whatever failed in it.
 
-use contracts::RunFailure;
-use database::Client;
+use postgres::Client;
+use protocol::RunFailure;
 
 use crate::error::TransformError;
 

@@ -1,5 +1,5 @@
-use database::{DatabaseAddress, InvalidConfig};
-use lambda_shell::config::{optional, required};
+use function::config::{optional, required};
+use postgres::{DatabaseAddress, InvalidConfig};
 
 /// What a transformer is told once, at cold start.
 #[derive(Clone, Debug)]

@@ -1,10 +1,10 @@
 //! Pipelines as the definitions bucket has them now: `pipeline.toml` and the SQL files that it names.
 
 use aws_sdk_s3::Client;
+use object_store::{Fault, StorageError, read_whole};
 use pipeline::Definition;
 use pipeline::limits::{DEFINITION_BYTES_MAX, SQL_BYTES_MAX};
 use pipeline::sql::Script;
-use storage::{Fault, StorageError, read_whole};
 
 use crate::error::TransformError;
 

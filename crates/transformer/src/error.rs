@@ -1,6 +1,6 @@
-use contracts::{Failure, FailureName};
-use database::{DatabaseError, chain};
-use storage::{Fault, StorageError};
+use object_store::{Fault, StorageError};
+use postgres::{DatabaseError, chain};
+use protocol::{Failure, FailureName};
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::limits::MESSAGE_CHARS_MAX;

@@ -1,8 +1,8 @@
 //! `penstock.run` and what hangs on it: what is known of a run, who has claimed it, and what came of it.
 
-use contracts::{ExportReport, RunInput, RunOutcome, RunRef, TransformReport};
-use database::Client;
 use futures_util::future::join;
+use postgres::Client;
+use protocol::{ExportReport, RunInput, RunOutcome, RunRef, TransformReport};
 use tokio_postgres::Row;
 
 use crate::error::TransformError;

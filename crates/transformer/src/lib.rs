@@ -21,12 +21,12 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use chrono::NaiveDate;
-use contracts::{
+use function::Deadline;
+use pipeline::Definition;
+use postgres::{Client, Database, Session};
+use protocol::{
     AwaitedFile, FailedRun, OpenedRun, RunFailure, RunOutcome, RunRef, RunReport, RunRequest, RunStart, Sweep,
 };
-use database::{Client, Database, Session};
-use lambda_shell::Deadline;
-use pipeline::Definition;
 use serde::Serialize;
 use tokio::time::timeout;
 use tracing::{info, warn};
@@ -40,8 +40,8 @@ use running::Running;
 use time::{Time, milliseconds};
 
 pub use config::Config;
-pub use database::{DatabaseAddress, InvalidConfig};
 pub use error::TransformError;
+pub use postgres::{DatabaseAddress, InvalidConfig};
 
 /// Answers what states ask about runs; made once, at cold start.
 #[derive(Debug)]

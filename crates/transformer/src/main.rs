@@ -1,8 +1,8 @@
-use lambda_shell::{serve_with, telemetry};
+use function::{serve_with, telemetry};
 use transformer::Transformer;
 
 #[tokio::main]
-async fn main() -> Result<(), lambda_shell::Error> {
+async fn main() -> Result<(), function::Error> {
     telemetry::init();
     let transformer = Transformer::from_env().await;
     serve_with(transformer, async |transformer, request, invocation| {

@@ -1,9 +1,9 @@
 //! Runs that no load has made: asked for by hand, or following another pipeline's.
 
 use chrono::{DateTime, Utc};
-use contracts::{OpenedRun, RunRef, RunStart};
-use database::{Client, Mode, Transaction};
 use pipeline::{Definition, When};
+use postgres::{Client, Mode, Transaction};
+use protocol::{OpenedRun, RunRef, RunStart};
 use tokio_postgres::Row;
 
 use crate::error::TransformError;

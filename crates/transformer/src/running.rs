@@ -1,8 +1,8 @@
 //! A claimed run, and the transactions that are made for it.
 
 use chrono::NaiveDate;
-use contracts::RunRef;
-use database::{Client, Mode, Transaction};
+use postgres::{Client, Mode, Transaction};
+use protocol::RunRef;
 use tokio::time::timeout;
 
 use crate::error::TransformError;

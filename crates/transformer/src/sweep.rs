@@ -2,8 +2,8 @@
 //! nobody.
 
 use chrono::{DateTime, Utc};
-use contracts::{FailureName, RunFailure, RunRef};
-use database::{Client, Mode, Transaction};
+use postgres::{Client, Mode, Transaction};
+use protocol::{FailureName, RunFailure, RunRef};
 use tokio_postgres::Row;
 
 use crate::error::TransformError;

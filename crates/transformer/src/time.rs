@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use lambda_shell::Deadline;
+use function::Deadline;
 
 use crate::error::TransformError;
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Instant;
 
-use contracts::TransformReport;
-use database::{Client, Mode};
 use futures_util::future::join;
 use pipeline::sql::Statement;
+use postgres::{Client, Mode};
+use protocol::TransformReport;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 

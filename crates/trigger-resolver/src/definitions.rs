@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use aws_sdk_s3::Client;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::{Fault, StorageError};
 use pipeline::limits::DEFINITION_BYTES_MAX;
-use storage::{Fault, StorageError};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
@@ -97,7 +97,7 @@ impl Definitions {
             let reason = format!("{key}: {size_bytes} bytes, and a definition has at most {DEFINITION_BYTES_MAX}");
             return Ok(entry(Err(Broken::new(&pipeline, &reason))));
         }
-        let Some(bytes) = storage::read_whole(&self.s3, &self.bucket, &key, DEFINITION_BYTES_MAX).await? else {
+        let Some(bytes) = object_store::read_whole(&self.s3, &self.bucket, &key, DEFINITION_BYTES_MAX).await? else {
             return Ok(None);
         };
         let parsed = match String::from_utf8(bytes) {

@@ -1,7 +1,7 @@
-use contracts::{Failure, FailureName, ObjectRef};
-use lambda_shell::InvalidInput;
+use function::InvalidInput;
+use object_store::{Fault, StorageError};
 use pipeline::Refusal;
-use storage::{Fault, StorageError};
+use protocol::{Failure, FailureName, ObjectRef};
 
 use crate::library::Broken;
 

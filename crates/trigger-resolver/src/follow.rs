@@ -1,4 +1,4 @@
-use contracts::{Followers, RunEnded, RunStart};
+use protocol::{Followers, RunEnded, RunStart};
 use tracing::warn;
 
 use crate::Library;

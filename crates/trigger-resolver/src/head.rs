@@ -1,7 +1,7 @@
 use aws_sdk_s3::Client;
 use chrono::{DateTime, Utc};
-use contracts::ObjectRef;
-use storage::{Fault, StorageError};
+use object_store::{Fault, StorageError};
+use protocol::ObjectRef;
 
 /// What S3 says of an object that is there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,8 +11,8 @@ mod library;
 mod plan;
 mod request;
 
-use contracts::{FollowRequest, Followers, Resolution, ResolveRequest};
-use lambda_shell::config::{self, ConfigError};
+use function::config::{self, ConfigError};
+use protocol::{FollowRequest, Followers, Resolution, ResolveRequest};
 use serde_json::Value;
 
 use definitions::Definitions;
@@ -20,9 +20,9 @@ pub use error::ResolveError;
 pub use follow::follow;
 pub use head::Found;
 pub use library::{Broken, Library};
+pub use object_store::{Fault, StorageError};
 pub use plan::{Lookup, Plan, plan};
 pub use request::{Answer, Request};
-pub use storage::{Fault, StorageError};
 
 /// Answers requests with what was made at cold start: one S3 client, and the definitions as last read.
 #[derive(Debug)]

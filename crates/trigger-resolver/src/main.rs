@@ -1,8 +1,8 @@
-use lambda_shell::{serve_with, telemetry};
+use function::{serve_with, telemetry};
 use trigger_resolver::Resolver;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_shell::Error> {
+async fn main() -> Result<(), function::Error> {
     telemetry::init();
     let resolver = Resolver::from_env().await;
     serve_with(resolver, async |resolver, payload, _| resolver.answer(payload).await).await

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contracts::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
 use pipeline::{Captures, Claim, DataFile, Dataset, Decision, Definition, Refusal, Role};
+use protocol::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
 
 use crate::{Found, Library, ResolveError};
 

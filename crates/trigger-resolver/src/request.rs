@@ -1,5 +1,5 @@
-use contracts::{FollowRequest, Followers, Resolution, ResolveRequest};
-use lambda_shell::InvalidInput;
+use function::InvalidInput;
+use protocol::{FollowRequest, Followers, Resolution, ResolveRequest};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,9 +24,9 @@ impl Request {
     /// Only a run that has ended has the field `ended`. It is told first, so that an error is about the right question.
     pub fn decode(payload: Value) -> Result<Self, InvalidInput> {
         if payload.get("ended").is_some() {
-            lambda_shell::decode(payload).map(Self::Run)
+            function::decode(payload).map(Self::Run)
         } else {
-            lambda_shell::decode(payload).map(Self::File)
+            function::decode(payload).map(Self::File)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which runs follow one that has ended, and how the two questions to the function are told apart.
 #![cfg(test)]
 
-use contracts::{Failure, FailureName, RunEnded, RunRef, RunStart};
+use protocol::{Failure, FailureName, RunEnded, RunRef, RunStart};
 use serde_json::json;
 use trigger_resolver::{Library, Request, follow};
 

@@ -1,7 +1,7 @@
 //! The decision, without S3: a table of cases, and what each leads to.
 #![cfg(test)]
 
-use contracts::{
+use protocol::{
     Compression, Failure, FailureName, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest,
 };
 use trigger_resolver::{Found, Library, Plan, ResolveError, plan};

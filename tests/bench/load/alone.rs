@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use bytes::Bytes;
-use contracts::FileKind;
+use formats::{COPY_HEADER, COPY_TRAILER, Reject, RowSpec, Sink, SinkClosed};
 use pipeline::Dataset;
-use rows::{COPY_HEADER, COPY_TRAILER, Reject, RowSpec, Sink, SinkClosed};
+use protocol::FileKind;
 
 use crate::used::Used;
 
@@ -35,7 +35,7 @@ fn convert_into(dataset: &Dataset, file: &Path, sink: &mut impl Sink) {
     let Dataset { columns, null_values, csv, encoding, extra, .. } = dataset;
     let (encoding, extra, lineage) = (*encoding, *extra, Some(1));
     let spec = RowSpec { columns, null_values, format, compression, csv, encoding, extra, lineage };
-    let counts = rows::convert(&spec, File::open(file).expect("open"), sink).expect("convert");
+    let counts = formats::convert(&spec, File::open(file).expect("open"), sink).expect("convert");
     assert_eq!(counts.rows_rejected, 0);
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use contracts::{FileKind, LoadOutcome, LoadReport, LoadRequest, ObjectRef};
 use pipeline::{Dataset, Definition};
+use protocol::{FileKind, LoadOutcome, LoadReport, LoadRequest, ObjectRef};
 use test_support::runtime_api::Function;
 
 use crate::bucket::{self, Bucket};

@@ -8,7 +8,7 @@ mod bucket;
 #[path = "../promises/stage.rs"]
 mod stage;
 
-use contracts::Format;
+use protocol::Format;
 use stage::{DEFINITION, KEY, Stage, in_a_minute, request};
 
 const FILE_MIB: usize = 64;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use contracts::ObjectRef;
+use protocol::ObjectRef;
 
 pub(crate) const NAME: &str = "landing";
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use contracts::FailureName;
+use protocol::FailureName;
 use test_support::runtime_api::{Function, Outcome};
 
 use crate::stage::{DEFINITION, KEY, Stage, orders, request};

@@ -1,5 +1,5 @@
-use contracts::{FailureName, Format};
 use pipeline::Definition;
+use protocol::{FailureName, Format};
 
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request};
 

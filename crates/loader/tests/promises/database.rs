@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
-use contracts::{FailureName, LoadOutcome};
-use lambda_shell::Deadline;
+use function::Deadline;
 use loader::{Config, DatabaseAddress, Loader};
+use protocol::{FailureName, LoadOutcome};
 
 use crate::bucket::Fault;
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sdk};

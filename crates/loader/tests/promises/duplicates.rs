@@ -1,6 +1,6 @@
-use contracts::{LoadOutcome, LoadReport, ObjectRef};
 use futures_util::future::join_all;
 use loader::LoadError;
+use protocol::{LoadOutcome, LoadReport, ObjectRef};
 
 use crate::stage::{DEFINITION, KEY, Stage, in_a_minute, orders, request, sequenced};
 

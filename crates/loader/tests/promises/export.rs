@@ -43,7 +43,7 @@ async fn an_export_of_any_size_is_one_object() {
     for number in 0..ROWS {
         file.push_str(&format!("bad,{number:05000},1.00\n"));
     }
-    const { assert!(ROWS * 5_000 > 2 * storage::PART_BYTES) };
+    const { assert!(ROWS * 5_000 > 2 * object_store::PART_BYTES) };
     let report = stage.load_as(&definition, &stage.bucket.put(KEY, Some("v1"), file)).await.unwrap();
     assert_eq!(report.rows_rejected, ROWS as u64);
     let exported = stage.bucket.get("rejects/2024-03-01/1.csv").unwrap();

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use contracts::{FailureName, Format, LoadReport, ObjectRef};
 use loader::LoadError;
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
+use protocol::{FailureName, Format, LoadReport, ObjectRef};
 
 use crate::bucket::Fault;
 use crate::stage::{DEFINITION, Stage, check_failure, in_a_minute, request};

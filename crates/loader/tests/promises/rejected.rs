@@ -1,4 +1,4 @@
-use contracts::{FailureName, RejectSample};
+use protocol::{FailureName, RejectSample};
 
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};
 

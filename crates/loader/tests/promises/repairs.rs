@@ -1,9 +1,9 @@
 //! What becomes of files of corrected records, beside the loads that had refused them.
 
-use contracts::LoadOutcome::{AlreadyLoaded, Loaded};
-use contracts::{Failure, FailureName, LoadReport, LoadRequest, ObjectRef};
 use futures_util::future::join;
 use loader::LoadError;
+use protocol::LoadOutcome::{AlreadyLoaded, Loaded};
+use protocol::{Failure, FailureName, LoadReport, LoadRequest, ObjectRef};
 
 use crate::runs::{DAY, Shop};
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sequenced};

@@ -1,7 +1,7 @@
 //! `infra/roles.sql`: what the roles can do, and above all what they cannot.
 
-use contracts::{FailureName, LoadOutcome};
 use loader::{Config, DatabaseAddress, Loader};
+use protocol::{FailureName, LoadOutcome};
 use test_support::TestDatabase;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};

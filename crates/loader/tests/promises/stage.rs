@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
-use contracts::{Compression, Failure, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
+use function::Deadline;
 use futures_util::future::join_all;
-use lambda_shell::Deadline;
 use loader::{Config, DatabaseAddress, LoadError, Loader};
 use pipeline::Definition;
+use protocol::{Compression, Failure, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
 use test_support::TestDatabase;
 use tokio_postgres::Client;
 

@@ -1,4 +1,4 @@
-use contracts::FailureName;
+use protocol::FailureName;
 
 use crate::bucket::Fault;
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};

@@ -1,4 +1,4 @@
-use contracts::{FailureName, LoadOutcome};
+use protocol::{FailureName, LoadOutcome};
 
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};
 

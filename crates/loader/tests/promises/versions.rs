@@ -1,5 +1,5 @@
-use contracts::LoadOutcome::{AlreadyLoaded, Ignored, Loaded, Superseded};
-use contracts::{LoadOutcome, ObjectRef};
+use protocol::LoadOutcome::{AlreadyLoaded, Ignored, Loaded, Superseded};
+use protocol::{LoadOutcome, ObjectRef};
 
 use crate::stage::{DEFINITION, KEY, Stage, orders, sequenced};
 

@@ -1,6 +1,6 @@
-use contracts::LoadOutcome::{self, AlreadyLoaded, Loaded, Superseded};
-use contracts::{FailureName, ObjectRef};
 use futures_util::future::join_all;
+use protocol::LoadOutcome::{self, AlreadyLoaded, Loaded, Superseded};
+use protocol::{FailureName, ObjectRef};
 
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sequenced};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use contracts::KEY_BYTES_MAX;
+use protocol::KEY_BYTES_MAX;
 
 use super::recover::{DeadLetters, Reconcile, Replay};
 use crate::explain::At;

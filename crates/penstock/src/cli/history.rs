@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use database::DatabaseAddress;
+use postgres::DatabaseAddress;
 
 use super::args::{Loads, Rejects, Repair};
 use super::stack_env;

@@ -6,7 +6,7 @@ mod runs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chaos::Plan;
+use fault_plan::Plan;
 
 use crate::drop_file::{DropOptions, drop_files};
 use crate::explain::Question;

@@ -14,5 +14,5 @@ pub(crate) enum Expected {
     },
     /// A data file whose dataset starts on its trigger.
     Ignored,
-    Failed(contracts::FailureName),
+    Failed(protocol::FailureName),
 }

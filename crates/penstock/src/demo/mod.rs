@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
 use chrono::{NaiveDate, Utc};
-use contracts::PlannedFault;
-use database::DatabaseAddress;
+use postgres::DatabaseAddress;
+use protocol::PlannedFault;
 
 use crate::cloud::Cloud;
 use crate::drop_file::{headline, upload};

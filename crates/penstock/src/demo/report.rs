@@ -66,7 +66,7 @@ pub(super) fn heading(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use contracts::{FailureName, LoadOutcome, LoadReport};
+    use protocol::{FailureName, LoadOutcome, LoadReport};
 
     use super::*;
 

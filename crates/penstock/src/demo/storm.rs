@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
-use contracts::{FailureName, Fault, PlannedFault, PlannedFaults};
+use protocol::{FailureName, Fault, PlannedFault, PlannedFaults};
 use serde_json::Value;
 
 use super::Shown;
@@ -166,8 +166,8 @@ fn kind(fault: Fault) -> usize {
 #[cfg(test)]
 mod tests {
     use aws_sdk_sfn::types::{StateEnteredEventDetails, TaskSucceededEventDetails};
-    use chaos::Plan;
-    use contracts::FaultyState;
+    use fault_plan::Plan;
+    use protocol::FaultyState;
     use serde_json::json;
 
     use super::*;

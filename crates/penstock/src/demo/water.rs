@@ -2,7 +2,7 @@
 //! announced by a trigger file. The same seed and day give the same bytes.
 
 use chrono::{DateTime, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
-use contracts::FailureName;
+use protocol::FailureName;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};

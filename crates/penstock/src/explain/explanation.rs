@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contracts::{Compression, Failure, FailureName, FileKind, Format};
 use pipeline::{Captures, Catalog, DataFile, Decision, KeyTemplate, Location, Refusal, RepairKey, Start};
+use protocol::{Compression, Failure, FailureName, FileKind, Format};
 use serde::{Serialize, Serializer};
 
 use super::run_part::RunPart;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use contracts::{Compression, Format};
+use protocol::{Compression, Format};
 
 use super::expected::Expected;
 use super::explanation::{Claim, Data, Explanation, Outcome, Role};

@@ -10,8 +10,8 @@ mod tests;
 
 use std::path::Path;
 
-use contracts::FailureName;
 use pipeline::Catalog;
+use protocol::FailureName;
 
 use crate::local::Checked;
 use crate::{Result, table};

@@ -6,8 +6,8 @@ mod rows;
 use std::pin::pin;
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use database::{Database, DatabaseAddress, Session};
 use futures_util::TryStreamExt;
+use postgres::{Database, DatabaseAddress, Session};
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
 
@@ -162,8 +162,8 @@ pub(crate) async fn session(address: DatabaseAddress) -> Result<Session> {
         DatabaseAddress::Url(_) => SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build(),
         DatabaseAddress::Secret(_) => aws_config::load_defaults(BehaviorVersion::latest()).await,
     };
-    let nothing = async |_: &database::Client| Ok(());
-    let opened = Database::new("penstock", address, &sdk).session::<(), database::DatabaseError>(nothing).await;
+    let nothing = async |_: &postgres::Client| Ok(());
+    let opened = Database::new("penstock", address, &sdk).session::<(), postgres::DatabaseError>(nothing).await;
     opened.map(|(session, ())| session).map_err(|error| failed(error.into()))
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use contracts::{Event, ObjectRef};
 use futures_util::{StreamExt, stream};
+use protocol::{Event, ObjectRef};
+use reconciliation::CONCURRENCY;
+use reconciliation::queue::{Held, Queue};
 use serde::Serialize;
 use serde_json::Value;
-use standing::CONCURRENCY;
-use standing::queue::{Held, Queue};
 
 use super::start::{Start, start};
 use super::{required, shown};

@@ -10,7 +10,7 @@ use crate::{Error, Result, interrupt};
 /// All of them; one that cannot be used is an error.
 pub(super) async fn deployed(cloud: &Cloud, env: &StackEnv) -> Result<Catalog> {
     let bucket = required(env.definitions_bucket.as_ref(), "DEFINITIONS_BUCKET")?;
-    let read = interrupt::unless_asked(standing::definitions::read(&cloud.s3, bucket)).await?;
+    let read = interrupt::unless_asked(reconciliation::definitions::read(&cloud.s3, bucket)).await?;
     let definitions = read.into_iter().collect::<Result<Vec<Definition>, String>>().map_err(Error::Definitions)?;
     Catalog::new(definitions).map_err(|errors| Error::Definitions(errors.to_string()))
 }

@@ -1,9 +1,9 @@
 //! What starting an object again would come to, by the definitions and the ledger.
 
-use contracts::{FailureName, ObjectRef};
 use pipeline::{Catalog, Dataset, OnNewVersion, RepairKey, WriteMode};
+use protocol::{FailureName, ObjectRef};
+use reconciliation::ledger::Entry;
 use serde::Serialize;
-use standing::ledger::Entry;
 
 use crate::explain::{self, Verdict};
 

@@ -1,6 +1,6 @@
 //! A session for reading the ledger.
 
-use database::{DatabaseAddress, Session};
+use postgres::{DatabaseAddress, Session};
 
 use super::required;
 use crate::local::StackEnv;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pipeline::Catalog;
+use reconciliation::traces::Wanted;
+use reconciliation::{ByVersion, Executions, Judged, Known, Ledger, Standing, landing, traces};
 use serde::Serialize;
-use standing::traces::Wanted;
-use standing::{ByVersion, Executions, Judged, Known, Ledger, Standing, landing, traces};
 
 use super::start::{Start, Started, bare_event, start_all};
 use super::{dead_letters, definitions, ledger, shown};
@@ -58,7 +58,7 @@ pub(crate) async fn reconcile(options: &ReconcileOptions, env: &StackEnv, progre
     step.done(&format!("has {} object versions", listed.len()));
     let step = progress.step("ledger");
     let session = ledger::open(env).await?;
-    let entries = interrupt::unless_asked(standing::ledger::of_bucket(&session.client, bucket)).await?;
+    let entries = interrupt::unless_asked(reconciliation::ledger::of_bucket(&session.client, bucket)).await?;
     let ledger = Ledger::of(&entries);
     step.done(&format!("knows {} object versions", entries.len()));
 
@@ -105,7 +105,7 @@ async fn evidence(
     let found = interrupt::unless_asked(traces::read(&cloud.sfn, &wanted)).await?;
     step.done(&format!("{} looked at", found.len()));
     let letters = dead_letters::waiting(cloud, env).await?;
-    let letters = standing::dead_letters(letters.iter().map(|(object, _)| object));
+    let letters = reconciliation::dead_letters(letters.iter().map(|(object, _)| object));
     Ok((catalog, Executions::of(found), letters))
 }
 

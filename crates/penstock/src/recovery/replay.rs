@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::head_object::HeadObjectError;
 use chrono::{DateTime, Utc};
-use contracts::ObjectRef;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use standing::ledger::Entry;
-use standing::traces::Wanted;
-use standing::{ByVersion, CONCURRENCY, landing, traces};
+use protocol::ObjectRef;
+use reconciliation::ledger::Entry;
+use reconciliation::traces::Wanted;
+use reconciliation::{ByVersion, CONCURRENCY, landing, traces};
 
 use super::foresee::{Foreseen, Named, Would, name, rows, would};
 use super::start::{Start, bare_event, start_all};
@@ -102,7 +102,7 @@ async fn foresee(cloud: &Cloud, env: &StackEnv, objects: &[ObjectRef], progress:
         Named::Done { .. } => None,
     });
     let session = ledger::open(env).await?;
-    let ledger = interrupt::unless_asked(standing::ledger::of_keys(&session.client, data)).await?;
+    let ledger = interrupt::unless_asked(reconciliation::ledger::of_keys(&session.client, data)).await?;
     let mut histories: HashMap<(&str, &str, &str, &str), Vec<&Entry>> = HashMap::new();
     for entry in &ledger {
         let ObjectRef { bucket, key, .. } = &entry.object;

@@ -1,10 +1,10 @@
 //! Executions that are started by hand, many at once.
 
 use aws_sdk_sfn::operation::start_execution::StartExecutionError;
-use contracts::ObjectRef;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use protocol::ObjectRef;
+use reconciliation::CONCURRENCY;
 use serde::Serialize;
-use standing::CONCURRENCY;
 
 use crate::cloud::Cloud;
 use crate::progress::Progress;

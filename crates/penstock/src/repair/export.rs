@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use contracts::{Compression, FileKind, Format, ObjectRef};
+use protocol::{Compression, FileKind, Format, ObjectRef};
 use serde::Serialize;
 
 use super::file::{LeftOut, RepairFile};

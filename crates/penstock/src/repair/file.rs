@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use contracts::Format;
-use rows::limits::REJECT_RAW_BYTES_MAX;
+use formats::limits::REJECT_RAW_BYTES_MAX;
+use protocol::Format;
 
 /// Why a record cannot be taken from what `penstock.reject` keeps of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

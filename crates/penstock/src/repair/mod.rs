@@ -6,8 +6,8 @@ mod file;
 use std::path::PathBuf;
 
 use aws_sdk_s3::primitives::ByteStream;
-use contracts::FileKind;
 use pipeline::RepairKey;
+use protocol::FileKind;
 
 use crate::cloud::Cloud;
 use crate::drop_file::{headline, print, upload};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contracts::{Compression, Failure, FailureName, FileKind, Format, UnsupportedName};
+use protocol::{Compression, Failure, FailureName, FileKind, Format, UnsupportedName};
 
 use super::{Catalog, KeyMatch, near};
 use crate::repair::REPAIRS;

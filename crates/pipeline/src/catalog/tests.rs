@@ -1,4 +1,4 @@
-use contracts::Failure;
+use protocol::Failure;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! `csv`, `encoding`, `extra` and `evolve`: how files are written, and what may be in them beside the declared columns.
 
-use contracts::{FileKind, Format};
+use protocol::{FileKind, Format};
 
 use super::problems::Problems;
 use super::section::{Entry, Section};

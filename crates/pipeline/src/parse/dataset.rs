@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use contracts::FileKind;
+use protocol::FileKind;
 
 use super::problems::Problems;
 use super::section::{Entry, Section};

@@ -2,9 +2,9 @@
 
 use std::pin::pin;
 
-use database::Client;
 use futures_util::TryStreamExt;
-use storage::Upload;
+use object_store::Upload;
+use postgres::Client;
 
 use super::Broken;
 

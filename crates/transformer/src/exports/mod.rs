@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use ::parquet::errors::ParquetError;
 use aws_sdk_s3::Client as S3;
-use contracts::ExportReport;
-use database::{Client, Mode};
+use object_store::{Fault, StorageError, Upload};
 use pipeline::sql::Statement;
 use pipeline::{Definition, Export, ExportFormat, Exported, TableName};
-use storage::{Fault, StorageError, Upload};
+use postgres::{Client, Mode};
+use protocol::ExportReport;
 use tokio::time::timeout;
 
 use crate::error::{Refusal, TransformError};
@@ -44,7 +44,7 @@ impl Curated {
     pub(crate) fn plan<'a>(
         &'a self,
         definition: &'a Definition,
-        run: &contracts::RunRef,
+        run: &protocol::RunRef,
     ) -> Result<Vec<Planned<'a>>, TransformError> {
         let plan = |export: &'a Export| {
             let bucket = self.bucket.as_deref().ok_or_else(|| {

@@ -10,9 +10,9 @@ use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::Type;
-use database::Client;
 use futures_util::TryStreamExt;
-use storage::Upload;
+use object_store::Upload;
+use postgres::Client;
 use tokio_postgres::types::{FromSql, Type as PostgresType};
 
 use super::Broken;

@@ -1,4 +1,4 @@
-use contracts::FailureName;
+use protocol::FailureName;
 
 use crate::stage::{Stage, check_failure};
 

@@ -1,4 +1,4 @@
-use contracts::FailureName;
+use protocol::FailureName;
 
 use crate::stage::{Stage, check_failure};
 
@@ -47,7 +47,7 @@ async fn an_export_of_any_size_is_one_object() {
     let report = stage.run(run_id).await.unwrap();
     let written = stage.bucket.text(KEY).unwrap();
     assert_eq!((report.exports[0].rows, report.exports[0].bytes), (20_000, written.len() as u64));
-    assert!(written.len() > 2 * storage::PART_BYTES);
+    assert!(written.len() > 2 * object_store::PART_BYTES);
     assert_eq!(written.lines().count(), 20_001);
     assert!(written.lines().last().unwrap().starts_with("20000,x"));
 }

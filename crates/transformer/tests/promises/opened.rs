@@ -1,4 +1,4 @@
-use contracts::{FailureName, OpenedRun, RunStart};
+use protocol::{FailureName, OpenedRun, RunStart};
 
 use crate::stage::{DEFINITION, MAY_1, Stage, check_failure, shop_run, start};
 

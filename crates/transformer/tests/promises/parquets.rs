@@ -1,7 +1,7 @@
 use ::parquet::basic::Compression;
 use ::parquet::file::metadata::RowGroupMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
-use contracts::FailureName;
+use protocol::FailureName;
 
 use crate::stage::{Stage, check_failure};
 

@@ -1,4 +1,4 @@
-use contracts::{AwaitedFile, ObjectRef, RunFailure, RunRequest};
+use protocol::{AwaitedFile, ObjectRef, RunFailure, RunRequest};
 
 use crate::stage::{Stage, shop_run};
 
@@ -19,7 +19,7 @@ async fn a_failed_run_is_closed_once_and_told_with_what_came_in() {
     assert_eq!(stage.text(row).await.unwrap(), "FailedTransformFailedfirsttrue");
     // Whoever comes now finds it closed.
     stage.bucket.put("pipelines/shop/agg.sql", "select 1;");
-    assert_eq!(stage.run(run_id).await.unwrap().outcome, contracts::RunOutcome::AlreadyClaimed);
+    assert_eq!(stage.run(run_id).await.unwrap().outcome, protocol::RunOutcome::AlreadyClaimed);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-use contracts::{ExportReport, FailureName, RunInput, RunOutcome, TransformReport};
 use futures_util::future::join_all;
+use protocol::{ExportReport, FailureName, RunInput, RunOutcome, TransformReport};
 
 use crate::stage::{Stage, check_failure, run_with, shop_run};
 

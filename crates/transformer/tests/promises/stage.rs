@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
-use contracts::{Failure, FailureName, OpenedRun, RunFailure, RunRef, RunReport, RunRequest, RunStart, Sweep};
-use lambda_shell::Deadline;
+use function::Deadline;
+use protocol::{Failure, FailureName, OpenedRun, RunFailure, RunRef, RunReport, RunRequest, RunStart, Sweep};
 use test_support::TestDatabase;
 use tokio_postgres::Client;
 use transformer::{Answer, Config, DatabaseAddress, TransformError, Transformer};
@@ -128,7 +128,7 @@ impl Stage {
         }
     }
 
-    pub(crate) async fn close(&self, execution: &str, run_id: i64, failure: RunFailure) -> contracts::FailedRun {
+    pub(crate) async fn close(&self, execution: &str, run_id: i64, failure: RunFailure) -> protocol::FailedRun {
         let execution = execution.to_owned();
         match self.answer(&RunRequest::Close { execution, run_id, failure }).await.unwrap() {
             Answer::Close(failed) => failed,

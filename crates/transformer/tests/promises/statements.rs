@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use contracts::{FailureName, RunRequest};
-use lambda_shell::Deadline;
+use function::Deadline;
+use protocol::{FailureName, RunRequest};
 
 use crate::stage::{Stage, check_failure};
 

@@ -1,4 +1,4 @@
-use contracts::{RunFailure, Sweep};
+use protocol::{RunFailure, Sweep};
 
 use crate::stage::{Stage, shop_run};
 

@@ -1,0 +1,215 @@
+use std::io::{self, BufReader, ErrorKind, Read};
+use std::ops::Range;
+
+use flate2::bufread::MultiGzDecoder;
+use protocol::Compression;
+
+use crate::FileError;
+use crate::limits::{Limits, ZSTD_WINDOW_LOG_MAX};
+
+/// Decompresses in passing, within limits, and tells a damaged file from one that could not be read.
+pub(crate) struct Decompressor<'a> {
+    codec: Codec<'a>,
+    decompressed_bytes: u64,
+    limits: Limits,
+}
+
+enum Codec<'a> {
+    None(Input<'a>),
+    Gzip(Box<MultiGzDecoder<BufReader<Input<'a>>>>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Input<'a>>>>),
+}
+
+pub(crate) fn open<'a>(
+    compression: Compression,
+    input: &'a mut dyn Read,
+    limits: &Limits,
+) -> Result<Decompressor<'a>, FileError> {
+    let mut input = Input { reader: input, bytes: 0, failure: None, first: [0; 4], first_unread: 0..0 };
+    input.read_first()?;
+    let codec = match agree(compression, input.first_bytes())? {
+        Compression::None => Codec::None(input),
+        Compression::Gzip => Codec::Gzip(Box::new(MultiGzDecoder::new(BufReader::new(input)))),
+        Compression::Zstd => {
+            let mut decoder =
+                zstd::stream::read::Decoder::with_buffer(BufReader::new(input)).map_err(FileError::Read)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(FileError::Read)?;
+            Codec::Zstd(Box::new(decoder))
+        }
+    };
+    Ok(Decompressor { codec, decompressed_bytes: 0, limits: *limits })
+}
+
+pub(crate) const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
+pub(crate) const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
+/// A zstd file may begin with a frame to be skipped. So may a text, so the name decides.
+/// <https://datatracker.ietf.org/doc/html/rfc8878#name-skippable-frames>
+const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
+
+/// The name says what a file is, and a file whose name says nothing tells by itself; a file that differs from its name
+/// is damaged. Neither magic number is text in any encoding that we read.
+fn agree(named: Compression, first: &[u8]) -> Result<Compression, FileError> {
+    let begins_as = |magic: &[u8]| first.starts_with(magic);
+    let found = if begins_as(GZIP_MAGIC) {
+        Compression::Gzip
+    } else if begins_as(ZSTD_MAGIC) {
+        Compression::Zstd
+    } else {
+        Compression::None
+    };
+    let fits = match named {
+        Compression::None => true,
+        // Of fewer bytes the codec knows what to say.
+        Compression::Gzip => found == named || GZIP_MAGIC.starts_with(first),
+        Compression::Zstd => found == named || ZSTD_MAGIC.starts_with(first) || first.ends_with(ZSTD_SKIPPABLE),
+    };
+    if fits {
+        return Ok(if named == Compression::None { found } else { named });
+    }
+    let name = |compression| match compression {
+        Compression::None => "neither gzip nor zstd",
+        Compression::Gzip => "gzip",
+        Compression::Zstd => "zstd",
+    };
+    let (named, found) = (name(named), name(found));
+    let reason = format!("the compressed stream is damaged: by its name it is {named}, by its first bytes {found}");
+    Err(FileError::Malformed { line: 1, reason })
+}
+
+impl Decompressor<'_> {
+    /// Zero at the end. `line` is where the reader stands, for the message.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], line: u64) -> Result<usize, FileError> {
+        let bytes = loop {
+            match self.codec.read(buffer) {
+                Ok(bytes) => break bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return self.fail(&error, line),
+            }
+        };
+        self.decompressed_bytes += bytes as u64;
+        self.check_growth()?;
+        Ok(bytes)
+    }
+
+    fn fail(&mut self, error: &io::Error, line: u64) -> Result<usize, FileError> {
+        let input = self.codec.input();
+        if let Some(failure) = input.failure.take() {
+            return Err(FileError::Read(failure));
+        }
+        if input.bytes == 0 {
+            return Ok(0);
+        }
+        if asks_for_too_large_a_window(error) {
+            let window_max = 1_u64 << ZSTD_WINDOW_LOG_MAX;
+            return Err(FileError::DecompressionLimit {
+                compressed_bytes: input.bytes,
+                decompressed_bytes: self.decompressed_bytes,
+                limit: format!(
+                    "a zstd frame asks for a window of more than {window_max} bytes, the limit; \
+                     level 19 without --long stays within it"
+                ),
+            });
+        }
+        let what = match error.kind() {
+            ErrorKind::UnexpectedEof => "ends in the middle".to_owned(),
+            _ => format!("is damaged ({error})"),
+        };
+        let reason = format!("the compressed stream {what}, after {} decompressed bytes", self.decompressed_bytes);
+        Err(FileError::Malformed { line, reason })
+    }
+
+    fn check_growth(&mut self) -> Result<(), FileError> {
+        if matches!(self.codec, Codec::None(_)) {
+            return Ok(());
+        }
+        check_growth(&self.limits, self.decompressed_bytes, self.codec.input().bytes)
+    }
+}
+
+#[inline]
+pub(crate) fn check_growth(limits: &Limits, grown: u64, compressed: u64) -> Result<(), FileError> {
+    let Limits { decompressed_bytes_max: bytes_max, decompression_ratio_max: ratio_max, .. } = *limits;
+    let limit = if grown > bytes_max {
+        format!("the limit is {bytes_max} bytes")
+    } else if grown > limits.decompression_ratio_free_bytes && grown > compressed.saturating_mul(ratio_max) {
+        format!("the limit is {ratio_max} times the compressed size")
+    } else {
+        return Ok(());
+    };
+    Err(FileError::DecompressionLimit { compressed_bytes: compressed, decompressed_bytes: grown, limit })
+}
+
+/// The codec keeps of zstd's error code only its text.
+fn asks_for_too_large_a_window(error: &io::Error) -> bool {
+    /// `ZSTD_error_frameParameter_windowTooLarge`: <https://github.com/facebook/zstd/blob/v1.5.7/lib/zstd_errors.h>.
+    const WINDOW_TOO_LARGE: usize = 16;
+    error.to_string() == zstd::zstd_safe::get_error_name(WINDOW_TOO_LARGE.wrapping_neg())
+}
+
+impl<'a> Codec<'a> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::None(input) => input.read(buffer),
+            Self::Gzip(decoder) => decoder.read(buffer),
+            Self::Zstd(decoder) => decoder.read(buffer),
+        }
+    }
+
+    fn input(&mut self) -> &mut Input<'a> {
+        match self {
+            Self::None(input) => input,
+            Self::Gzip(decoder) => decoder.get_mut().get_mut(),
+            Self::Zstd(decoder) => decoder.get_mut().get_mut(),
+        }
+    }
+}
+
+/// Counts what comes in, and keeps a failure of the input apart from what a codec makes of it.
+struct Input<'a> {
+    reader: &'a mut dyn Read,
+    bytes: u64,
+    failure: Option<io::Error>,
+    /// Looked at already, and still to be read.
+    first: [u8; 4],
+    first_unread: Range<usize>,
+}
+
+impl Input<'_> {
+    fn read_first(&mut self) -> Result<(), FileError> {
+        while self.first_unread.end < self.first.len() {
+            match self.reader.read(&mut self.first[self.first_unread.end..]) {
+                Ok(0) => break,
+                Ok(bytes) => self.first_unread.end += bytes,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(FileError::Read(error)),
+            }
+        }
+        self.bytes = self.first_unread.end as u64;
+        Ok(())
+    }
+
+    fn first_bytes(&self) -> &[u8] {
+        &self.first[self.first_unread.clone()]
+    }
+}
+
+impl Read for Input<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.first_unread.is_empty() {
+            let bytes = self.first_bytes().read(buffer)?;
+            self.first_unread.start += bytes;
+            return Ok(bytes);
+        }
+        match self.reader.read(buffer) {
+            Ok(bytes) => {
+                self.bytes += bytes as u64;
+                Ok(bytes)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                self.failure = Some(error);
+                Err(io::Error::other("the input failed"))
+            }
+        }
+    }
+}

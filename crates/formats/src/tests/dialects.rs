@@ -1,0 +1,123 @@
+use pipeline::{Column, CsvOptions};
+use protocol::Format;
+
+use super::{Setup, column};
+
+fn setup(csv: CsvOptions) -> Setup {
+    Setup { csv, ..Setup::new(Format::Csv, &["a text", "b text"]) }
+}
+
+fn standard() -> CsvOptions {
+    CsvOptions::default()
+}
+
+#[test]
+fn delimiters() {
+    for delimiter in [b';', b'|', b'\t', b' ', b'x', 1] {
+        let setup = setup(CsvOptions { delimiter: Some(delimiter), ..standard() });
+        let file = "a;b\n1,1;\"2;2\"\n;\"say \"\"hi\"\"\"\n3;4;5\n".replace(';', &char::from(delimiter).to_string());
+        let quoted = format!("1,1|2{}2", char::from(delimiter));
+        setup.check(file, &[&quoted, "NULL|say \"hi\""], &["4@28: 3 fields, where the header has 2"]);
+    }
+    setup(CsvOptions { delimiter: Some(b';'), ..standard() }).check_error(
+        "a,b\n1,2\n",
+        "the header does not name the dataset's columns: missing [\"a\", \"b\"], unknown [\"a,b\"]; expected [\"a\", \"b\"], found [\"a,b\"]",
+    );
+}
+
+#[test]
+fn the_ending_says_tab_unless_the_dataset_says_more() {
+    let tsv = Setup::new(Format::Tsv, &["a text", "b text"]);
+    tsv.check("a\tb\n1,1\t\"2\t2\"\n", &["1,1|2\t2"], &[]);
+    let declared = Setup { csv: CsvOptions { delimiter: Some(b','), ..standard() }, ..tsv };
+    declared.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
+}
+
+#[test]
+fn an_undeclared_delimiter_is_the_headers_only_choice() {
+    let setup = setup(standard());
+    for delimiter in [";", "\t", "|"] {
+        setup.check(format!("a{delimiter}b\n1,1{delimiter}\"2{delimiter}2\"\n"), &[&format!("1,1|2{delimiter}2")], &[]);
+    }
+    // Comma first, and nothing when there is more than one choice or the header is a column's name.
+    setup.check("a,b\n1;1,2|2\n", &["1;1|2|2"], &[]);
+    setup.check_error(
+        "a;b|c\n1;2|3\n",
+        "the header does not name the dataset's columns: missing [\"a\", \"b\"], unknown [\"a;b|c\"]; expected [\"a\", \"b\"], found [\"a;b|c\"]",
+    );
+    let lone = Setup { columns: vec![Column { header: "a;b".to_owned(), ..column("ab text") }], ..setup.clone() };
+    lone.check("a;b\n1;2\n", &["1;2"], &[]);
+    // A quote that only another delimiter opens does not reach into the next line.
+    setup.check_error("a;\"b\n1;2\n\"\n", "line 1: in the header: a quote inside a field that does not begin with one");
+    let commented = Setup { csv: CsvOptions { comment: Some(b'#'), ..standard() }, ..setup.clone() };
+    commented.check("# a,b\n\"a\";\"b\"\n1;2", &["1|2"], &[]);
+    let tsv = Setup { format: Format::Tsv, ..setup.clone() };
+    tsv.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
+    let headless = Setup { csv: CsvOptions { header: false, ..standard() }, ..setup };
+    headless.check("1;2\n", &[], &["1@0: 1 field, where the dataset has 2 columns"]);
+}
+
+#[test]
+fn other_quotes() {
+    let setup = setup(CsvOptions { quote: Some(b'\''), ..standard() });
+    setup.check("a,'b'\n'1,''1',\"2\"\n'''\n3',''\n", &["1,'1|\"2\"", "'\n3|"], &[]);
+    setup.check("a,b\n1,it's\n", &[], &["2@4 b: a quote inside a field that does not begin with one"]);
+    setup.check_error("a,b\n'1,2\n", "line 2: a quote opens here and never closes");
+}
+
+#[test]
+fn without_quotes_every_quote_is_data() {
+    let setup = setup(CsvOptions { quote: None, delimiter: Some(b'\t'), ..standard() });
+    setup.check("a\tb\n\"1\tsay \"hi\"\"\n\t\"\"\n", &["\"1|say \"hi\"\"", "NULL|\"\""], &[]);
+    setup.check("a\tb\n1\n2\"\t\"\n", &["2\"|\""], &["2@4: 1 field, where the header has 2"]);
+}
+
+#[test]
+fn escapes_stand_before_quotes_and_themselves() {
+    let setup = setup(CsvOptions { escape: Some(b'\\'), ..standard() });
+    setup.check(
+        r#"a,b
+"say \"hi\"","C:\\dir\\"
+C:\dir,"\n\,\"#
+            .to_owned()
+            + "\"\"\n",
+        &["say \"hi\"|C:\\dir\\", "C:\\dir|\\n\\,\""],
+        &[],
+    );
+    // Outside of quotes it is data, also before a quote.
+    setup.check("a,b\n\\,\\\"\n1,\\N\n", &["1|\\N"], &["2@4 b: a quote inside a field that does not begin with one"]);
+    setup.check("a,b\n\"x\"\"y\",1\n", &[], &["2@4 a: text after the closing quote"]);
+    setup.check("a,b\n1,\"x\\\\\"\n2,\"\\\"\ny\"\n3,z\n", &["1|x\\", "2|\"\ny", "3|z"], &[]);
+    setup.check_error("a,b\n1,\"2\\\"\n", "line 2: a quote opens here and never closes");
+    setup.check_error("a,b\n1,\"2\\", "line 2: a quote opens here and never closes");
+}
+
+#[test]
+fn comment_lines_are_no_records() {
+    let setup = setup(CsvOptions { comment: Some(b'#'), ..standard() });
+    setup.check(
+        "# made by \"x\na,b\n#1,2\r\n1,#2\n\"#3\",\"4\n#5\"\n 6,#\nx\n#",
+        &["1|#2", "#3|4\n#5", " 6|#"],
+        &["8@45: 1 field, where the header has 2"],
+    );
+    setup.check("\u{feff}#\na,b\n\n#\n1,2\n\n#\n\n", &["1|2"], &["3@9: blank line"]);
+    setup.check_error("# nothing else\n#", "line 2: the file ends before its header");
+    let mut small = setup;
+    small.limits.record_bytes_max = 8;
+    small.limits.read_block_bytes = 4;
+    small.check("# longer than any record may be\na,b\n1,2\n#3456789012", &["1|2"], &[]);
+}
+
+#[test]
+fn without_a_header_the_columns_come_in_their_order() {
+    let setup = setup(CsvOptions { header: false, ..standard() });
+    setup.check(
+        "1,2\na,b\n3\n4,5,6\n\"\",\n",
+        &["1|2", "a|b", "|NULL"],
+        &["3@8: 1 field, where the dataset has 2 columns", "4@10: 3 fields, where the dataset has 2 columns"],
+    );
+    setup.check("\u{feff}1,2", &["1|2"], &[]);
+    setup.check("\n\n", &[], &[]);
+    let commented = Setup { csv: CsvOptions { comment: Some(b'#'), ..setup.csv }, ..setup };
+    commented.check("# no rows\n", &[], &[]);
+}

@@ -1,0 +1,223 @@
+use proptest::prelude::*;
+use protocol::Format;
+use serde_json::Value;
+
+use super::Setup;
+use crate::FileError;
+use crate::json::lexer::Lexer;
+use crate::reject::Reason;
+
+fn lines(columns: &[&str]) -> Setup {
+    Setup::new(Format::Jsonl, columns)
+}
+
+fn array(columns: &[&str]) -> Setup {
+    Setup::new(Format::Json, columns)
+}
+
+const TWO: [&str; 2] = ["a integer", "b text"];
+
+#[test]
+fn keys_come_in_any_order_and_missing_ones_are_null() {
+    let file = "{\"a\":1,\"b\":\"x\"}\n{\"b\":\"y\",\"a\":2}\r\n{}\n{\"b\":null}\n{\"\\u0061\":3}";
+    lines(&TWO).check(file, &["1|x", "2|y", "NULL|NULL", "NULL|NULL", "3|NULL"], &[]);
+    lines(&["a integer not null"]).check(
+        "{}\n{\"a\":null}\n",
+        &[],
+        &["1@0 a: null in a not null column", "2@3 a: null in a not null column"],
+    );
+    let mut setup = lines(&["a integer"]);
+    setup.columns[0].header = "A \"quoted\"".to_owned();
+    setup.check(r#"{"A \"quoted\"":5}"#, &["5"], &[]);
+}
+
+#[test]
+fn numbers_are_taken_as_written() {
+    let setup = lines(&["i bigint", "n numeric", "f double precision"]);
+    setup.check(
+        r#"{"i":9223372036854775807,"n":0.1000000000000000055511151231257827,"f":1e-3}"#,
+        &["9223372036854775807|0.1000000000000000055511151231257827|0.001"],
+        &[],
+    );
+    setup.check(r#"{"i":"-12","n":"1.50","f":"2.5"}"#, &["-12|1.50|2.5"], &[]);
+    setup.check(r#"{"i":1.0}"#, &[], &["1@0 i: not an integer"]);
+    setup.check(r#"{"n":"NaN"}"#, &[], &["1@0 n: NaN and infinity are not accepted"]);
+}
+
+#[test]
+fn a_wrong_json_type_is_told_by_column() {
+    let check = |column: &str, json: &str, reason: &str| {
+        lines(&[column]).check(format!("{{\"v\":{json}}}"), &[], &[&format!("1@0 v: {reason}")]);
+    };
+    check("v integer", "true", "a JSON boolean, where a number is needed");
+    check("v integer", "[1]", "a JSON array, where a number is needed");
+    check("v text", "1", "a JSON number, where a string is needed");
+    check("v text", "{}", "a JSON object, where a string is needed");
+    check("v boolean", "\"true\"", "a JSON string, where a boolean is needed");
+    check("v boolean", "1", "a JSON number, where a boolean is needed");
+    check("v date", "20240101", "a JSON number, where a string is needed");
+    check("v text", r#""\u0000""#, "a JSON string with \\u0000, which PostgreSQL cannot keep");
+    check("v text", r#""\ud800""#, "a JSON string with half a surrogate pair, which is no character");
+    check("v jsonb", r#"{"x":"\u0000"}"#, "a JSON string with \\u0000, which PostgreSQL cannot keep");
+}
+
+#[test]
+fn values_of_every_type() {
+    let setup = lines(&["o boolean", "d date", "ts timestamptz", "u uuid", "v varchar(2)", "j jsonb"]);
+    setup.check(
+        r#"{"o":true,"d":"2024-02-29","ts":"2024-02-29T00:00:00Z","u":"123e4567e89b12d3a456426614174000","v":"\u00e9\n","j":{"x": [1.50, "\u00e9"]}}"#,
+        &["true|2024-02-29|2024-02-29 00:00:00+00|123e4567e89b12d3a456426614174000|é\n|{\"x\": [1.50, \"\\u00e9\"]}"],
+        &[],
+    );
+    setup.check(r#"{"j":"text","v":""}"#, &["NULL|NULL|NULL|NULL||\"text\""], &[]);
+    setup.check(r#"{"j":null}"#, &["NULL|NULL|NULL|NULL|NULL|NULL"], &[]);
+}
+
+#[test]
+fn unknown_and_repeated_keys_are_rejected() {
+    lines(&TWO).check(
+        "{\"a\":1,\"c\":{\"a\":2}}\n{\"a\":1,\"a\":2}\n{\"a\":null,\"b\":\"\",\"\\u0061\":2}\n{\"a\":4}\n",
+        &["4|NULL"],
+        &[
+            "1@0: key \"c\" is not a column of the dataset",
+            "2@20 a: key \"a\" comes twice",
+            "3@34 a: key \"a\" comes twice",
+        ],
+    );
+    lines(&TWO).check(
+        r#"{"it's a \"b\"\n\\":1}"#,
+        &[],
+        &[r#"1@0: key "it's a \"b\"\n\\" is not a column of the dataset"#],
+    );
+    lines(&TWO).check(r#"{"":1}"#, &[], &["1@0: key \"\" is not a column of the dataset"]);
+}
+
+#[test]
+fn a_bad_line_is_rejected_alone() {
+    lines(&TWO).check(
+        "{\"a\":1}\n{\"a\":2\n[1]\n3 4\n{\"a\":5} x\n\n{\"a\":6}\n  \n\n",
+        &["1|NULL", "6|NULL"],
+        &[
+            "2@8: invalid JSON at byte 6: expected a comma or a closing brace",
+            "3@15: not a JSON object",
+            "4@19: invalid JSON at byte 2: text after the value",
+            "5@23: invalid JSON at byte 8: text after the value",
+            "6@33: blank line",
+        ],
+    );
+}
+
+#[test]
+fn invalid_utf8_is_told_by_column() {
+    lines(&TWO).check(
+        b"{\"a\":1,\"b\":\"\xff\"}\n{\"b\":\"ok\"}\n{\"\xff\":1}\n",
+        &["NULL|ok"],
+        &["1@0 b: invalid UTF-8", "3@27: key \"\u{fffd}\" is not a column of the dataset"],
+    );
+    array(&TWO).check(b"[{\"b\":\"\xff\"},{\"b\":\"ok\"}]", &["NULL|ok"], &["1@1 b: invalid UTF-8"]);
+}
+
+#[test]
+fn arrays_however_they_are_printed() {
+    for file in [
+        "[{\"a\":1,\"b\":\"x\"},{\"a\":2}]",
+        "\u{feff} [ {\"a\":1,\"b\":\"x\"} , {\"a\":2} ] \r\n",
+        "[\n  {\n    \"a\": 1,\n    \"b\": \"x\"\n  },\n  {\n    \"a\": 2\n  }\n]\n",
+    ] {
+        array(&TWO).check(file, &["1|x", "2|NULL"], &[]);
+    }
+    array(&TWO).check("[]", &[], &[]);
+    array(&TWO).check("[ ]\n", &[], &[]);
+    array(&["j jsonb"]).check(
+        r#"[{"j":{"x":["]}","\\","\""]}},{"j":[[]]}]"#,
+        &[r#"{"x":["]}","\\","\""]}"#, "[[]]"],
+        &[],
+    );
+}
+
+#[test]
+fn an_element_that_does_not_fit_is_rejected_alone() {
+    array(&TWO).check(
+        "[1,\n\"],[\" , null,[{}],\n{\"a\":\"x\"},\n{\"a\":\n2}\n,{\"c\":1}]",
+        &["2|NULL"],
+        &[
+            "1@1: not a JSON object",
+            "2@4: not a JSON object",
+            "2@12: not a JSON object",
+            "2@17: not a JSON object",
+            "3@23 a: not an integer",
+            "6@44: key \"c\" is not a column of the dataset",
+        ],
+    );
+}
+
+#[test]
+fn what_is_no_array_fails_the_file() {
+    let check = |file: &str, message: &str| array(&TWO).check_error(file, message);
+    check(
+        "\n{\"a\":1}",
+        "line 2: the file is a JSON object, where an array of objects is needed; one object a line is a .jsonl file",
+    );
+    check("1", "line 1: the file is not a JSON array of objects");
+    check(" \n ", "line 2: there is no JSON array in the file");
+    check("[", "line 1: the file ends before its JSON array does");
+    check("[{\"a\":1},\n", "line 2: the file ends before its JSON array does");
+    check("[{\"a\":1},\n{\"a\":", "line 2: the file ends inside the element of the JSON array that begins here");
+    check("[{\"a\":1},]", "line 1: an element of the JSON array is missing");
+    check("[,{\"a\":1}]", "line 1: an element of the JSON array is missing");
+    check(
+        "[{\"a\":1}\n{\"a\":2}]",
+        "line 2: after an element of the JSON array a comma or a closing bracket is missing",
+    );
+    check("[{\"a\":1}]\n[]", "line 2: there is text after the JSON array");
+    check("[{\"a\":1},\n{\"a\":1,\n\"b\":x}]", "line 3: invalid JSON: expected a value");
+    check("[{\"a\":[1}}]", "line 1: invalid JSON: expected a comma or a closing bracket");
+    assert!(matches!(array(&TWO).load(b""), Err(FileError::Empty)));
+    assert!(matches!(lines(&TWO).load(b""), Err(FileError::Empty)));
+    lines(&TWO).check("\n", &[], &[]);
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-1e300..1e300).prop_map(Value::from),
+        "[a-z\"\\\\\n\té😀]{0,8}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec(("[a-z\"é]{0,4}", inner), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn check_like_serde_json(text: &[u8]) {
+    let ours = Lexer::new(text).document(&mut |_, _| {});
+    let theirs = serde_json::from_slice::<&serde_json::value::RawValue>(text);
+    let valid_for_us = !matches!(ours, Err(Reason::InvalidJson { .. }));
+    assert_eq!(valid_for_us, theirs.is_ok(), "{:?}: {ours:?}, {theirs:?}", String::from_utf8_lossy(text));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn valid_json_is_what_serde_json_takes(value in json(), pretty: bool, damaged in any::<proptest::sample::Index>(), with in "[\\[\\]{}\",:0-9e. \\\\u-]") {
+        let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+        check_like_serde_json(text.as_bytes());
+        let mut chars: Vec<char> = text.chars().collect();
+        let place = damaged.index(chars.len());
+        chars.splice(place..=place, with.chars());
+        check_like_serde_json(chars.iter().collect::<String>().as_bytes());
+    }
+
+    #[test]
+    fn strings_are_read_as_serde_json_reads_them(value in "[a-z\"\\\\\n\t/é😀\u{1}]{0,12}") {
+        let file = serde_json::json!([{ "b": value }]).to_string();
+        let loaded = array(&TWO).load(file.as_bytes()).unwrap();
+        prop_assert_eq!(loaded.rows, vec![format!("NULL|{value}")]);
+    }
+}

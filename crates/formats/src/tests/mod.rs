@@ -1,0 +1,180 @@
+mod chunks;
+mod compression;
+mod csv;
+pub(crate) mod decode;
+mod dialects;
+mod encodings;
+mod extra;
+mod json;
+mod limits;
+mod parquet;
+
+use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
+use protocol::{Compression, Format};
+
+use crate::limits::Limits;
+use crate::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed, convert_within};
+
+/// How a file is read in a test.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) null_values: Vec<String>,
+    pub(crate) format: Format,
+    pub(crate) compression: Compression,
+    pub(crate) csv: CsvOptions,
+    pub(crate) encoding: Encoding,
+    pub(crate) extra: Extra,
+    pub(crate) lineage: Option<i64>,
+    pub(crate) limits: Limits,
+}
+
+impl Setup {
+    /// Columns as `name type`, as in `id integer not null`.
+    pub(crate) fn new(format: Format, columns: &[&str]) -> Self {
+        Self {
+            columns: columns.iter().map(|text| column(text)).collect(),
+            null_values: vec![String::new()],
+            format,
+            compression: Compression::None,
+            csv: CsvOptions::default(),
+            encoding: Encoding::default(),
+            extra: Extra::default(),
+            lineage: None,
+            limits: Limits::DEFAULT,
+        }
+    }
+
+    pub(crate) fn load(&self, file: &[u8]) -> Result<Loaded, FileError> {
+        self.load_from(file)
+    }
+
+    pub(crate) fn load_from(&self, mut input: impl std::io::Read) -> Result<Loaded, FileError> {
+        let spec = self.spec();
+        self.load_as(|collected| convert_within(&self.limits, &spec, &mut input, collected))
+    }
+
+    pub(crate) fn load_parquet(&self, file: bytes::Bytes) -> Result<Loaded, FileError> {
+        let file: std::sync::Arc<dyn crate::RandomAccess> = std::sync::Arc::new(file);
+        self.load_as(|collected| crate::convert_parquet_within(&self.limits, &self.spec(), &file, collected))
+    }
+
+    fn spec(&self) -> RowSpec<'_> {
+        RowSpec {
+            columns: &self.columns,
+            null_values: &self.null_values,
+            format: self.format,
+            compression: self.compression,
+            csv: &self.csv,
+            encoding: self.encoding,
+            extra: self.extra,
+            lineage: self.lineage,
+        }
+    }
+
+    fn load_as(&self, convert: impl FnOnce(&mut Collected) -> Result<Counts, FileError>) -> Result<Loaded, FileError> {
+        let mut collected = Collected::default();
+        let counts = convert(&mut collected)?;
+        let mut kinds: Vec<_> = self.columns.iter().map(|column| column.kind).collect();
+        kinds.extend((self.extra == Extra::Rescue).then_some(ColumnType::Jsonb));
+        kinds.extend(self.lineage.map(|_| ColumnType::BigInt));
+        let loaded = Loaded {
+            rows: decode::tuples(&collected.tuples, &kinds),
+            rejects: collected.rejects,
+            blocks: collected.blocks,
+            counts,
+        };
+        assert_eq!(counts.rows_loaded, loaded.rows.len() as u64);
+        assert_eq!(counts.rows_rejected, loaded.rejects.len() as u64);
+        assert_eq!(counts.rows_read, counts.rows_loaded + counts.rows_rejected);
+        Ok(loaded)
+    }
+
+    /// `rows` are fields joined by `|`, with `NULL` for null; `rejects` are `line@byte column: reason`.
+    #[track_caller]
+    pub(crate) fn check(&self, file: impl AsRef<[u8]>, rows: &[&str], rejects: &[&str]) {
+        let loaded = self.load(file.as_ref()).unwrap();
+        assert_eq!(loaded.rows, rows);
+        let told: Vec<_> = loaded.rejects.iter().map(tell).collect();
+        assert_eq!(told, rejects);
+    }
+
+    #[track_caller]
+    pub(crate) fn check_error(&self, file: impl AsRef<[u8]>, message: &str) {
+        assert_eq!(self.load(file.as_ref()).unwrap_err().to_string(), message);
+    }
+}
+
+pub(crate) fn column(text: &str) -> Column {
+    let (name, kind) = text.split_once(' ').unwrap();
+    let (kind, format) = kind.split_once(" as ").map_or((kind, None), |(kind, format)| (kind, Some(format.to_owned())));
+    let (kind, not_null) = ColumnType::parse(kind).unwrap();
+    Column { name: ColumnName::parse(name).unwrap(), header: name.to_owned(), kind, not_null, format }
+}
+
+fn tell(reject: &Reject) -> String {
+    let column = reject.column.as_ref().map(|column| format!(" {column}")).unwrap_or_default();
+    format!("{}@{}{column}: {}", reject.line, reject.byte_offset, reject.reason)
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct Loaded {
+    pub(crate) rows: Vec<String>,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) blocks: usize,
+    pub(crate) counts: Counts,
+}
+
+#[derive(Default)]
+struct Collected {
+    tuples: Vec<u8>,
+    rejects: Vec<Reject>,
+    blocks: usize,
+}
+
+impl Sink for Collected {
+    fn copy(&mut self, binary_copy_tuples: bytes::Bytes) -> Result<(), SinkClosed> {
+        self.tuples.extend_from_slice(&binary_copy_tuples);
+        self.blocks += 1;
+        Ok(())
+    }
+
+    fn reject(&mut self, reject: Reject) -> Result<(), SinkClosed> {
+        self.rejects.push(reject);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_closed_sink_stops_the_reading() {
+    struct Closed;
+    impl Sink for Closed {
+        fn copy(&mut self, _: bytes::Bytes) -> Result<(), SinkClosed> {
+            Err(SinkClosed)
+        }
+        fn reject(&mut self, _: Reject) -> Result<(), SinkClosed> {
+            Err(SinkClosed)
+        }
+    }
+    let columns = [column("a integer")];
+    let spec = RowSpec {
+        columns: &columns,
+        null_values: &[],
+        format: Format::Csv,
+        compression: Compression::None,
+        csv: &CsvOptions::default(),
+        encoding: Encoding::default(),
+        extra: Extra::default(),
+        lineage: None,
+    };
+    for file in ["a\n1\n", "a\nx\n"] {
+        assert!(matches!(crate::convert(&spec, file.as_bytes(), &mut Closed), Err(FileError::Closed(_))));
+    }
+}
+
+#[test]
+fn header_and_trailer_are_postgresqls() {
+    assert_eq!(&crate::COPY_HEADER[..11], b"PGCOPY\n\xff\r\n\0");
+    assert_eq!(crate::COPY_HEADER[11..], [0; 8]);
+    assert_eq!(crate::COPY_TRAILER, [0xff, 0xff]);
+}

@@ -1,0 +1,113 @@
+//! The corpus' Parquet files, fetched in other pieces, damaged, and at the limits. What is in them, the corpus knows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::Format;
+
+use super::{Loaded, Setup};
+use crate::{FileError, RandomAccess};
+
+/// Of each file how many damaged ones are tried.
+const DAMAGED: usize = 60;
+
+fn corpus_file(name: &str) -> Bytes {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/cases");
+    std::fs::read(cases.join(name).join("input.parquet")).unwrap().into()
+}
+
+/// Those that can be read, each with the columns that its schema tells.
+fn good_files() -> Vec<(String, Bytes, Setup)> {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/cases");
+    let names = std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = names.filter(|name| name.starts_with("parquet-") && name != "parquet-rows-without-end");
+    let files = names.map(|name| (corpus_file(&name), name));
+    let good: Vec<_> = files.filter_map(|(file, name)| setup(&file).map(|setup| (name, file, setup))).collect();
+    assert!(good.len() > 60, "{} files", good.len());
+    good
+}
+
+fn setup(file: &Bytes) -> Option<Setup> {
+    let mut setup = Setup::new(Format::Parquet, &[]);
+    let shared: Arc<dyn RandomAccess> = Arc::new(file.clone());
+    setup.columns = crate::infer_parquet(&setup.spec(), &shared).ok()?.new;
+    setup.load_parquet(file.clone()).is_ok().then_some(setup)
+}
+
+#[test]
+fn however_it_is_fetched_the_rows_are_the_same() {
+    for (name, file, mut setup) in good_files() {
+        let whole = setup.load_parquet(file.clone()).unwrap();
+        for fetch_bytes in [1, 100, 1000] {
+            setup.limits.parquet_fetch_bytes = fetch_bytes;
+            setup.limits.parquet_block_bytes_min = 1;
+            assert_eq!(setup.load_parquet(file.clone()).unwrap(), whole, "{name} by {fetch_bytes}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_ends_in_an_error_or_in_rows() {
+    // Xorshift: the same numbers in every run.
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    for (_, file, setup) in good_files() {
+        for _ in 0..DAMAGED {
+            let mut damaged = file.to_vec();
+            for _ in 0..=random(3) {
+                let at = random(damaged.len());
+                match random(4) {
+                    0 => damaged[at] ^= 1 << random(8),
+                    1 => damaged[at] = u8::try_from(random(256)).unwrap(),
+                    2 => drop(damaged.splice(at..at, [0xff; 5])),
+                    _ => damaged.swap(at, 0),
+                }
+            }
+            // That it comes back, and with the memory that there is, is all that is asked.
+            let _outcome = setup.load_parquet(damaged.into());
+        }
+    }
+}
+
+fn check(setup: &Setup, name: &str, says: Option<&str>) {
+    match (setup.load_parquet(corpus_file(name)), says) {
+        (Ok(_), None) => {}
+        (Err(error), Some(says)) => assert!(error.to_string().contains(says), "{error}\ndoes not say\n{says}"),
+        (Ok(Loaded { counts, .. }), Some(says)) => panic!("{counts:?}, and not {says}"),
+        (Err(error), None) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn limits_at_their_edges() {
+    let name = "parquet-codec-snappy";
+    let file = corpus_file(name);
+    let edge = |set: fn(&mut Setup, usize), most: usize, says: &str| {
+        let mut setup = setup(&file).unwrap();
+        set(&mut setup, most);
+        check(&setup, name, None);
+        set(&mut setup, most - 1);
+        check(&setup, name, Some(says));
+    };
+    let footer = u32::from_le_bytes(*file[file.len() - 8..].first_chunk().unwrap());
+    let set_footer = |setup: &mut Setup, max| setup.limits.parquet_footer_bytes_max = max as u64;
+    edge(set_footer, usize::try_from(footer).unwrap(), "bytes, where");
+    // Seven integers of eight bytes: the largest page, and the largest dictionary.
+    edge(|setup, max| setup.limits.parquet_page_bytes_max = max, 56, "a page has at most");
+    edge(|setup, max| setup.limits.parquet_dictionary_values_max = max, 7, "a dictionary of 7 values, where 6");
+}
+
+#[test]
+fn a_row_that_grows_without_end_is_refused() {
+    let name = "parquet-many-pages";
+    let mut setup = setup(&corpus_file(name)).unwrap();
+    setup.limits.parquet_row_bytes_max = 100;
+    let error = setup.load_parquet(corpus_file(name)).unwrap_err();
+    assert!(matches!(error, FileError::RecordTooLarge { .. }), "{error}");
+}

@@ -1,0 +1,38 @@
+use std::error::Error;
+
+use object_store::{Fault, StorageError};
+use postgres::{DatabaseError, chain};
+use protocol::{Failure, FailureName};
+
+/// Why nobody can tell where objects stand.
+#[derive(Debug, thiserror::Error)]
+pub enum StandingError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// Step Functions, or the dead-letter queue.
+    #[error("{doing}: {reason}")]
+    Executions { doing: String, reason: String },
+}
+
+impl StandingError {
+    pub(crate) fn executions<E: Error>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let doing = doing.into();
+        move |error| Self::Executions { doing, reason: chain(&error) }
+    }
+}
+
+impl Failure for StandingError {
+    fn name(&self) -> FailureName {
+        match self {
+            Self::Storage(error) => match error.fault {
+                Fault::Unavailable => FailureName::StorageUnavailable,
+                Fault::Denied | Fault::Absent => FailureName::StorageDenied,
+                Fault::TooLarge => FailureName::InvalidDefinition,
+            },
+            Self::Database(error) => error.name(),
+            Self::Executions { .. } => FailureName::ExecutionsUnavailable,
+        }
+    }
+}
