@@ -9,6 +9,7 @@
 
 mod clocks;
 mod dependencies;
+mod docs;
 mod expressions;
 mod failures;
 mod faults;
@@ -17,7 +18,6 @@ mod machine;
 mod mentions;
 mod notices;
 mod payloads;
-mod readme;
 mod reconciled;
 mod runs;
 mod samples;

@@ -17,12 +17,12 @@ pub trait Failure: Error {
 }
 
 macro_rules! failure_names {
-    ($($(#[$doc:meta])* $name:ident => $class:ident, $what_to_do:literal;)*) => {
+    ($($(#[doc = $summary:literal])* $name:ident => $class:ident, $what_to_do:literal;)*) => {
         /// Every name under which a state can fail: part of the public contract.
         ///
         /// The name is the Step Functions error name, so it stands in `Retry`, in `Catch` and in notices.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum FailureName { $($(#[$doc])* $name,)* }
+        pub enum FailureName { $($(#[doc = $summary])* $name,)* }
 
         impl FailureName {
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
@@ -33,6 +33,11 @@ macro_rules! failure_names {
 
             pub fn class(self) -> Class {
                 match self { $(Self::$name => Class::$class,)* }
+            }
+
+            /// Returns what happened, in one sentence: the doc comment of the variant.
+            pub fn summary(self) -> &'static str {
+                match self { $(Self::$name => concat!($($summary),*).trim_ascii(),)* }
             }
 
             /// One sentence for the person who reads the notice.
