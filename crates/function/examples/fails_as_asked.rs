@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use function::{config, serve_with, telemetry};
+use function::{InvalidConfiguration, serve_with, telemetry};
 use protocol::{Failure, FailureName};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ impl Failure for AsAsked {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), function::Error> {
     telemetry::init();
-    let limit = config::required::<u32>("LIMIT");
+    let limit = env_config::required::<u32>("LIMIT").map_err(InvalidConfiguration::from);
     serve_with(limit, async |limit, request: Request, invocation| {
         #[allow(clippy::panic, reason = "a panic is what is asked for")]
         if let Some(words) = request.panic_with {

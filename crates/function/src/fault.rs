@@ -6,15 +6,15 @@ use protocol::{FailureName, Fault};
 use serde_json::Value;
 use tracing::warn;
 
-use crate::config::{self, ConfigError};
+use crate::config::InvalidConfiguration;
 use crate::refusal::Refusal;
 
 /// Set to `on` by the template where the stack has a plan. Everywhere else a fault is a field that nobody knows.
 const SWITCH: &str = "CHAOS";
 
 /// Whether this function's stack has a plan of failures.
-pub(crate) fn is_switched_on() -> Result<bool, ConfigError> {
-    Ok(config::optional::<String>(SWITCH)?.is_some_and(|switch| switch == "on"))
+pub(crate) fn is_switched_on() -> Result<bool, InvalidConfiguration> {
+    Ok(env_config::optional::<String>(SWITCH)?.is_some_and(|switch| switch == "on"))
 }
 
 /// Does the work under a fault, if there is one. The history of the execution has the fault already; the log says here

@@ -1,9 +1,8 @@
 use std::any::Any;
 use std::error::Error;
-use std::fmt::Write;
 
 use lambda_runtime::Diagnostic;
-use protocol::{Failure, FailureName};
+use protocol::{Failure, FailureName, error_chain};
 
 /// A failure as it leaves the function: its name, and one line that says what and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +13,11 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn of(failure: &impl Failure) -> Self {
-        Self { name: failure.name(), message: in_one_line(failure) }
+        Self { name: failure.name(), message: flat(&error_chain(failure)) }
     }
 
     pub(crate) fn internal(what: &str, error: &impl Error) -> Self {
-        Self { name: FailureName::InternalError, message: format!("{what}: {}", in_one_line(error)) }
+        Self { name: FailureName::InternalError, message: format!("{what}: {}", flat(&error_chain(error))) }
     }
 
     /// A panic's own words, when it has some.
@@ -40,22 +39,6 @@ impl From<Refusal> for Diagnostic {
             error_message: format!("{}\nWhat to do: {}", refusal.message, refusal.name.what_to_do()),
         }
     }
-}
-
-/// An error and what caused it, from the outside in, joined by ": ". A cause that its parent already quotes is left
-/// out.
-fn in_one_line(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !line.ends_with(&words) {
-            // Writing to a String cannot fail.
-            let _ = write!(line, ": {words}");
-        }
-        next = cause.source();
-    }
-    flat(&line)
 }
 
 fn flat(text: &str) -> String {

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::{Instrument, error, error_span, info, warn};
 
+use crate::config::InvalidConfiguration;
 use crate::decode::Payload;
 use crate::fault;
 use crate::refusal::Refusal;
@@ -24,7 +25,7 @@ where
     E: Failure,
     Answer: Future<Output = Result<Response, E>>,
 {
-    let nothing: Result<(), crate::config::ConfigError> = Ok(());
+    let nothing: Result<(), InvalidConfiguration> = Ok(());
     serve_with(nothing, |_, request, invocation| handler(request, invocation)).await
 }
 

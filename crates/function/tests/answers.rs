@@ -86,7 +86,7 @@ fn a_failed_setup_is_answered_to_every_invocation() {
     for (env, message) in [
         (vec![], "the environment variable LIMIT is not set"),
         (vec![("LIMIT", "")], "the environment variable LIMIT is not set"),
-        (vec![("LIMIT", "many")], "the environment variable LIMIT cannot be used: invalid digit found in string"),
+        (vec![("LIMIT", "many")], "the environment variable LIMIT has an invalid value: invalid digit found in string"),
     ] {
         let mut function = start(&env);
         for _ in 0..2 {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use function::config::optional;
+use env_config::optional;
 use postgres::{DatabaseAddress, InvalidConfig};
 
 use crate::limits::STALL_TIMEOUT;

@@ -14,8 +14,7 @@ use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
-use postgres::chain;
-use protocol::{Format, ObjectRef};
+use protocol::{Format, ObjectRef, error_chain};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -193,7 +192,7 @@ impl Body {
                 self.bytes_read += chunk.len() as u64;
                 Ok(Some(chunk))
             }
-            Some(Err(error)) => Err(self.broken(&chain(&error))),
+            Some(Err(error)) => Err(self.broken(&error_chain(&error))),
             None if self.bytes_read == self.bytes => Ok(None),
             None => {
                 let reason = format!("{} bytes came, of {} that S3 keeps", self.bytes_read, self.bytes);
@@ -240,7 +239,7 @@ fn refusal(wanted: &ObjectRef, error: &SdkError<GetObjectError>) -> LoadError {
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
     let words = match error.as_service_error() {
         Some(refusal) => format!("S3 says: {}", refusal.message().unwrap_or(&code)),
-        None => chain(error),
+        None => error_chain(error),
     };
     match (status, code.as_str()) {
         (_, "NoSuchVersion") => LoadError::ObjectReplaced { object, reason: "this version is gone".to_owned() },

@@ -3,6 +3,7 @@ use std::fmt;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use protocol::error_chain;
 
 /// What S3's answer, or its silence, means for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl StorageError {
 
     /// The answer began well and broke off.
     pub(crate) fn broken_off(operation: &'static str, at: &impl fmt::Display, error: &(dyn Error + 'static)) -> Self {
-        Self { operation, at: at.to_string(), fault: Fault::Unavailable, reason: chain(error) }
+        Self { operation, at: at.to_string(), fault: Fault::Unavailable, reason: error_chain(error) }
     }
 
     /// The answer was not one that can be.
@@ -61,14 +62,9 @@ fn reason<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let Some(status) = status else { return chain(error) };
+    let Some(status) = status else { return error_chain(error) };
     let told = [error.code(), error.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
     if told.is_empty() { format!("S3 answers {status}") } else { format!("S3 answers {status} {told}") }
-}
-
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (**error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use protocol::error_chain;
 use reconciliation::StandingError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -173,16 +174,7 @@ pub(crate) struct Chain(String);
 
 impl<E: std::error::Error> From<E> for Chain {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            let text = inner.to_string();
-            if !message.contains(&text) {
-                message = format!("{message}: {text}");
-            }
-            source = inner.source();
-        }
-        Self(message)
+        Self(error_chain(&error))
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use function::config::{ConfigError, optional};
+use env_config::{ConfigError, optional};
 use protocol::{Failure, FailureName};
 
 /// Where the way to the database is written.

@@ -1,4 +1,4 @@
-use protocol::{Failure, FailureName};
+use protocol::{Failure, FailureName, error_chain};
 use tokio_postgres::error::{DbError, SqlState};
 
 /// What PostgreSQL, or the way to it, failed with: one variant for each thing that an operator does about it.
@@ -36,7 +36,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
         match error.as_db_error() {
             Some(refusal) if may_pass(refusal.code()) => Self::Unavailable(told(refusal)),
             Some(refusal) => Self::Refused(told(refusal)),
-            None => Self::Unavailable(chain(&error)),
+            None => Self::Unavailable(error_chain(&error)),
         }
     }
 }
@@ -61,20 +61,6 @@ fn told(refusal: &DbError) -> String {
         _ => String::new(),
     };
     format!("PostgreSQL says: {}{place} [SQLSTATE {}]", refusal.message(), refusal.code().code())
-}
-
-/// An error and what caused it, from the outside in.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

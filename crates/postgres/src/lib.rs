@@ -13,6 +13,6 @@ mod transaction;
 
 pub use address::{DatabaseAddress, InvalidConfig};
 pub use client::Client;
-pub use error::{DatabaseError, chain, may_pass};
+pub use error::{DatabaseError, may_pass};
 pub use session::{Database, Session};
 pub use transaction::{Mode, Transaction};

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use protocol::{Failure, FailureName};
+use protocol::{Failure, FailureName, error_chain};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 use crate::address::DatabaseAddress;
 use crate::client::Client;
-use crate::error::{DatabaseError, chain};
+use crate::error::DatabaseError;
 use crate::limits::CONNECT_TIMEOUT;
 use crate::secret::Credentials;
 use crate::{migrations, tls};
@@ -120,9 +120,9 @@ impl Database {
         let answer = self.secrets.get_secret_value().secret_id(arn).send().await;
         let secret = answer.map_err(|error| match error.as_service_error() {
             Some(refusal) if !refusal.is_internal_service_error() => {
-                DatabaseError::Misconfigured(format!("secret {arn}: {}", chain(refusal)))
+                DatabaseError::Misconfigured(format!("secret {arn}: {}", error_chain(refusal)))
             }
-            _ => DatabaseError::Unavailable(format!("secret {arn} cannot be read now: {}", chain(&error))),
+            _ => DatabaseError::Unavailable(format!("secret {arn} cannot be read now: {}", error_chain(&error))),
         })?;
         let text = secret.secret_string();
         text.map(str::to_owned).ok_or_else(|| DatabaseError::Misconfigured(format!("secret {arn} is not text")))

@@ -2,12 +2,13 @@ use std::error::Error;
 use std::io;
 use std::sync::Arc;
 
+use protocol::error_chain;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{DatabaseError, chain};
+use crate::error::DatabaseError;
 
 /// TLS that trusts the system's authorities, and `ca` (PEM) beside them.
 pub(crate) fn connector(ca: Option<&str>) -> Result<MakeRustlsConnect, DatabaseError> {
@@ -38,7 +39,7 @@ fn own_authorities(ca: Option<&str>) -> Result<Vec<CertificateDer<'static>>, Dat
 }
 
 fn unusable_ca(error: &dyn Error) -> DatabaseError {
-    DatabaseError::Misconfigured(format!("the secret's `ca` cannot be used: {}", chain(error)))
+    DatabaseError::Misconfigured(format!("the secret's `ca` cannot be used: {}", error_chain(error)))
 }
 
 /// Why a server is not trusted, when that is what failed: no retry mends it.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::named::named;
+
 /// The field of a payload that says what is to happen to this attempt. Only a function whose stack has a plan knows it.
 pub const FAULT_FIELD: &str = "fault";
 
@@ -22,36 +24,15 @@ pub enum Fault {
     CrashAfter,
 }
 
-/// A state of `process-file` that calls a function, and so can fail by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum FaultyState {
-    CheckFileExtension,
-    ResolveTrigger,
-    RecordAwaited,
-    LoadFile,
-    RunTransforms,
-    CloseRun,
-}
-
-impl FaultyState {
-    pub const ALL: [Self; 6] = [
-        Self::CheckFileExtension,
-        Self::ResolveTrigger,
-        Self::RecordAwaited,
-        Self::LoadFile,
-        Self::RunTransforms,
-        Self::CloseRun,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CheckFileExtension => "CheckFileExtension",
-            Self::ResolveTrigger => "ResolveTrigger",
-            Self::RecordAwaited => "RecordAwaited",
-            Self::LoadFile => "LoadFile",
-            Self::RunTransforms => "RunTransforms",
-            Self::CloseRun => "CloseRun",
-        }
+named! {
+    /// A state that calls a function, and that a fault plan can fail.
+    pub enum FaultyState {
+        CheckFileExtension,
+        ResolveTrigger,
+        RecordAwaited,
+        LoadFile,
+        RunTransforms,
+        CloseRun,
     }
 }
 

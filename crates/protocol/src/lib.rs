@@ -1,24 +1,28 @@
 //! Every payload that passes between the states of `process-file`, the identity of an S3 object, and the names of
 //! every failure. No I/O: what a function reads and writes is decided here, and nowhere else.
 
+mod error_chain;
 mod event;
 mod failure;
 mod faults;
 mod file_kind;
+mod named;
 mod object;
 mod reconcile;
 mod runs;
 mod states;
 
+pub use error_chain::error_chain;
 pub use event::{Event, InvalidEvent, KEY_BYTES_MAX};
 pub use failure::{Class, Failure, FailureName};
 pub use faults::{FAULT_FIELD, Fault, FaultyState, PlanRequest, PlannedFault, PlannedFaults};
 pub use file_kind::UnsupportedName;
+pub use named::UnknownName;
 pub use object::ObjectRef;
 pub use reconcile::{MissedFile, ReconcileRequest, Reconciliation};
 pub use runs::{
     AwaitedFile, ExportReport, FailedRun, FollowRequest, Followers, OpenedRun, RunEnded, RunFailure, RunInput,
-    RunOutcome, RunRef, RunReport, RunRequest, RunStart, Sweep, TransformReport,
+    RunOutcome, RunRef, RunReport, RunRequest, RunStart, RunState, Sweep, TransformReport,
 };
 pub use states::{
     CheckFileRequest, CheckedFile, Compression, FailureRequest, FileKind, Format, LoadOutcome, LoadReport, LoadRequest,

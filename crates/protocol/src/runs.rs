@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::ObjectRef;
+use crate::named::named;
 
 /// A run, as states pass it on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,11 +104,29 @@ pub struct RunReport {
     pub notify_success: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RunOutcome {
-    Succeeded,
-    /// Another execution has claimed this run: it tells of it.
-    AlreadyClaimed,
+named! {
+    /// The outcome of `RunTransforms`.
+    pub enum RunOutcome {
+        Succeeded,
+        /// Another execution has claimed this run. Its notice reports the run.
+        AlreadyClaimed,
+    }
+}
+
+named! {
+    /// The state of a run, as `penstock.run.state` stores it.
+    pub enum RunState {
+        /// Datasets are missing.
+        Waiting,
+        /// All datasets are loaded, and no execution has claimed the run.
+        Ready,
+        /// An execution has claimed the run.
+        Running,
+        Succeeded,
+        Failed,
+        /// The datasets of the period are complete once more, and the pipeline has `again = "skip"`.
+        Skipped,
+    }
 }
 
 /// What one dataset brought to a run.

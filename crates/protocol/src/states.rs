@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::named::named;
 use crate::{ObjectRef, RunRef};
 
 /// What `CheckFileExtension` takes: the event, whole and of any shape, with the execution that handles it.
@@ -143,15 +144,17 @@ pub struct LoadReport {
     pub repairs: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum LoadOutcome {
-    Loaded,
-    /// This very object version, or its content, was loaded before; the counts are that load's.
-    AlreadyLoaded,
-    /// A newer version of the key was loaded before this one came.
-    Superseded,
-    /// Another version of the key was loaded before, and the dataset says `on_new_version = "ignore"`.
-    Ignored,
+named! {
+    /// The outcome of a load, as `penstock.load.outcome` stores it.
+    pub enum LoadOutcome {
+        Loaded,
+        /// This object version, or its content, is loaded already. The counts are those of that load.
+        AlreadyLoaded,
+        /// A newer version of the key is loaded already.
+        Superseded,
+        /// Another version of the key is loaded already, and the dataset has `on_new_version = "ignore"`.
+        Ignored,
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

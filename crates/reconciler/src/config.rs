@@ -1,5 +1,5 @@
 use chrono::TimeDelta;
-use function::config::required;
+use env_config::required;
 use postgres::{DatabaseAddress, InvalidConfig};
 
 /// What a reconciler is told once, at cold start.

@@ -1,8 +1,8 @@
 use std::error::Error;
 
 use object_store::{Fault, StorageError};
-use postgres::{DatabaseError, chain};
-use protocol::{Failure, FailureName};
+use postgres::DatabaseError;
+use protocol::{Failure, FailureName, error_chain};
 
 /// Why nobody can tell where objects stand.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum StandingError {
 impl StandingError {
     pub(crate) fn executions<E: Error>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
         let doing = doing.into();
-        move |error| Self::Executions { doing, reason: chain(&error) }
+        move |error| Self::Executions { doing, reason: error_chain(&error) }
     }
 }
 

@@ -1,4 +1,4 @@
-use function::config::{optional, required};
+use env_config::{optional, required};
 use postgres::{DatabaseAddress, InvalidConfig};
 
 /// What a transformer is told once, at cold start.

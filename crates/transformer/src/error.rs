@@ -1,6 +1,6 @@
 use object_store::{Fault, StorageError};
-use postgres::{DatabaseError, chain};
-use protocol::{Failure, FailureName};
+use postgres::DatabaseError;
+use protocol::{Failure, FailureName, error_chain};
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::limits::MESSAGE_CHARS_MAX;
@@ -105,7 +105,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
-        let Some(refusal) = error.as_db_error() else { return Self::Passing(chain(error)) };
+        let Some(refusal) = error.as_db_error() else { return Self::Passing(error_chain(error)) };
         let reason = told(refusal);
         match class(refusal.code()) {
             Class::Busy => Self::Busy(reason),

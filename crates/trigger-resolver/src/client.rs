@@ -4,7 +4,7 @@ use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
-use function::config::{self, ConfigError};
+use env_config::ConfigError;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -13,7 +13,7 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Made once, at cold start. An endpoint of its own (an emulator) is spoken to by path: there is no name for a bucket.
 pub(crate) async fn client() -> Result<Client, ConfigError> {
-    let has_own_endpoint = config::optional::<String>("AWS_ENDPOINT_URL")?.is_some();
+    let has_own_endpoint = env_config::optional::<String>("AWS_ENDPOINT_URL")?.is_some();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)

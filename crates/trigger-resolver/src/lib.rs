@@ -11,7 +11,8 @@ mod library;
 mod plan;
 mod request;
 
-use function::config::{self, ConfigError};
+use env_config::required;
+use function::InvalidConfiguration;
 use protocol::{FollowRequest, Followers, Resolution, ResolveRequest};
 use serde_json::Value;
 
@@ -34,10 +35,10 @@ pub struct Resolver {
 
 impl Resolver {
     /// Reads `LANDING_BUCKET` and `DEFINITIONS_BUCKET`; speaks to nobody yet.
-    pub async fn from_env() -> Result<Self, ConfigError> {
+    pub async fn from_env() -> Result<Self, InvalidConfiguration> {
         let s3 = client::client().await?;
-        let definitions = Definitions::new(s3.clone(), config::required("DEFINITIONS_BUCKET")?);
-        Ok(Self { s3, landing_bucket: config::required("LANDING_BUCKET")?, definitions })
+        let definitions = Definitions::new(s3.clone(), required("DEFINITIONS_BUCKET")?);
+        Ok(Self { s3, landing_bucket: required("LANDING_BUCKET")?, definitions })
     }
 
     /// Answers either question, as the payload asks it.
