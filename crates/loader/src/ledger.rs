@@ -2,7 +2,8 @@
 
 use formats::Counts;
 use futures_util::future::{join, join3};
-use pipeline::{Dataset, OnNewVersion, TableName, WriteMode};
+use pipeline::version::{self, KeyHistory, VersionDecision};
+use pipeline::{Dataset, TableName, WriteMode};
 use postgres::Client;
 use protocol::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef};
 use sha2::{Digest, Sha256};
@@ -85,15 +86,12 @@ pub(crate) async fn find(client: &Client, entry: Entry<'_>) -> Result<Option<Set
         )
         .await?;
     let Some(row) = found else { return Ok(None) };
-    let row_outcome: &str = row.get("outcome");
-    match row_outcome {
-        "Loaded" if row.get("ours") => Ok(Some(settled(LoadOutcome::Loaded, &row))),
-        "Loaded" => Ok(Some(settled(LoadOutcome::AlreadyLoaded, &row))),
-        "AlreadyLoaded" => standing_load(client, entry, LoadOutcome::AlreadyLoaded).await.map(Some),
-        "Superseded" => standing_load(client, entry, LoadOutcome::Superseded).await.map(Some),
-        "Ignored" => standing_load(client, entry, LoadOutcome::Ignored).await.map(Some),
-        other => Err(LoadError::Internal(format!("penstock.load has the unknown outcome {other}"))),
+    let recorded = outcome(row.get("outcome"))?;
+    if recorded == LoadOutcome::Loaded {
+        let is_ours = row.get("ours");
+        return Ok(Some(settled(if is_ours { recorded } else { version::decide_again(recorded).outcome() }, &row)));
     }
+    standing_load(client, entry, version::decide_again(recorded).outcome()).await.map(Some)
 }
 
 /// Begins a transaction with `begin`, takes the claim on an object version in it, or says why there is nothing to load.
@@ -118,7 +116,7 @@ pub(crate) async fn claim(
         return Ok(Claim::Granted { load_id, predecessors: Vec::new(), newer: Vec::new() });
     }
     let (found, history, predecessors) =
-        join3(find(client, entry), History::of(client, entry), predecessors(client, entry)).await;
+        join3(find(client, entry), key_history(client, entry), predecessors(client, entry)).await;
     if let Some(settled) = found? {
         return Ok(Claim::Settled(settled));
     }
@@ -126,25 +124,21 @@ pub(crate) async fn claim(
         repaired.check(client, entry.request, entry.table, declared).await?;
     }
     let mut history = history?;
-    if history.is_same_content {
-        history.is_same_content = match (&dataset.write, dataset.on_new_version) {
-            (WriteMode::Append, _) => true,
-            // The version that came last need not be the one whose rows stayed.
-            (WriteMode::Upsert { .. }, OnNewVersion::Append) => false,
-            (WriteMode::Replace | WriteMode::Upsert { .. }, _) => !others_came_after(client, entry).await?,
-        };
+    if history.has_same_content && version::depends_on_other_files(dataset) {
+        history.is_overtaken = others_came_after(client, entry).await?;
     }
-    let outcome = history.outcome(dataset.on_new_version);
+    let decision = version::decide(dataset, &history);
+    let outcome = decision.outcome();
     let load_id = insert(client, entry, outcome).await?;
-    match outcome {
-        LoadOutcome::Loaded => {
+    match decision {
+        VersionDecision::Load { .. } => {
             let newer = match dataset.write {
                 WriteMode::Upsert { .. } => newer_loads(client, entry, history).await?,
                 WriteMode::Append | WriteMode::Replace => Vec::new(),
             };
             Ok(Claim::Granted { load_id, predecessors: predecessors?, newer })
         }
-        LoadOutcome::AlreadyLoaded | LoadOutcome::Superseded | LoadOutcome::Ignored => {
+        VersionDecision::AlreadyLoaded | VersionDecision::Superseded | VersionDecision::Ignored => {
             client.execute(CLOSE, &[&load_id, &0_i64, &0_i64, &0_i64, &None::<&str>]).await?;
             Ok(Claim::Settled(standing_load(client, entry, outcome).await?))
         }
@@ -241,7 +235,7 @@ async fn others_came_after(client: &Client, entry: Entry<'_>) -> Result<bool, Lo
 }
 
 /// The loads of newer versions of the same key, of a repair also those of the repaired file, and their repairs.
-async fn newer_loads(client: &Client, entry: Entry<'_>, history: History) -> Result<Vec<i64>, LoadError> {
+async fn newer_loads(client: &Client, entry: Entry<'_>, history: KeyHistory) -> Result<Vec<i64>, LoadError> {
     let mut newer = Vec::new();
     if history.has_newer {
         newer.extend(newer_than(client, entry.request, entry.object).await?);
@@ -291,51 +285,32 @@ fn lock_of_key(Entry { request, object, repaired, .. }: Entry<'_>) -> i64 {
     hash.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
 }
 
-/// What happened to a key before. `Superseded` and `Ignored` versions never changed the table, so they do not count.
-#[derive(Clone, Copy, Debug)]
-struct History {
-    is_loaded: bool,
-    /// The content that the table has from this key is the content of this object.
-    is_same_content: bool,
-    has_newer: bool,
-}
-
-impl History {
-    async fn of(client: &Client, Entry { request, object, .. }: Entry<'_>) -> Result<Self, LoadError> {
-        let row = client
-            .query_one(
-                &format!(
-                    "with effective as (
-                         select load_id, etag, bytes, sequencer from penstock.load
-                         where {OF_KEY} and outcome in ('Loaded', 'AlreadyLoaded'))
-                     select exists (select from effective) as is_loaded,
-                            coalesce((select etag = $6 and bytes = $7 from effective order by load_id desc limit 1),
-                                     false) as is_same_content,
-                            exists (select from effective where {IS_NEWER}) as has_newer"
-                ),
-                &[
-                    &request.pipeline,
-                    &request.dataset,
-                    &object.bucket,
-                    &object.key,
-                    &object.ordered_sequencer(),
-                    &object.etag,
-                    &signed(object.size_bytes.unwrap_or(0)),
-                ],
-            )
-            .await?;
-        Ok(Self { is_loaded: row.get(0), is_same_content: row.get(1), has_newer: row.get(2) })
-    }
-
-    /// With `append` every version is wanted, so their order does not matter.
-    fn outcome(self, on_new_version: OnNewVersion) -> LoadOutcome {
-        match on_new_version {
-            _ if self.is_same_content => LoadOutcome::AlreadyLoaded,
-            OnNewVersion::Replace if self.has_newer => LoadOutcome::Superseded,
-            OnNewVersion::Ignore if self.is_loaded => LoadOutcome::Ignored,
-            OnNewVersion::Replace | OnNewVersion::Ignore | OnNewVersion::Append => LoadOutcome::Loaded,
-        }
-    }
+/// Reads the history of the key of a version that the ledger does not have. `is_overtaken` is read apart.
+async fn key_history(client: &Client, Entry { request, object, .. }: Entry<'_>) -> Result<KeyHistory, LoadError> {
+    let row = client
+        .query_one(
+            &format!(
+                "with effective as (
+                     select load_id, etag, bytes, sequencer from penstock.load
+                     where {OF_KEY} and outcome in ('Loaded', 'AlreadyLoaded'))
+                 select exists (select from effective) as is_loaded,
+                        coalesce((select etag = $6 and bytes = $7 from effective order by load_id desc limit 1),
+                                 false) as has_same_content,
+                        exists (select from effective where {IS_NEWER}) as has_newer"
+            ),
+            &[
+                &request.pipeline,
+                &request.dataset,
+                &object.bucket,
+                &object.key,
+                &object.ordered_sequencer(),
+                &object.etag,
+                &signed(object.size_bytes.unwrap_or(0)),
+            ],
+        )
+        .await?;
+    let (is_loaded, has_same_content, has_newer) = (row.get(0), row.get(1), row.get(2));
+    Ok(KeyHistory { is_loaded, has_same_content, has_newer, ..KeyHistory::default() })
 }
 
 async fn insert(client: &Client, entry: Entry<'_>, outcome: LoadOutcome) -> Result<i64, LoadError> {
@@ -426,6 +401,16 @@ fn settled(outcome: LoadOutcome, row: &Row) -> Settled {
         rows_read: unsigned(row.get("rows_read")),
         rows_loaded: unsigned(row.get("rows_loaded")),
         rows_rejected: unsigned(row.get("rows_rejected")),
+    }
+}
+
+fn outcome(name: &str) -> Result<LoadOutcome, LoadError> {
+    match name {
+        "Loaded" => Ok(LoadOutcome::Loaded),
+        "AlreadyLoaded" => Ok(LoadOutcome::AlreadyLoaded),
+        "Superseded" => Ok(LoadOutcome::Superseded),
+        "Ignored" => Ok(LoadOutcome::Ignored),
+        other => Err(LoadError::Internal(format!("penstock.load has the unknown outcome {other}"))),
     }
 }
 

@@ -7,7 +7,8 @@
 //! The merge is a `MERGE` and no `INSERT … ON CONFLICT`: it is right without a unique index on the key, so it works on a
 //! table of the user's own too. Behind the table's lock no rival's rows come between its looking and its writing.
 
-use pipeline::{Column, Dataset, OnNewVersion, WriteMode};
+use pipeline::version::{self, ReplacedRows};
+use pipeline::{Column, Dataset, WriteMode};
 use postgres::Client;
 
 use crate::error::LoadError;
@@ -63,10 +64,14 @@ impl Writing<'_> {
     /// With `DELETE`, never `TRUNCATE`: readers go on seeing the old rows until COMMIT, and do not wait for it.
     async fn make_room(&self) -> Result<(), LoadError> {
         let Self { client, dataset, target, .. } = *self;
-        if dataset.write == WriteMode::Replace {
-            client.execute(&format!("delete from {}", target.table.quoted()), &[]).await?;
-        } else if dataset.on_new_version == OnNewVersion::Replace {
-            target.delete(client, self.predecessors).await?;
+        match version::replaced_rows(dataset) {
+            ReplacedRows::Table => {
+                client.execute(&format!("delete from {}", target.table.quoted()), &[]).await?;
+            }
+            ReplacedRows::Key => {
+                target.delete(client, self.predecessors).await?;
+            }
+            ReplacedRows::None => {}
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ pub mod sql;
 mod template;
 mod types;
 mod value_format;
+pub mod version;
 
 pub use catalog::{Catalog, Claim, DataFile, Decision, Refusal, Role, Unusable};
 pub use definition::{Column, Dataset, Definition, Location, OnNewVersion, RejectLimits, Start, WriteMode};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pipeline::{Catalog, Decision, OnNewVersion, Role, Start as StartsOn};
+use pipeline::{Catalog, Decision, Role, Start as StartsOn, version};
 use protocol::{FileKind, ObjectRef};
 
 use crate::by_version::ByVersion;
@@ -145,9 +145,7 @@ impl Known<'_> {
     /// Whether an older version of this key would change nothing, or worse, once a newer one is loaded.
     fn keeps_the_newest(&self, key: &str) -> bool {
         match self.catalog.decide(self.landing_bucket, self.landing_bucket, key) {
-            Decision::Load { claim, .. } => {
-                claim.role != Role::Trigger && claim.dataset.on_new_version == OnNewVersion::Replace
-            }
+            Decision::Load { claim, .. } => claim.role != Role::Trigger && version::supersedes_older(claim.dataset),
             Decision::Ignore { .. } | Decision::Refuse { .. } => false,
         }
     }

@@ -1,7 +1,8 @@
 //! What starting an object again would come to, by the definitions and the ledger.
 
-use pipeline::{Catalog, Dataset, OnNewVersion, RepairKey, WriteMode};
-use protocol::{FailureName, ObjectRef};
+use pipeline::version::{self, EarlierLoad, KeyHistory, VersionDecision, is_same_content};
+use pipeline::{Catalog, Dataset, RepairKey};
+use protocol::{FailureName, LoadOutcome, ObjectRef};
 use reconciliation::ledger::Entry;
 use serde::Serialize;
 
@@ -80,41 +81,35 @@ pub(super) fn would(dataset: &Dataset, history: &[&Entry], object: &ObjectRef) -
     if object.size_bytes == Some(0) {
         return Would::Fail;
     }
-    let is_this = |entry: &&&Entry| object.version_id.is_some() && entry.object.version_id == object.version_id;
-    if let Some(entry) = history.iter().find(is_this) {
-        return match entry.outcome.as_str() {
-            "Superseded" => Would::Superseded,
-            "Ignored" => Would::Ignored,
-            _ => Would::AlreadyLoaded,
-        };
-    }
-    // What was superseded or ignored never changed the table.
-    let effective = || history.iter().rev().filter(|entry| matches!(&*entry.outcome, "Loaded" | "AlreadyLoaded"));
-    let is_overtaken = history.iter().rev().find(|entry| entry.outcome == "Loaded").is_some_and(|it| it.is_overtaken);
-    let still_stands = match (&dataset.write, dataset.on_new_version) {
-        (WriteMode::Append, _) => true,
-        // It adds to the table, which then still is its file's.
-        (WriteMode::Replace, _) if RepairKey::parse(&object.key).is_some() => true,
-        (WriteMode::Upsert { .. }, OnNewVersion::Append) => false,
-        (WriteMode::Replace | WriteMode::Upsert { .. }, _) => !is_overtaken,
+    let loads: Vec<EarlierLoad<'_>> = history.iter().filter_map(|entry| earlier_load(entry)).collect();
+    let history = KeyHistory::new(&loads, object);
+    let decision = match RepairKey::parse(&object.key) {
+        Some(_) => version::decide(&dataset.for_repairs(), &history),
+        None => version::decide(dataset, &history),
     };
-    if still_stands && effective().next().is_some_and(|entry| is_same_content(entry, object)) {
-        Would::AlreadyLoaded
-    } else if dataset.on_new_version == OnNewVersion::Ignore && effective().next().is_some() {
-        Would::Ignored
-    } else {
-        Would::Load
+    match decision {
+        VersionDecision::Load { .. } => Would::Load,
+        VersionDecision::AlreadyLoaded => Would::AlreadyLoaded,
+        VersionDecision::Superseded => Would::Superseded,
+        VersionDecision::Ignored => Would::Ignored,
     }
+}
+
+fn earlier_load(entry: &Entry) -> Option<EarlierLoad<'_>> {
+    let outcome = match entry.outcome.as_str() {
+        "Loaded" => LoadOutcome::Loaded,
+        "AlreadyLoaded" => LoadOutcome::AlreadyLoaded,
+        "Superseded" => LoadOutcome::Superseded,
+        "Ignored" => LoadOutcome::Ignored,
+        _ => return None,
+    };
+    Some(EarlierLoad { object: &entry.object, outcome, is_overtaken: entry.is_overtaken })
 }
 
 /// How many records the same content had when it was read.
 pub(super) fn rows(history: &[&Entry], object: &ObjectRef) -> Option<i64> {
-    let same = history.iter().rev().find(|entry| entry.outcome == "Loaded" && is_same_content(entry, object));
+    let same = history.iter().rev().find(|entry| entry.outcome == "Loaded" && is_same_content(&entry.object, object));
     same.map(|entry| entry.rows_read)
-}
-
-fn is_same_content(entry: &Entry, object: &ObjectRef) -> bool {
-    entry.object.etag.is_some() && (&entry.object.etag, entry.object.size_bytes) == (&object.etag, object.size_bytes)
 }
 
 #[cfg(test)]
