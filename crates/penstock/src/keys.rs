@@ -1,7 +1,7 @@
 //! Which key a file is uploaded as, when nobody says.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use pipeline::{Catalog, Start};
+use pipeline::{Captures, Catalog, Start};
 
 use crate::{Error, Result};
 
@@ -10,8 +10,8 @@ pub(crate) fn derive(catalog: &Catalog, file_name: &str, today: NaiveDate) -> Re
     let mut keys = Vec::new();
     for definition in catalog.definitions() {
         for dataset in definition.datasets.iter().filter(|dataset| matches!(dataset.start, Start::Source)) {
-            let template = dataset.source.template.to_string();
-            let key = fill(&template, today).filter(|key| dataset.source.template.matches(key).is_some());
+            let template = &dataset.source.template;
+            let key = template.build(&times(today.and_time(NaiveTime::MIN))).ok();
             let same_name = |key: &String| key.rsplit('/').next() == Some(file_name);
             if let Some(key) = key.filter(same_name).filter(|_| dataset.source.bucket.is_none()) {
                 keys.push((key, format!("{}.{}", definition.pipeline, dataset.name)));
@@ -29,59 +29,25 @@ pub(crate) fn derive(catalog: &Catalog, file_name: &str, today: NaiveDate) -> Re
     }
 }
 
-/// The template as of midnight of `today`; `None` when it asks for more than the time.
-fn fill(template: &str, today: NaiveDate) -> Option<String> {
-    let key = fill_in(template, today.and_time(NaiveTime::MIN));
-    (!key.contains(['{', '*'])).then_some(key)
-}
-
-/// The template with `{date:…}`, `{scheduled:…}` and `{run_date:…}` as of `at`, in the pipeline's zone; the rest stays as
-/// it is.
-pub(crate) fn fill_in(template: &str, at: NaiveDateTime) -> String {
-    let mut key = String::new();
-    let mut rest = template;
-    for placeholder in placeholders(template) {
-        let (literal, after) = rest.split_once(placeholder.written).unwrap_or((rest, ""));
-        key.push_str(literal);
-        match placeholder.format {
-            Some(format) if matches!(placeholder.name, "date" | "scheduled" | "run_date") => {
-                key.push_str(&at.format(format).to_string());
-            }
-            _ => key.push_str(placeholder.written),
-        }
-        rest = after;
-    }
-    key.push_str(rest);
-    key
-}
-
-/// `{name}` or `{name:FORMAT}` of a template.
-#[derive(Debug)]
-pub(crate) struct Placeholder<'a> {
-    pub(crate) written: &'a str,
-    pub(crate) name: &'a str,
-    pub(crate) format: Option<&'a str>,
-}
-
-/// In the order of the template, which has no brace but theirs.
-pub(crate) fn placeholders(template: &str) -> impl Iterator<Item = Placeholder<'_>> {
-    template.split_inclusive('}').filter_map(|part| {
-        let written = &part[part.find('{')?..];
-        let inside = written.trim_start_matches('{').trim_end_matches('}');
-        let (name, format) = inside.split_once(':').map_or((inside, None), |(name, format)| (name, Some(format)));
-        Some(Placeholder { written, name, format })
-    })
+/// The values that a time gives to a template: those of `{date:…}`, `{scheduled:…}` and `{run_date:…}`. `at` is in the
+/// pipeline's zone.
+pub(crate) fn times(at: NaiveDateTime) -> Captures {
+    ["date", "scheduled", "run_date"].iter().fold(Captures::default(), |captures, name| captures.with_time(name, at))
 }
 
 #[cfg(test)]
 mod tests {
+    use pipeline::KeyTemplate;
+
     use super::*;
 
     #[test]
     fn templates_are_filled_with_the_day() {
         fn check(template: &str, expected: Option<&str>) {
             let day = NaiveDate::from_ymd_opt(2026, 3, 4).unwrap();
-            assert_eq!(fill(template, day).as_deref(), expected, "{template}");
+            let template = KeyTemplate::parse(template).unwrap();
+            let key = template.build(&times(day.and_time(NaiveTime::MIN))).ok();
+            assert_eq!(key.as_deref(), expected, "{template}");
         }
         check("raw/{date:%Y-%m-%d}/orders.csv", Some("raw/2026-03-04/orders.csv"));
         check("raw/{scheduled:%Y/%m/%d}/x-{scheduled:%H:%M}.json", Some("raw/2026/03/04/x-00:00.json"));

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use crate::names::check_label;
 use crate::places::Places;
 use crate::{
-    ColumnName, ColumnType, CsvOptions, DefinitionError, DefinitionErrors, Encoding, Evolve, Export, Extra,
+    Captures, ColumnName, ColumnType, CsvOptions, DefinitionError, DefinitionErrors, Encoding, Evolve, Export, Extra,
     KeyTemplate, NameError, Run, TableName, TemplateError, Transform, parse, print,
 };
 
@@ -193,6 +193,16 @@ impl Location {
         Ok(Self { bucket: Some(bucket.to_owned()), template: KeyTemplate::parse(template)? })
     }
 
+    /// Returns the location with every value of `captures` filled in, as [`KeyTemplate::fill_in`] does.
+    pub fn fill_in(&self, captures: &Captures) -> String {
+        format!("{}{}", self.prefix(), self.template.fill_in(captures))
+    }
+
+    /// `s3://BUCKET/`; empty in the landing bucket.
+    fn prefix(&self) -> String {
+        self.bucket.as_ref().map(|bucket| format!("s3://{bucket}/")).unwrap_or_default()
+    }
+
     /// The bucket, given which one is the landing bucket.
     pub fn bucket_or<'a>(&'a self, landing_bucket: &'a str) -> &'a str {
         self.bucket.as_deref().unwrap_or(landing_bucket)
@@ -208,10 +218,7 @@ fn is_bucket(name: &str) -> bool {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(bucket) = &self.bucket {
-            write!(f, "s3://{bucket}/")?;
-        }
-        self.template.fmt(f)
+        write!(f, "{}{}", self.prefix(), self.template)
     }
 }
 

@@ -30,5 +30,5 @@ pub use nearest::did_you_mean;
 pub use options::{CsvOptions, Encoding, Evolve, Extra, RESCUED_COLUMN};
 pub use repair::RepairKey;
 pub use run::{Again, Export, ExportFormat, Exported, Per, Run, Transform, When};
-pub use template::{Captures, KeyTemplate, TemplateError};
+pub use template::{Captures, KeyTemplate, Placeholder, TemplateError};
 pub use types::{ColumnType, TypeError};

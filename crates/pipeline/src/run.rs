@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use crate::template::samples;
+use crate::template::sample_times;
 use crate::{Captures, Definition, KeyTemplate, TableName, TemplateError};
 
 /// The names that an export's key may have.
@@ -141,7 +141,7 @@ impl Export {
 
     /// A key that both are written to by one run.
     pub(crate) fn same_key(&self, other: &Export) -> Option<String> {
-        samples().find_map(|local| {
+        sample_times().find_map(|local| {
             let key = |export: &Export| export.to.write(&captures(local, SAMPLE_RUN)).ok();
             key(self).filter(|written| key(other).as_ref() == Some(written))
         })

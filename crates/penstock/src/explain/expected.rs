@@ -7,7 +7,7 @@ use pipeline::{Catalog, Definition, Location, Start};
 use serde::Serialize;
 
 use super::run_part::RunPart;
-use crate::keys::fill_in;
+use crate::keys::times;
 use crate::{Error, Result};
 
 /// A time as it is typed.
@@ -47,7 +47,7 @@ impl Expected {
         };
         let local_time = at.local(definition);
         let time = definition.instant(local_time);
-        let fill = |location: &Location| fill_in(&location.to_string(), local_time);
+        let fill = |location: &Location| location.fill_in(&times(local_time));
         Ok(Self {
             pipeline: definition.pipeline.clone(),
             dataset: dataset.name.clone(),

@@ -8,7 +8,6 @@ use protocol::{Compression, Failure, FailureName, FileKind, Format};
 use serde::{Serialize, Serializer};
 
 use super::run_part::RunPart;
-use crate::keys::placeholders;
 
 /// No bucket's name, so no template can name it.
 const LANDING_BUCKET: &str = "the landing bucket";
@@ -187,7 +186,7 @@ impl Role {
 
 fn names(template: &KeyTemplate, captures: &Captures) -> Vec<(String, String)> {
     let mut names: Vec<(String, String)> = Vec::new();
-    for placeholder in placeholders(&template.to_string()) {
+    for placeholder in template.placeholders() {
         let time = captures.time(placeholder.name).map(|time| time.format("%Y-%m-%dT%H:%M:%S%.f").to_string());
         let value = time.or_else(|| captures.text(placeholder.name).map(str::to_owned));
         if let Some(value) = value.filter(|_| names.iter().all(|(known, _)| known != placeholder.name)) {

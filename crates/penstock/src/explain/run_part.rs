@@ -1,11 +1,11 @@
 //! Which run a load takes part in.
 
 use chrono::{DateTime, Utc};
-use pipeline::{Dataset, Definition, Start, When};
+use pipeline::{Dataset, Definition, Location, Start, When};
 use serde::Serialize;
 
 use super::lines::{line, utc};
-use crate::keys::fill_in;
+use crate::keys::times;
 use crate::run_rule::{self, RunRule};
 
 /// The run of one logical time, as far as the definition tells.
@@ -36,20 +36,17 @@ impl RunPart {
         if !definition.has_runs() || definition.run.follows() {
             return None;
         }
-        let filled = |template: &str, at: Option<DateTime<Utc>>| match at {
-            Some(at) => fill_in(template, definition.local(at)),
-            None => template.to_owned(),
-        };
+        let values = |at: Option<DateTime<Utc>>| at.map(|at| times(definition.local(at))).unwrap_or_default();
         let others =
             definition.datasets.iter().filter(|other| other.name != dataset && definition.run.when == When::All);
-        let needs =
-            others.map(|other| Needed { dataset: other.name.clone(), key: filled(&starts_on(other), logical_at) });
+        let needs = others
+            .map(|other| Needed { dataset: other.name.clone(), key: starts_on(other).fill_in(&values(logical_at)) });
         let period = logical_at.map(|at| definition.period(at));
         Some(Self {
             rule: RunRule::of(definition),
             period,
             needs: needs.collect(),
-            exports: definition.exports.iter().map(|export| filled(&export.to.to_string(), period)).collect(),
+            exports: definition.exports.iter().map(|export| export.to.fill_in(&values(period))).collect(),
             described: run_rule::described(&definition.run),
         })
     }
@@ -63,9 +60,9 @@ impl RunPart {
     }
 }
 
-fn starts_on(dataset: &Dataset) -> String {
+fn starts_on(dataset: &Dataset) -> &Location {
     match &dataset.start {
-        Start::Source => dataset.source.to_string(),
-        Start::Trigger { trigger, .. } => trigger.to_string(),
+        Start::Source => &dataset.source,
+        Start::Trigger { trigger, .. } => trigger,
     }
 }

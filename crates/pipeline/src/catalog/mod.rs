@@ -7,7 +7,7 @@ mod tests;
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::template::Progress;
+use crate::template::PrefixMatch;
 use crate::{Captures, Dataset, Definition, DefinitionError, DefinitionErrors, KeyTemplate, Location, Start};
 
 use clashes::{clashes, inputs};
@@ -98,7 +98,7 @@ impl Catalog {
     fn nearest(&self, is_here: impl Fn(&Location) -> bool, key: &str) -> Option<String> {
         let locations = datasets(&self.definitions).flat_map(inputs);
         let candidates = locations.filter(|(_, _, location)| is_here(location)).map(|(place, role, location)| {
-            let progress = location.template.progress(key);
+            let progress = location.template.prefix_match(key);
             (place, role, location, progress)
         });
         // Of equals the first, which `max_by_key` would not give.
@@ -111,11 +111,11 @@ impl Catalog {
 
 /// How far a template that is called `whose` fits the key.
 fn near(key: &str, whose: &str, template: &KeyTemplate) -> String {
-    nearest(whose, &template.to_string(), key, &template.progress(key))
+    nearest(whose, &template.to_string(), key, &template.prefix_match(key))
 }
 
-fn nearest(whose: &str, template: &str, key: &str, progress: &Progress) -> String {
-    let Progress { bytes, expects } = progress;
+fn nearest(whose: &str, template: &str, key: &str, progress: &PrefixMatch) -> String {
+    let PrefixMatch { bytes, expects } = progress;
     let matched = key.get(..*bytes).unwrap_or_default();
     format!("nearest is {whose} {template:?}: it matches up to {matched:?} and then expects {expects}")
 }

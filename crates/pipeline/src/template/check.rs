@@ -1,11 +1,11 @@
 //! What makes a template reversible.
 
-use super::TemplateError;
+use super::error::TemplateError;
 use super::segment::{Atom, Segment};
-use super::time_format::{Field, check_complete};
-use super::token::Token;
+use super::template_token::TemplateToken;
+use super::time_format::{TimeField, check_complete, fields};
 
-pub(super) fn check(tokens: &[Token], segments: &[Segment]) -> Result<(), TemplateError> {
+pub(super) fn check(tokens: &[TemplateToken], segments: &[Segment]) -> Result<(), TemplateError> {
     check_neighbours(tokens)?;
     check_kinds(tokens)?;
     check_texts_used_twice(tokens, segments)?;
@@ -25,25 +25,25 @@ pub(super) fn variables(segment: &[Atom]) -> usize {
 }
 
 /// Every field of a name, from all its uses together.
-pub(super) fn fields_of(tokens: &[Token], wanted: &str) -> Vec<Field> {
+pub(super) fn fields_of(tokens: &[TemplateToken], wanted: &str) -> Vec<TimeField> {
     tokens
         .iter()
         .filter_map(|token| match token {
-            Token::Time { name, parts, .. } if name == wanted => Some(parts),
+            TemplateToken::Time { name, parts, .. } if name == wanted => Some(parts),
             _ => None,
         })
-        .flat_map(|parts| super::fields(parts))
+        .flat_map(|parts| fields(parts))
         .collect()
 }
 
-fn time_names(tokens: &[Token]) -> impl Iterator<Item = &str> {
+fn time_names(tokens: &[TemplateToken]) -> impl Iterator<Item = &str> {
     tokens.iter().filter_map(|token| match token {
-        Token::Time { name, .. } => Some(name.as_str()),
+        TemplateToken::Time { name, .. } => Some(name.as_str()),
         _ => None,
     })
 }
 
-fn check_neighbours(tokens: &[Token]) -> Result<(), TemplateError> {
+fn check_neighbours(tokens: &[TemplateToken]) -> Result<(), TemplateError> {
     for pair in tokens.windows(2) {
         if let [left, right] = pair
             && left.is_variable()
@@ -55,8 +55,8 @@ fn check_neighbours(tokens: &[Token]) -> Result<(), TemplateError> {
     Ok(())
 }
 
-fn check_kinds(tokens: &[Token]) -> Result<(), TemplateError> {
-    let is_text = |name: &str| tokens.iter().any(|token| matches!(token, Token::Text(known) if known == name));
+fn check_kinds(tokens: &[TemplateToken]) -> Result<(), TemplateError> {
+    let is_text = |name: &str| tokens.iter().any(|token| matches!(token, TemplateToken::Text(known) if known == name));
     match time_names(tokens).find(|name| is_text(name)) {
         Some(name) => Err(TemplateError::TextAndTime(name.to_owned())),
         None => Ok(()),
@@ -65,15 +65,16 @@ fn check_kinds(tokens: &[Token]) -> Result<(), TemplateError> {
 
 /// A text used twice must be told by one folder alone; elsewhere it is then as good as a literal. Without that rule
 /// a key would have to be taken apart by trial and error, which a hostile key makes endless.
-fn check_texts_used_twice(tokens: &[Token], segments: &[Segment]) -> Result<(), TemplateError> {
-    let uses = |name: &str| tokens.iter().filter(|token| matches!(token, Token::Text(known) if known == name)).count();
+fn check_texts_used_twice(tokens: &[TemplateToken], segments: &[Segment]) -> Result<(), TemplateError> {
+    let uses =
+        |name: &str| tokens.iter().filter(|token| matches!(token, TemplateToken::Text(known) if known == name)).count();
     let is_pinned = |name: &str| {
         segments.iter().any(|segment| {
             variables(segment) == 1 && segment.iter().any(|atom| matches!(atom, Atom::Text(known) if known == name))
         })
     };
     for token in tokens {
-        if let Token::Text(name) = token
+        if let TemplateToken::Text(name) = token
             && uses(name) > 1
             && !is_pinned(name)
         {

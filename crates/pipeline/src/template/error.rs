@@ -1,5 +1,7 @@
-use super::time_format::SPECIFIERS;
 use crate::limits::KEY_BYTES_MAX;
+
+/// The strftime specifiers that a template may use.
+const SPECIFIERS: &str = "%Y %m %d %j %H %M %S %3f %6f %9f %f %F %T %R %%";
 
 /// Why a template, or a key to be built from it, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

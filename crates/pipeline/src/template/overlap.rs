@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use chrono::{NaiveDate, NaiveDateTime};
 
-use super::KeyTemplate;
+use super::key_template::KeyTemplate;
 use super::segment::{Atom, Segment};
 use crate::limits::OVERLAP_PAIRS_MAX;
 
@@ -22,12 +22,18 @@ enum Symbol {
 /// Places in the two names that are reached together.
 type Pair = (usize, usize);
 
-/// A key that both templates match.
-pub(super) fn shared_key(left: &KeyTemplate, right: &KeyTemplate) -> Option<String> {
+impl KeyTemplate {
+    /// Returns a key that `other` matches too; `None` when there is none, or when samples do not find one.
+    pub(crate) fn shared_key(&self, other: &KeyTemplate) -> Option<String> {
+        shared_key(self, other)
+    }
+}
+
+fn shared_key(left: &KeyTemplate, right: &KeyTemplate) -> Option<String> {
     if left.segments.len() != right.segments.len() {
         return None;
     }
-    let mut keys = samples().filter_map(|time| {
+    let mut keys = sample_times().filter_map(|time| {
         let pairs = left.segments.iter().zip(&right.segments);
         let names: Option<Vec<String>> =
             pairs.map(|(left, right)| shared_name(&symbols(left, time), &symbols(right, time))).collect();
@@ -38,7 +44,7 @@ pub(super) fn shared_key(left: &KeyTemplate, right: &KeyTemplate) -> Option<Stri
 }
 
 /// Times to try templates with: one that people know for a time, and one whose fields agree wherever they stand: `%m-%d` and `%d-%m`.
-pub(crate) fn samples() -> impl Iterator<Item = NaiveDateTime> {
+pub(crate) fn sample_times() -> impl Iterator<Item = NaiveDateTime> {
     let at = |(year, month, day), (hour, minute, second)| {
         NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(hour, minute, second)
     };

@@ -2,14 +2,14 @@
 //! inside a folder every variable part is as short as it can be, from the left, and the whole must fit.
 //! Nothing is ever tried twice at one place, so the time is bounded by the key's length times the template's.
 
-use super::time_format::{Field, Part};
-use super::token::Token;
+use super::template_token::TemplateToken;
+use super::time_format::{FormatPart, TimeField, assemble};
 
 /// One piece of a folder's or file's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Atom {
     Literal(String),
-    Digits { name: String, field: Field },
+    Digits { name: String, field: TimeField },
     Text(String),
     Star,
 }
@@ -24,18 +24,20 @@ impl Atom {
 pub(super) type Segment = Vec<Atom>;
 
 /// Splits a template at its `/`, those inside formats too.
-pub(super) fn segments(tokens: &[Token]) -> Vec<Segment> {
+pub(super) fn segments(tokens: &[TemplateToken]) -> Vec<Segment> {
     let mut segments = vec![Segment::new()];
     for token in tokens {
         match token {
-            Token::Literal(text) => push_literal(&mut segments, text),
-            Token::Star => push(&mut segments, Atom::Star),
-            Token::Text(name) => push(&mut segments, Atom::Text(name.clone())),
-            Token::Time { name, parts, .. } => {
+            TemplateToken::Literal(text) => push_literal(&mut segments, text),
+            TemplateToken::Star => push(&mut segments, Atom::Star),
+            TemplateToken::Text(name) => push(&mut segments, Atom::Text(name.clone())),
+            TemplateToken::Time { name, parts, .. } => {
                 for part in parts {
                     match part {
-                        Part::Literal(text) => push_literal(&mut segments, text),
-                        Part::Field(field) => push(&mut segments, Atom::Digits { name: name.clone(), field: *field }),
+                        FormatPart::Literal(text) => push_literal(&mut segments, text),
+                        FormatPart::Field(field) => {
+                            push(&mut segments, Atom::Digits { name: name.clone(), field: *field })
+                        }
                     }
                 }
             }
@@ -63,24 +65,24 @@ fn push_literal(segments: &mut Vec<Segment>, text: &str) {
 
 /// What has been read of a key so far.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct PartialCaptures {
     pub(super) texts: Vec<(String, String)>,
-    pub(super) fields: Vec<(String, Field, u32)>,
+    pub(super) fields: Vec<(String, TimeField, u32)>,
 }
 
-impl Found {
+impl PartialCaptures {
     fn text(&self, name: &str) -> Option<&str> {
         self.texts.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
     /// The fields of one name.
-    pub(super) fn fields_of(&self, name: &str) -> Vec<(Field, u32)> {
+    pub(super) fn fields_of(&self, name: &str) -> Vec<(TimeField, u32)> {
         self.fields.iter().filter(|(known, ..)| known == name).map(|(_, field, number)| (*field, *number)).collect()
     }
 }
 
 /// Reads one folder's or file's name into `found`; names that are already in `found` must stand for the same text.
-pub(super) fn read_segment(segment: &[Atom], part: &str, found: &mut Found) -> Option<()> {
+pub(super) fn read_segment(segment: &[Atom], part: &str, found: &mut PartialCaptures) -> Option<()> {
     let bound = bind(segment, found);
     let runs: Vec<&[Atom]> = bound.split(Atom::is_variable).collect();
     let variables: Vec<&Atom> = bound.iter().filter(|atom| atom.is_variable()).collect();
@@ -101,7 +103,7 @@ pub(super) fn read_segment(segment: &[Atom], part: &str, found: &mut Found) -> O
 }
 
 /// Names that are known by now are literals.
-fn bind(segment: &[Atom], found: &Found) -> Segment {
+fn bind(segment: &[Atom], found: &PartialCaptures) -> Segment {
     segment
         .iter()
         .map(|atom| match atom {
@@ -128,7 +130,7 @@ fn shortest(variable: &Atom, part: &str, at: usize) -> usize {
     }
 }
 
-fn read_variable(variable: &Atom, text: &str, found: &mut Found) -> Option<()> {
+fn read_variable(variable: &Atom, text: &str, found: &mut PartialCaptures) -> Option<()> {
     if let Atom::Text(name) = variable {
         if text.is_empty() {
             return None;
@@ -139,7 +141,13 @@ fn read_variable(variable: &Atom, text: &str, found: &mut Found) -> Option<()> {
 }
 
 /// The first place in `from..=tail` where the run fits and ends before `tail`.
-fn search_run(run: &[Atom], part: &str, from: usize, tail: usize, found: &mut Found) -> Option<(usize, usize)> {
+fn search_run(
+    run: &[Atom],
+    part: &str,
+    from: usize,
+    tail: usize,
+    found: &mut PartialCaptures,
+) -> Option<(usize, usize)> {
     let last = tail.checked_sub(width(run))?;
     let known = found.fields.len();
     (from..=last).find_map(|start| {
@@ -152,13 +160,13 @@ fn search_run(run: &[Atom], part: &str, from: usize, tail: usize, found: &mut Fo
 }
 
 /// Whether the times that were read since `known` are in the calendar: one between two variable parts is whole.
-fn real_times(found: &Found, known: usize) -> bool {
+fn real_times(found: &PartialCaptures, known: usize) -> bool {
     let names = found.fields.iter().skip(known).map(|(name, ..)| name);
-    names.into_iter().all(|name| super::time_format::assemble(&found.fields_of(name)).is_some())
+    names.into_iter().all(|name| assemble(&found.fields_of(name)).is_some())
 }
 
 /// Reads literals and digits from `at` on and gives where they end.
-fn read_run(run: &[Atom], part: &str, mut at: usize, found: &mut Found) -> Option<usize> {
+fn read_run(run: &[Atom], part: &str, mut at: usize, found: &mut PartialCaptures) -> Option<usize> {
     for atom in run {
         let rest = part.as_bytes().get(at..)?;
         match atom {

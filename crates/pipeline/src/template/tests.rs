@@ -1,7 +1,12 @@
 use chrono::{NaiveDate, NaiveDateTime};
 use proptest::prelude::*;
 
-use super::*;
+use super::check;
+use super::segment::PartialCaptures;
+use super::template_token::TemplateToken;
+use super::time_format::{self, FormatPart, TimeField};
+use super::{Captures, KeyTemplate, TemplateError};
+use crate::limits::KEY_BYTES_MAX;
 
 const PUMP_FLOW: &str = "raw_data/pump_flow/{scheduled:%Y/%m/%d}/pump_flow-{scheduled:%Y-%m-%d-%H:%M:%S}.json";
 const TRIGGER: &str = "triggers/pump_flow/{status}_{scheduled:%Y-%m-%d_%H:%M:%S}_{actual:%Y-%m-%d_%H:%M:%S}.trig";
@@ -174,6 +179,18 @@ fn only_what_is_read_back_the_same_is_built() {
 }
 
 #[test]
+fn fill_in_keeps_placeholders_without_value() {
+    let values = Captures::default().with_time("date", time("2026-03-04 10:15:00")).with_text("shop", "a");
+    let check = |text: &str, expected: &str| assert_eq!(template(text).fill_in(&values), expected, "{text}");
+    check("raw/{date:%Y-%m-%d}/{shop}.csv", "raw/2026-03-04/a.csv");
+    check("{date:%F_%H}/{status}_{actual:%F}/*.csv", "2026-03-04_10/{status}_{actual:%F}/*.csv");
+    check("orders.csv", "orders.csv");
+    let written = template("{shop}/*/{date:%Y}/{shop}");
+    let placeholders: Vec<_> = written.placeholders().map(|it| (it.name, it.format)).collect();
+    assert_eq!(placeholders, [("shop", None), ("date", Some("%Y")), ("shop", None)]);
+}
+
+#[test]
 fn a_trigger_must_say_all_that_its_source_needs() {
     let check = |trigger: &str, source: &str, expected: Option<&str>| {
         let found = template(source).lacks_from(&template(trigger), "the trigger", &["given"]);
@@ -200,7 +217,7 @@ fn a_trigger_must_say_all_that_its_source_needs() {
 #[test]
 fn where_a_template_stops_matching() {
     let check = |text: &str, key: &str, upto: &str, expects: &str| {
-        let progress = template(text).progress(key);
+        let progress = template(text).prefix_match(key);
         assert_eq!((&key[..progress.bytes], progress.expects.as_str()), (upto, expects), "{text} {key}");
     };
     check("raw/orders.csv", "raw/ordrs.csv", "raw/ord", "`ers.csv`");
@@ -228,28 +245,30 @@ fn hostile_keys_take_no_time() {
     {
         for key in ["a".repeat(1024), "1".repeat(1024), "2024".repeat(256)] {
             let _ = template(text).matches(&key);
-            let _ = template(text).progress(&key);
+            let _ = template(text).prefix_match(&key);
         }
     }
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 /// Tries every way of taking a key apart: slow, and plainly right.
-fn fits(tokens: &[Token], key: &str, texts: &mut Vec<(String, String)>, found: &mut Found) -> bool {
+fn fits(tokens: &[TemplateToken], key: &str, texts: &mut Vec<(String, String)>, found: &mut PartialCaptures) -> bool {
     let Some((token, rest)) = tokens.split_first() else {
         let names: Vec<String> = found.fields.iter().map(|(name, ..)| name.clone()).collect();
         return key.is_empty() && names.iter().all(|name| time_format::assemble(&found.fields_of(name)).is_some());
     };
     match token {
-        Token::Literal(text) => key.strip_prefix(text.as_str()).is_some_and(|key| fits(rest, key, texts, found)),
-        Token::Time { name, parts, .. } => {
+        TemplateToken::Literal(text) => {
+            key.strip_prefix(text.as_str()).is_some_and(|key| fits(rest, key, texts, found))
+        }
+        TemplateToken::Time { name, parts, .. } => {
             let known = found.fields.len();
             let mut at = 0;
             for part in parts {
                 let here = &key[at..];
                 let width = match part {
-                    Part::Literal(text) => here.starts_with(text.as_str()).then_some(text.len()),
-                    Part::Field(field) => field.read(here.as_bytes()).map(|number| {
+                    FormatPart::Literal(text) => here.starts_with(text.as_str()).then_some(text.len()),
+                    FormatPart::Field(field) => field.read(here.as_bytes()).map(|number| {
                         found.fields.push((name.clone(), *field, number));
                         field.width()
                     }),
@@ -266,10 +285,10 @@ fn fits(tokens: &[Token], key: &str, texts: &mut Vec<(String, String)>, found: &
             found.fields.truncate(known);
             fit
         }
-        Token::Star | Token::Text(_) => {
+        TemplateToken::Star | TemplateToken::Text(_) => {
             let folder = key.split('/').next().unwrap_or_default().len();
-            (usize::from(*token != Token::Star)..=folder).any(|end| {
-                let Token::Text(name) = token else { return fits(rest, &key[end..], texts, found) };
+            (usize::from(*token != TemplateToken::Star)..=folder).any(|end| {
+                let TemplateToken::Text(name) = token else { return fits(rest, &key[end..], texts, found) };
                 let known = texts.iter().find(|(known, _)| known == name).map(|(_, text)| text.clone());
                 if known.is_some_and(|known| known != key[..end]) {
                     return false;
@@ -314,10 +333,10 @@ fn any_key(template: &KeyTemplate) -> impl Strategy<Value = String> + use<> {
         let mut key = String::new();
         for (token, choice) in tokens.iter().zip(choices.iter().skip(3)) {
             match token {
-                Token::Literal(text) => key.push_str(text),
-                Token::Star => key.push_str(texts[*choice]),
-                Token::Text(name) => key.push_str(texts[by_name(name)]),
-                Token::Time { format, .. } => {
+                TemplateToken::Literal(text) => key.push_str(text),
+                TemplateToken::Star => key.push_str(texts[*choice]),
+                TemplateToken::Text(name) => key.push_str(texts[by_name(name)]),
+                TemplateToken::Time { format, .. } => {
                     key.push_str(&format.replace("%Y", "2024").replace("%m", ["01", "12", "13"][choice % 3]));
                 }
             }
@@ -341,7 +360,7 @@ fn fill(template: &KeyTemplate, texts: &[&str], year: i32, month: u32) -> (Captu
         captures = captures.with_text(name, texts[index % texts.len()]);
     }
     for name in template.time_names() {
-        let has_month = check::fields_of(&template.tokens, name).contains(&Field::Month);
+        let has_month = check::fields_of(&template.tokens, name).contains(&TimeField::Month);
         let date = if has_month { date } else { NaiveDate::from_ymd_opt(year, 1, 1).unwrap() };
         captures = captures.with_time(name, date.into());
     }
@@ -354,7 +373,7 @@ proptest! {
 
     #[test]
     fn matching_finds_a_way_whenever_there_is_one((template, key) in template_and_key()) {
-        let expected = fits(&template.tokens, &key, &mut Vec::new(), &mut Found::default());
+        let expected = fits(&template.tokens, &key, &mut Vec::new(), &mut PartialCaptures::default());
         let found = template.matches(&key);
         prop_assert_eq!(found.is_some(), expected, "{} {}", template, key);
         if let (Some(captures), false) = (found, template.has_star()) {

@@ -3,14 +3,11 @@
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
-use super::TemplateError;
-
-/// For messages.
-pub(super) const SPECIFIERS: &str = "%Y %m %d %j %H %M %S %3f %6f %9f %f %F %T %R %%";
+use super::error::TemplateError;
 
 /// One part of a time, a number of fixed width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Field {
+pub(super) enum TimeField {
     Year,
     Month,
     Day,
@@ -23,7 +20,7 @@ pub(super) enum Field {
     Fraction(u8),
 }
 
-impl Field {
+impl TimeField {
     /// Digits.
     pub(super) fn width(self) -> usize {
         match self {
@@ -64,13 +61,13 @@ fn nanoseconds_in_last_digit(digits: u8) -> u32 {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum FormatPart {
     Literal(String),
-    Field(Field),
+    Field(TimeField),
 }
 
 /// Splits a format into its digits and what stands between them.
-pub(super) fn parse_format(format: &str) -> Result<Vec<Part>, TemplateError> {
+pub(super) fn parse_format(format: &str) -> Result<Vec<FormatPart>, TemplateError> {
     if format.contains(['*', '{']) {
         return Err(TemplateError::FormatText(format.to_owned()));
     }
@@ -81,7 +78,7 @@ pub(super) fn parse_format(format: &str) -> Result<Vec<Part>, TemplateError> {
         rest = push_specifier(&mut parts, format, after)?;
     }
     push_literal(&mut parts, rest);
-    if parts.iter().any(|part| matches!(part, Part::Field(_))) {
+    if parts.iter().any(|part| matches!(part, FormatPart::Field(_))) {
         Ok(parts)
     } else {
         Err(TemplateError::NoTime(format.to_owned()))
@@ -89,7 +86,7 @@ pub(super) fn parse_format(format: &str) -> Result<Vec<Part>, TemplateError> {
 }
 
 /// Takes the specifier at the beginning of `after` (its `%` is gone) and gives what follows it.
-fn push_specifier<'a>(parts: &mut Vec<Part>, format: &str, after: &'a str) -> Result<&'a str, TemplateError> {
+fn push_specifier<'a>(parts: &mut Vec<FormatPart>, format: &str, after: &'a str) -> Result<&'a str, TemplateError> {
     // The longest first: `%3f` before `%3`.
     let length = match after.as_bytes() {
         [b'3' | b'6' | b'9', b'f', ..] => 2,
@@ -97,16 +94,16 @@ fn push_specifier<'a>(parts: &mut Vec<Part>, format: &str, after: &'a str) -> Re
     };
     let (specifier, rest) = after.split_at(length);
     match specifier {
-        "Y" => parts.push(Part::Field(Field::Year)),
-        "m" => parts.push(Part::Field(Field::Month)),
-        "d" => parts.push(Part::Field(Field::Day)),
-        "j" => parts.push(Part::Field(Field::Ordinal)),
-        "H" => parts.push(Part::Field(Field::Hour)),
-        "M" => parts.push(Part::Field(Field::Minute)),
-        "S" => parts.push(Part::Field(Field::Second)),
-        "3f" => parts.push(Part::Field(Field::Fraction(3))),
-        "6f" => parts.push(Part::Field(Field::Fraction(6))),
-        "9f" | "f" => parts.push(Part::Field(Field::Fraction(9))),
+        "Y" => parts.push(FormatPart::Field(TimeField::Year)),
+        "m" => parts.push(FormatPart::Field(TimeField::Month)),
+        "d" => parts.push(FormatPart::Field(TimeField::Day)),
+        "j" => parts.push(FormatPart::Field(TimeField::Ordinal)),
+        "H" => parts.push(FormatPart::Field(TimeField::Hour)),
+        "M" => parts.push(FormatPart::Field(TimeField::Minute)),
+        "S" => parts.push(FormatPart::Field(TimeField::Second)),
+        "3f" => parts.push(FormatPart::Field(TimeField::Fraction(3))),
+        "6f" => parts.push(FormatPart::Field(TimeField::Fraction(6))),
+        "9f" | "f" => parts.push(FormatPart::Field(TimeField::Fraction(9))),
         "F" => parts.extend(parse_format("%Y-%m-%d")?),
         "T" => parts.extend(parse_format("%H:%M:%S")?),
         "R" => parts.extend(parse_format("%H:%M")?),
@@ -117,26 +114,34 @@ fn push_specifier<'a>(parts: &mut Vec<Part>, format: &str, after: &'a str) -> Re
     Ok(rest)
 }
 
-fn push_literal(parts: &mut Vec<Part>, text: &str) {
+fn push_literal(parts: &mut Vec<FormatPart>, text: &str) {
     match parts.last_mut() {
         _ if text.is_empty() => {}
-        Some(Part::Literal(literal)) => literal.push_str(text),
-        _ => parts.push(Part::Literal(text.to_owned())),
+        Some(FormatPart::Literal(literal)) => literal.push_str(text),
+        _ => parts.push(FormatPart::Literal(text.to_owned())),
     }
 }
 
+/// Returns the numbers of a format.
+pub(super) fn fields(parts: &[FormatPart]) -> impl Iterator<Item = TimeField> {
+    parts.iter().filter_map(|part| match part {
+        FormatPart::Field(field) => Some(*field),
+        FormatPart::Literal(_) => None,
+    })
+}
+
 /// Checks that a time can be made of the fields: no part without the larger one that it belongs to.
-pub(super) fn check_complete(name: &str, fields: &[Field]) -> Result<(), TemplateError> {
-    let has = |wanted: Field| fields.contains(&wanted);
-    let has_fraction = fields.iter().any(|field| matches!(field, Field::Fraction(_)));
-    let has_day = has(Field::Ordinal) || has(Field::Day);
+pub(super) fn check_complete(name: &str, fields: &[TimeField]) -> Result<(), TemplateError> {
+    let has = |wanted: TimeField| fields.contains(&wanted);
+    let has_fraction = fields.iter().any(|field| matches!(field, TimeField::Fraction(_)));
+    let has_day = has(TimeField::Ordinal) || has(TimeField::Day);
     let rules = [
-        (true, "a time", has(Field::Year), "its year (%Y)"),
-        (has(Field::Day), "%d", has(Field::Month), "%m"),
-        (has(Field::Hour), "%H", has_day, "a day (%m and %d, or %j)"),
-        (has(Field::Minute), "%M", has(Field::Hour), "%H"),
-        (has(Field::Second), "%S", has(Field::Minute), "%M"),
-        (has_fraction, "%f", has(Field::Second), "%S"),
+        (true, "a time", has(TimeField::Year), "its year (%Y)"),
+        (has(TimeField::Day), "%d", has(TimeField::Month), "%m"),
+        (has(TimeField::Hour), "%H", has_day, "a day (%m and %d, or %j)"),
+        (has(TimeField::Minute), "%M", has(TimeField::Hour), "%H"),
+        (has(TimeField::Second), "%S", has(TimeField::Minute), "%M"),
+        (has_fraction, "%f", has(TimeField::Second), "%S"),
     ];
     for (applies, part, satisfied, missing) in rules {
         if applies && !satisfied {
@@ -147,32 +152,39 @@ pub(super) fn check_complete(name: &str, fields: &[Field]) -> Result<(), Templat
 }
 
 /// Whether a time that was read from `known` fields has a true value in the `wanted` one, not one filled in.
-pub(super) fn provides(known: &[Field], wanted: Field) -> bool {
-    let has = |field: Field| known.contains(&field);
-    let whole_date = has(Field::Year) && (has(Field::Ordinal) || (has(Field::Month) && has(Field::Day)));
+pub(super) fn provides(known: &[TimeField], wanted: TimeField) -> bool {
+    let has = |field: TimeField| known.contains(&field);
+    let whole_date =
+        has(TimeField::Year) && (has(TimeField::Ordinal) || (has(TimeField::Month) && has(TimeField::Day)));
     match wanted {
-        Field::Fraction(wanted) => known.iter().any(|f| matches!(f, Field::Fraction(digits) if *digits >= wanted)),
-        Field::Year | Field::Month | Field::Day | Field::Ordinal => whole_date || has(wanted),
-        Field::Hour | Field::Minute | Field::Second => has(wanted),
+        TimeField::Fraction(wanted) => {
+            known.iter().any(|f| matches!(f, TimeField::Fraction(digits) if *digits >= wanted))
+        }
+        TimeField::Year | TimeField::Month | TimeField::Day | TimeField::Ordinal => whole_date || has(wanted),
+        TimeField::Hour | TimeField::Minute | TimeField::Second => has(wanted),
     }
 }
 
 /// The time that has all these fields; the first month, day and moment where none is given. `None` when there is no
 /// such time in the calendar, or the fields contradict each other.
-pub(super) fn assemble(fields: &[(Field, u32)]) -> Option<NaiveDateTime> {
-    let get = |wanted: Field| fields.iter().find(|(field, _)| *field == wanted).map(|(_, number)| *number);
-    let year = i32::try_from(get(Field::Year)?).ok().filter(|year| *year >= 1)?;
-    let date = match get(Field::Ordinal) {
+pub(super) fn assemble(fields: &[(TimeField, u32)]) -> Option<NaiveDateTime> {
+    let get = |wanted: TimeField| fields.iter().find(|(field, _)| *field == wanted).map(|(_, number)| *number);
+    let year = i32::try_from(get(TimeField::Year)?).ok().filter(|year| *year >= 1)?;
+    let date = match get(TimeField::Ordinal) {
         Some(ordinal) => NaiveDate::from_yo_opt(year, ordinal)?,
-        None => NaiveDate::from_ymd_opt(year, get(Field::Month).unwrap_or(1), get(Field::Day).unwrap_or(1))?,
+        None => NaiveDate::from_ymd_opt(year, get(TimeField::Month).unwrap_or(1), get(TimeField::Day).unwrap_or(1))?,
     };
-    let or_zero = |field: Field| get(field).unwrap_or(0);
+    let or_zero = |field: TimeField| get(field).unwrap_or(0);
     let nanosecond = [9, 6, 3]
         .into_iter()
-        .find_map(|digits| Some(get(Field::Fraction(digits))? * nanoseconds_in_last_digit(digits)))
+        .find_map(|digits| Some(get(TimeField::Fraction(digits))? * nanoseconds_in_last_digit(digits)))
         .unwrap_or(0);
-    let time =
-        NaiveTime::from_hms_nano_opt(or_zero(Field::Hour), or_zero(Field::Minute), or_zero(Field::Second), nanosecond)?;
+    let time = NaiveTime::from_hms_nano_opt(
+        or_zero(TimeField::Hour),
+        or_zero(TimeField::Minute),
+        or_zero(TimeField::Second),
+        nanosecond,
+    )?;
     let whole = date.and_time(time);
     fields.iter().all(|(field, number)| field.of(whole) == *number).then_some(whole)
 }

@@ -1,12 +1,12 @@
 //! How far a template fits a key that it does not match.
 
-use super::segment::Found;
-use super::time_format::{Part, assemble};
-use super::token::Token;
+use super::segment::PartialCaptures;
+use super::template_token::TemplateToken;
+use super::time_format::{FormatPart, TimeField, assemble};
 
 /// Where a template stops matching.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub(crate) struct PrefixMatch {
     /// Bytes of the key that the template explains.
     pub(crate) bytes: usize,
     /// What the template wants there, for people.
@@ -14,7 +14,7 @@ pub(crate) struct Progress {
 }
 
 /// Follows every way in which the beginning of the key can be taken apart, all at once, until none is left.
-pub(super) fn progress(tokens: &[Token], key: &str) -> Progress {
+pub(super) fn prefix_match(tokens: &[TemplateToken], key: &str) -> PrefixMatch {
     let mut ways = vec![0];
     // Where the key was last explained by more than `*` or a name, which explain anything.
     let mut anchor = 0;
@@ -33,30 +33,30 @@ pub(super) fn progress(tokens: &[Token], key: &str) -> Progress {
         ways = next;
     }
     if ways.contains(&key.len()) {
-        return Progress { bytes: key.len(), expects: "names and dates that agree with each other".to_owned() };
+        return PrefixMatch { bytes: key.len(), expects: "names and dates that agree with each other".to_owned() };
     }
     let bytes = ways.iter().copied().max().unwrap_or(anchor);
-    Progress { bytes, expects: "the end of the key".to_owned() }
+    PrefixMatch { bytes, expects: "the end of the key".to_owned() }
 }
 
 /// Everywhere the token can end, given where it can begin.
-fn step(token: &Token, key: &str, ways: &[usize]) -> Vec<usize> {
+fn step(token: &TemplateToken, key: &str, ways: &[usize]) -> Vec<usize> {
     let rest = |at: usize| key.get(at..).unwrap_or_default();
     match token {
-        Token::Literal(text) => {
+        TemplateToken::Literal(text) => {
             ways.iter().filter(|at| rest(**at).starts_with(text.as_str())).map(|at| at + text.len()).collect()
         }
-        Token::Time { parts, .. } => {
+        TemplateToken::Time { parts, .. } => {
             ways.iter().filter_map(|at| read_time(parts, rest(*at)).map(|bytes| at + bytes)).collect()
         }
-        Token::Star | Token::Text(_) => {
+        TemplateToken::Star | TemplateToken::Text(_) => {
             let mut reached: Vec<usize> = Vec::new();
             for at in ways {
                 // An earlier way has passed here already and reached all that this one can.
                 if reached.last().is_some_and(|last| last > at) {
                     continue;
                 }
-                let from = if *token == Token::Star { *at } else { at + 1 };
+                let from = if *token == TemplateToken::Star { *at } else { at + 1 };
                 let folder = rest(*at).split('/').next().unwrap_or_default();
                 reached.extend((from..=at + folder.len()).filter(|end| key.is_char_boundary(*end)));
             }
@@ -67,27 +67,27 @@ fn step(token: &Token, key: &str, ways: &[usize]) -> Vec<usize> {
     }
 }
 
-fn stopped(token: &Token, key: &str, ways: &[usize], anchor: usize, skipped: &str) -> Progress {
+fn stopped(token: &TemplateToken, key: &str, ways: &[usize], anchor: usize, skipped: &str) -> PrefixMatch {
     let first = ways.first().copied().unwrap_or(anchor);
     let (bytes, expects) = match token {
-        Token::Literal(text) => {
+        TemplateToken::Literal(text) => {
             let explained = |at: usize| common(text, key.get(at..).unwrap_or_default());
             // The earliest of those that explain most.
             let best = ways.iter().rev().copied().max_by_key(|at| explained(*at)).unwrap_or(anchor);
             if explained(best) > 0 {
                 let rest = text.get(explained(best)..).unwrap_or_default();
-                return Progress { bytes: best + explained(best), expects: format!("`{rest}`") };
+                return PrefixMatch { bytes: best + explained(best), expects: format!("`{rest}`") };
             }
             (first, format!("`{text}`"))
         }
-        Token::Time { format, .. } => (first, format!("a time in the format {format}")),
-        Token::Star => (first, "anything but `/`".to_owned()),
-        Token::Text(name) => (first, format!("at least one character for {{{name}}}")),
+        TemplateToken::Time { format, .. } => (first, format!("a time in the format {format}")),
+        TemplateToken::Star => (first, "anything but `/`".to_owned()),
+        TemplateToken::Text(name) => (first, format!("at least one character for {{{name}}}")),
     };
     if skipped.is_empty() {
-        Progress { bytes, expects }
+        PrefixMatch { bytes, expects }
     } else {
-        Progress { bytes: anchor, expects: format!("{skipped} followed by {expects}") }
+        PrefixMatch { bytes: anchor, expects: format!("{skipped} followed by {expects}") }
     }
 }
 
@@ -97,14 +97,14 @@ fn common(left: &str, right: &str) -> usize {
 }
 
 /// The length of the time at the beginning of `text`.
-fn read_time(parts: &[Part], text: &str) -> Option<usize> {
-    let mut found = Found::default();
+fn read_time(parts: &[FormatPart], text: &str) -> Option<usize> {
+    let mut found = PartialCaptures::default();
     let mut at = 0;
     for part in parts {
         let rest = text.as_bytes().get(at..)?;
         match part {
-            Part::Literal(literal) => at += rest.starts_with(literal.as_bytes()).then_some(literal.len())?,
-            Part::Field(field) => {
+            FormatPart::Literal(literal) => at += rest.starts_with(literal.as_bytes()).then_some(literal.len())?,
+            FormatPart::Field(field) => {
                 found.fields.push((String::new(), *field, field.read(rest)?));
                 at += field.width();
             }
@@ -112,8 +112,8 @@ fn read_time(parts: &[Part], text: &str) -> Option<usize> {
     }
     // A format may carry a part of the time only; the first year with every date stands in for a missing one.
     let mut fields = found.fields_of("");
-    if !fields.iter().any(|(field, _)| *field == super::Field::Year) {
-        fields.push((super::Field::Year, 2000));
+    if !fields.iter().any(|(field, _)| *field == TimeField::Year) {
+        fields.push((TimeField::Year, 2000));
     }
     assemble(&fields).map(|_| at)
 }

@@ -1,17 +1,17 @@
 //! A template as it is written: literal text, `*`, `{name}`, `{name:FORMAT}`.
 
-use super::TemplateError;
-use super::time_format::{Part, parse_format};
+use super::error::TemplateError;
+use super::time_format::{FormatPart, parse_format};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum TemplateToken {
     Literal(String),
     Star,
     Text(String),
-    Time { name: String, format: String, parts: Vec<Part> },
+    Time { name: String, format: String, parts: Vec<FormatPart> },
 }
 
-impl Token {
+impl TemplateToken {
     /// As it stands in the template.
     pub(super) fn written(&self) -> String {
         match self {
@@ -28,17 +28,17 @@ impl Token {
     }
 }
 
-pub(super) fn tokenize(template: &str) -> Result<Vec<Token>, TemplateError> {
+pub(super) fn tokenize(template: &str) -> Result<Vec<TemplateToken>, TemplateError> {
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(rest) = template.get(at..).filter(|rest| !rest.is_empty()) {
         let length = rest.find(['*', '{', '}']).unwrap_or(rest.len());
         let (literal, special) = rest.split_at(length);
         if !literal.is_empty() {
-            tokens.push(Token::Literal(literal.to_owned()));
+            tokens.push(TemplateToken::Literal(literal.to_owned()));
             at += length;
         } else if special.starts_with('*') {
-            tokens.push(Token::Star);
+            tokens.push(TemplateToken::Star);
             at += 1;
         } else if special.starts_with('}') {
             return Err(TemplateError::Unopened(at));
@@ -51,7 +51,7 @@ pub(super) fn tokenize(template: &str) -> Result<Vec<Token>, TemplateError> {
     Ok(tokens)
 }
 
-fn placeholder(inside: &str) -> Result<Token, TemplateError> {
+fn placeholder(inside: &str) -> Result<TemplateToken, TemplateError> {
     let (name, format) = match inside.split_once(':') {
         Some((name, format)) => (name, Some(format)),
         None => (inside, None),
@@ -63,12 +63,12 @@ fn placeholder(inside: &str) -> Result<Token, TemplateError> {
     match format {
         None => match ["date", "scheduled", "actual"].into_iter().find(|time| *time == name) {
             Some(time) => Err(TemplateError::FormatMissing(time)),
-            None => Ok(Token::Text(name.to_owned())),
+            None => Ok(TemplateToken::Text(name.to_owned())),
         },
         Some(_) if name == "status" => Err(TemplateError::FormatNotAllowed("status")),
         Some(format) => {
             let parts = parse_format(format)?;
-            Ok(Token::Time { name: name.to_owned(), format: format.to_owned(), parts })
+            Ok(TemplateToken::Time { name: name.to_owned(), format: format.to_owned(), parts })
         }
     }
 }
