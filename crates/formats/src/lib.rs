@@ -13,6 +13,7 @@ mod error;
 mod infer;
 mod json;
 pub mod limits;
+mod numeric;
 mod output;
 mod parquet;
 mod plan;
@@ -39,6 +40,7 @@ use window::Window;
 pub use copy::{COPY_HEADER, COPY_TRAILER};
 pub use error::{FileError, SinkClosed};
 pub use infer::{Inference, infer};
+pub use numeric::Numeric;
 pub use parquet::RandomAccess;
 pub use reject::Reject;
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::numeric::Decimal;
+use crate::numeric::Decimal;
 use crate::reject::Reason;
 
 pub(super) fn real(text: &[u8]) -> Result<f32, Reason> {

@@ -1,7 +1,7 @@
-use super::numeric::Decimal;
 use crate::copy;
 use crate::json::lexer::{Kind, Lexer};
 use crate::json::unescape;
+use crate::numeric::Decimal;
 use crate::reject::Reason;
 
 /// The version of the format that `jsonb_recv` reads; the JSON text follows it.

@@ -4,16 +4,15 @@ mod float;
 mod formatted;
 mod integer;
 mod jsonb;
-mod numeric;
 mod scalar;
 pub(crate) mod temporal;
 
 use pipeline::{Column, ColumnType};
 
 use crate::copy;
+use crate::numeric::{self, Bounds};
 use crate::reject::Reason;
 use formatted::{Formatted, Target};
-use numeric::Bounds;
 
 pub(crate) use jsonb::validate as check_jsonb;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use formats::Numeric;
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
     BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType, Int32Type,
@@ -12,7 +13,7 @@ use parquet::file::writer::SerializedColumnWriter;
 use parquet::schema::types::{Type, TypePtr};
 use tokio_postgres::types::Type as Postgres;
 
-use super::numeric::{Numeric, Precision};
+use super::precision::Precision;
 
 pub(super) struct Column {
     pub(super) schema: TypePtr,

@@ -3,8 +3,8 @@
 
 mod column;
 mod csv;
-mod numeric;
 mod parquet;
+mod precision;
 
 use std::fmt;
 use std::time::Duration;

@@ -1,24 +1,17 @@
-//! Decimal text to PostgreSQL's binary numeric, exactly: no float in between, and no rounding.
-//!
-//! The binary form is a count of digits to the base 10000, the weight of the first, a sign, the number of decimal
-//! digits shown after the point, and the digits; see `numeric_send` in PostgreSQL's `numeric.c`.
-
+use super::decimal::{Decimal, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Size};
+use super::decode::{SIGN_NEGATIVE, SIGN_POSITIVE};
 use crate::copy;
 use crate::reject::Reason;
 
-const SIGN_NEGATIVE: u16 = 0x4000;
 /// Decimal digits in one digit to the base 10000.
 const GROUP: i64 = 4;
-/// <https://www.postgresql.org/docs/current/datatype-numeric.html>
-const INTEGER_DIGITS_MAX: i64 = 131_072;
-const FRACTION_DIGITS_MAX: u16 = 16_383;
 
 /// What a column's declaration lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds(Option<(u16, u16)>);
 
 impl Bounds {
-    pub(super) fn new(precision_scale: Option<(u16, u16)>) -> Self {
+    pub(crate) fn new(precision_scale: Option<(u16, u16)>) -> Self {
         Self(precision_scale)
     }
 
@@ -43,91 +36,8 @@ impl Bounds {
     }
 }
 
-/// Decimal text taken apart: `[-]integer.fraction e exponent`.
-pub(super) struct Decimal<'a> {
-    negative: bool,
-    integer: &'a [u8],
-    fraction: &'a [u8],
-    exponent: i64,
-}
-
-/// Where a number's first and last significant digits stand, seen from the decimal point.
-#[derive(Clone, Copy)]
-struct Size {
-    significant: bool,
-    /// Zero or less for a number that begins after the point.
-    integer_digits: i64,
-    /// Zero or less for a number that ends before the point.
-    fraction_digits: i64,
-}
-
-impl<'a> Decimal<'a> {
-    #[inline]
-    pub(super) fn parse(text: &'a [u8]) -> Result<Self, Reason> {
-        let (negative, text) = match text {
-            [b'-', text @ ..] => (true, text),
-            text => (false, text),
-        };
-        let (integer, rest) = digits(text);
-        let (fraction, rest) = match rest {
-            [b'.', rest @ ..] => digits(rest),
-            rest => (&rest[..0], rest),
-        };
-        if integer.is_empty() && fraction.is_empty() {
-            return Err(not_a_number(text));
-        }
-        let exponent = match rest {
-            [] => 0,
-            [b'e' | b'E', exponent @ ..] => parse_exponent(exponent)?,
-            _ => return Err(Reason::NotANumber),
-        };
-        Ok(Self { negative, integer, fraction, exponent })
-    }
-
-    pub(super) fn is_zero(&self) -> bool {
-        self.integer.iter().chain(self.fraction).all(|digit| *digit == b'0')
-    }
-
-    /// Whether PostgreSQL's `numeric`, which it keeps a JSON number in, has room for every digit that is written.
-    pub(super) fn fits_json(&self) -> bool {
-        self.written_fraction_digits() <= i64::from(FRACTION_DIGITS_MAX)
-            && (self.integer.len() as i64 + self.exponent <= INTEGER_DIGITS_MAX || self.is_short_zero())
-    }
-
-    /// PostgreSQL takes a zero with any exponent that is not absurd.
-    fn is_short_zero(&self) -> bool {
-        self.is_zero() && self.exponent <= i64::from(i32::MAX / 4)
-    }
-
-    /// As `1.50` has two and `1.5e1` none.
-    fn written_fraction_digits(&self) -> i64 {
-        self.fraction.len() as i64 - self.exponent
-    }
-
-    /// Cuts the zeros off both ends, which PostgreSQL's form does not keep.
-    #[inline]
-    fn trim(&mut self) -> Size {
-        self.integer = without_leading_zeros(self.integer);
-        let point = if self.integer.is_empty() {
-            let fraction = without_leading_zeros(self.fraction);
-            let zeros = self.fraction.len() - fraction.len();
-            self.fraction = fraction;
-            -(zeros as i64)
-        } else {
-            self.integer.len() as i64
-        };
-        self.fraction = without_trailing_zeros(self.fraction);
-        if self.fraction.is_empty() {
-            self.integer = without_trailing_zeros(self.integer);
-        }
-        let digits = (self.integer.len() + self.fraction.len()) as i64;
-        let integer_digits = point + self.exponent;
-        Size { significant: digits > 0, integer_digits, fraction_digits: digits.min(1) * (digits - integer_digits) }
-    }
-}
-
 #[inline]
-pub(super) fn encode(text: &[u8], bounds: Bounds, out: &mut Vec<u8>) -> Result<(), Reason> {
+pub(crate) fn encode(text: &[u8], bounds: Bounds, out: &mut Vec<u8>) -> Result<(), Reason> {
     let mut number = Decimal::parse(text)?;
     // Before trimming: `1.50` shows two digits.
     let written = Decimal { ..number };
@@ -136,7 +46,7 @@ pub(super) fn encode(text: &[u8], bounds: Bounds, out: &mut Vec<u8>) -> Result<(
     if size.significant {
         encode_digits(&number, size.integer_digits, scale, out);
     } else {
-        encode_header(0, 0, 0, scale, out);
+        encode_header(0, 0, SIGN_POSITIVE, scale, out);
     }
     Ok(())
 }
@@ -147,7 +57,7 @@ fn encode_digits(number: &Decimal<'_>, integer_digits: i64, scale: u16, out: &mu
     let in_first_group = (integer_digits - 1).rem_euclid(GROUP) + 1;
     let digits = (number.integer.len() + number.fraction.len()) as i64;
     let groups = 1 + (digits - in_first_group + GROUP - 1).max(0) / GROUP;
-    encode_header(groups, weight, if number.negative { SIGN_NEGATIVE } else { 0 }, scale, out);
+    encode_header(groups, weight, if number.negative { SIGN_NEGATIVE } else { SIGN_POSITIVE }, scale, out);
 
     let mut group = 0_u16;
     let mut room = in_first_group;
@@ -180,45 +90,6 @@ fn encode_header(groups: i64, weight: i64, sign: u16, scale: u16, out: &mut Vec<
     header[8..10].copy_from_slice(&sign.to_be_bytes());
     header[10..].copy_from_slice(&scale.to_be_bytes());
     out.extend_from_slice(&header);
-}
-
-fn parse_exponent(text: &[u8]) -> Result<i64, Reason> {
-    /// Far past every limit, and far from an overflow.
-    const ENDLESS: i64 = 1 << 40;
-    let (negative, text) = match text {
-        [b'-', text @ ..] => (true, text),
-        [b'+', text @ ..] | text => (false, text),
-    };
-    let (digits, rest) = digits(text);
-    if digits.is_empty() || !rest.is_empty() {
-        return Err(Reason::NotANumber);
-    }
-    let exponent = digits.iter().fold(0, |value, digit| ENDLESS.min(value * 10 + i64::from(digit - b'0')));
-    Ok(if negative { -exponent } else { exponent })
-}
-
-#[inline]
-fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at(end)
-}
-
-#[inline]
-fn without_leading_zeros(digits: &[u8]) -> &[u8] {
-    let zeros = digits.iter().position(|digit| *digit != b'0').unwrap_or(digits.len());
-    &digits[zeros..]
-}
-
-#[inline]
-fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
-    let end = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
-    &digits[..end]
-}
-
-#[cold]
-fn not_a_number(unsigned: &[u8]) -> Reason {
-    let not_finite = ["nan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name.as_bytes()));
-    if not_finite { Reason::NotFinite } else { Reason::NotANumber }
 }
 
 #[cfg(test)]

@@ -1,39 +1,20 @@
-//! PostgreSQL's `numeric` in its binary format.
-
 use std::fmt;
 
-/// Of a `numeric(p, s)` that readers of Parquet take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Precision {
-    pub(super) digits: u8,
-    pub(super) scale: u8,
-}
+pub(super) const SIGN_POSITIVE: u16 = 0x0000;
+pub(super) const SIGN_NEGATIVE: u16 = 0x4000;
+const SIGN_NAN: u16 = 0xC000;
+const SIGN_INFINITY: u16 = 0xD000;
+const SIGN_NEGATIVE_INFINITY: u16 = 0xF000;
 
-impl Precision {
-    /// 38 digits are what 16 bytes hold, and what readers hold.
-    const DIGITS_MAX: u8 = 38;
-
-    /// From a column's type modifier; none when it has none, or one that a decimal of Parquet cannot have.
-    /// <https://github.com/postgres/postgres/blob/REL_17_STABLE/src/backend/utils/adt/numeric.c>, `make_numeric_typmod`
-    pub(super) fn of(modifier: i32) -> Option<Self> {
-        let packed = modifier.checked_sub(4).filter(|packed| *packed >= 0)?;
-        let digits = u8::try_from(packed >> 16).ok().filter(|digits| (1..=Self::DIGITS_MAX).contains(digits))?;
-        // Eleven bits with a sign.
-        let scale = ((packed & 0x7ff) ^ 0x400) - 0x400;
-        let scale = u8::try_from(scale).ok().filter(|scale| *scale <= digits)?;
-        Some(Self { digits, scale })
-    }
-}
-
-/// Digits to the base of 10,000.
-/// <https://github.com/postgres/postgres/blob/REL_17_STABLE/src/backend/utils/adt/numeric.c>, `numeric_send`
+/// A `numeric` that PostgreSQL sent. [`Display`](fmt::Display) writes it as PostgreSQL does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Numeric {
+pub struct Numeric {
     sign: Sign,
-    /// Of the first digit, as an exponent of the base.
+    /// Exponent of the first digit: it counts 10000 to this power.
     weight: i32,
-    /// Decimal digits behind the point.
+    /// Decimal digits shown after the point.
     scale: usize,
+    /// Base-10000 digits.
     digits: Vec<u16>,
 }
 
@@ -41,21 +22,22 @@ pub(super) struct Numeric {
 enum Sign {
     Positive,
     Negative,
-    /// No number, and how it is written.
+    /// NaN or an infinity, with its name.
     Special(&'static str),
 }
 
 impl Numeric {
-    pub(super) fn parse(raw: &[u8]) -> Option<Self> {
+    /// Parses the binary format. Returns `None` if `raw` has another format.
+    pub fn parse(raw: &[u8]) -> Option<Self> {
         let mut words = raw.chunks(2).map(|pair| pair.try_into().ok().map(u16::from_be_bytes));
         let count: usize = words.next()??.into();
         let weight = i32::from(words.next()??.cast_signed());
         let sign = match words.next()?? {
-            0x0000 => Sign::Positive,
-            0x4000 => Sign::Negative,
-            0xC000 => Sign::Special("NaN"),
-            0xD000 => Sign::Special("Infinity"),
-            0xF000 => Sign::Special("-Infinity"),
+            SIGN_POSITIVE => Sign::Positive,
+            SIGN_NEGATIVE => Sign::Negative,
+            SIGN_NAN => Sign::Special("NaN"),
+            SIGN_INFINITY => Sign::Special("Infinity"),
+            SIGN_NEGATIVE_INFINITY => Sign::Special("-Infinity"),
             _ => return None,
         };
         let scale = words.next()??.into();
@@ -63,16 +45,17 @@ impl Numeric {
         (digits.len() == count).then_some(Self { sign, weight, scale, digits })
     }
 
-    /// The number times ten to the power of `scale`, which must not be less than its own; none when it is too large, or
-    /// no number.
-    pub(super) fn unscaled(&self, scale: u8) -> Option<i128> {
+    /// Returns the number multiplied by `10^scale`. `scale` must be at least the number's own scale.
+    ///
+    /// Returns `None` for NaN, an infinity, and a result above 128 bits.
+    pub fn unscaled(&self, scale: u8) -> Option<i128> {
         let mut sum: i128 = 0;
         for (digit, place) in self.digits.iter().zip(0..) {
             let exponent = 4 * (self.weight - place) + i32::from(scale);
             let digit = i128::from(*digit);
             let part = match u32::try_from(exponent) {
                 Ok(exponent) => 10_i128.checked_pow(exponent)?.checked_mul(digit)?,
-                // Its last digits are zeros behind the scale.
+                // The digits that the division drops are zeros.
                 Err(_) => digit / 10_i128.checked_pow(exponent.unsigned_abs())?,
             };
             sum = sum.checked_add(part)?;
@@ -90,7 +73,6 @@ impl Numeric {
     }
 }
 
-/// As PostgreSQL writes it.
 impl fmt::Display for Numeric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.sign {
@@ -116,14 +98,14 @@ impl fmt::Display for Numeric {
 mod tests {
     use super::*;
 
-    /// Count, weight, sign, scale, digits.
+    /// `words`: count, weight, sign, scale, digits.
     fn numeric(words: &[u16]) -> Numeric {
         let raw: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
         Numeric::parse(&raw).unwrap()
     }
 
     #[test]
-    fn numbers_as_postgresql_sends_them() {
+    fn sent_numeric_prints_as_in_postgresql() {
         let check = |words: &[u16], text: &str, at_four: Option<i128>| {
             assert_eq!(numeric(words).to_string(), text);
             assert_eq!(numeric(words).unscaled(4), at_four, "{text}");
@@ -144,27 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_number() {
+    fn malformed_numeric_is_none() {
         let check = |raw: &[u8]| assert_eq!(Numeric::parse(raw), None, "{raw:?}");
         check(&[]);
         check(&[0, 1, 0, 0, 0, 0, 0, 0]);
         check(&[0, 1, 0, 0, 0, 0, 0, 0, 7]);
         check(&[0, 0, 0, 0, 0x10, 0, 0, 0]);
-    }
-
-    #[test]
-    fn precisions_that_readers_take() {
-        let modifier = |digits: i32, scale: i32| ((digits << 16) | (scale & 0x7ff)) + 4;
-        let check = |modifier: i32, expected: Option<(u8, u8)>| {
-            let expected = expected.map(|(digits, scale)| Precision { digits, scale });
-            assert_eq!(Precision::of(modifier), expected, "{modifier}");
-        };
-        check(-1, None);
-        check(modifier(10, 2), Some((10, 2)));
-        check(modifier(38, 38), Some((38, 38)));
-        check(modifier(1, 0), Some((1, 0)));
-        check(modifier(39, 2), None);
-        check(modifier(5, -2), None);
-        check(modifier(2, 5), None);
     }
 }

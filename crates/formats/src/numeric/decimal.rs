@@ -1,0 +1,129 @@
+//! Decimal text taken apart, so that no value passes through a float.
+
+use crate::reject::Reason;
+
+/// The most digits of a `numeric`: <https://www.postgresql.org/docs/current/datatype-numeric.html>.
+pub(super) const INTEGER_DIGITS_MAX: i64 = 131_072;
+pub(super) const FRACTION_DIGITS_MAX: u16 = 16_383;
+
+/// Decimal text taken apart: `[-]integer.fraction e exponent`.
+pub(crate) struct Decimal<'a> {
+    pub(super) negative: bool,
+    pub(super) integer: &'a [u8],
+    pub(super) fraction: &'a [u8],
+    pub(super) exponent: i64,
+}
+
+/// Where a number's first and last significant digits stand, seen from the decimal point.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) significant: bool,
+    /// Zero or less for a number that begins after the point.
+    pub(super) integer_digits: i64,
+    /// Zero or less for a number that ends before the point.
+    pub(super) fraction_digits: i64,
+}
+
+impl<'a> Decimal<'a> {
+    #[inline]
+    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, Reason> {
+        let (negative, text) = match text {
+            [b'-', text @ ..] => (true, text),
+            text => (false, text),
+        };
+        let (integer, rest) = digits(text);
+        let (fraction, rest) = match rest {
+            [b'.', rest @ ..] => digits(rest),
+            rest => (&rest[..0], rest),
+        };
+        if integer.is_empty() && fraction.is_empty() {
+            return Err(not_a_number(text));
+        }
+        let exponent = match rest {
+            [] => 0,
+            [b'e' | b'E', exponent @ ..] => parse_exponent(exponent)?,
+            _ => return Err(Reason::NotANumber),
+        };
+        Ok(Self { negative, integer, fraction, exponent })
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        self.integer.iter().chain(self.fraction).all(|digit| *digit == b'0')
+    }
+
+    /// Whether PostgreSQL's `numeric`, which it keeps a JSON number in, has room for every digit that is written.
+    pub(crate) fn fits_json(&self) -> bool {
+        self.written_fraction_digits() <= i64::from(FRACTION_DIGITS_MAX)
+            && (self.integer.len() as i64 + self.exponent <= INTEGER_DIGITS_MAX || self.is_short_zero())
+    }
+
+    /// PostgreSQL takes a zero with any exponent that is not absurd.
+    fn is_short_zero(&self) -> bool {
+        self.is_zero() && self.exponent <= i64::from(i32::MAX / 4)
+    }
+
+    /// As `1.50` has two and `1.5e1` none.
+    pub(super) fn written_fraction_digits(&self) -> i64 {
+        self.fraction.len() as i64 - self.exponent
+    }
+
+    /// Cuts the zeros off both ends, which PostgreSQL's form does not keep.
+    #[inline]
+    pub(super) fn trim(&mut self) -> Size {
+        self.integer = without_leading_zeros(self.integer);
+        let point = if self.integer.is_empty() {
+            let fraction = without_leading_zeros(self.fraction);
+            let zeros = self.fraction.len() - fraction.len();
+            self.fraction = fraction;
+            -(zeros as i64)
+        } else {
+            self.integer.len() as i64
+        };
+        self.fraction = without_trailing_zeros(self.fraction);
+        if self.fraction.is_empty() {
+            self.integer = without_trailing_zeros(self.integer);
+        }
+        let digits = (self.integer.len() + self.fraction.len()) as i64;
+        let integer_digits = point + self.exponent;
+        Size { significant: digits > 0, integer_digits, fraction_digits: digits.min(1) * (digits - integer_digits) }
+    }
+}
+
+fn parse_exponent(text: &[u8]) -> Result<i64, Reason> {
+    /// Far past every limit, and far from an overflow.
+    const ENDLESS: i64 = 1 << 40;
+    let (negative, text) = match text {
+        [b'-', text @ ..] => (true, text),
+        [b'+', text @ ..] | text => (false, text),
+    };
+    let (digits, rest) = digits(text);
+    if digits.is_empty() || !rest.is_empty() {
+        return Err(Reason::NotANumber);
+    }
+    let exponent = digits.iter().fold(0, |value, digit| ENDLESS.min(value * 10 + i64::from(digit - b'0')));
+    Ok(if negative { -exponent } else { exponent })
+}
+
+#[inline]
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[inline]
+fn without_leading_zeros(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().position(|digit| *digit != b'0').unwrap_or(digits.len());
+    &digits[zeros..]
+}
+
+#[inline]
+fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
+    let end = digits.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+    &digits[..end]
+}
+
+#[cold]
+fn not_a_number(unsigned: &[u8]) -> Reason {
+    let not_finite = ["nan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name.as_bytes()));
+    if not_finite { Reason::NotFinite } else { Reason::NotANumber }
+}
