@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test test-faults test-localstack bench fuzz lint audit sbom build invoke deploy destroy binaries
+.PHONY: help setup demo up down test test-faults test-localstack bench fuzz docs lint audit sbom build invoke deploy destroy binaries
 
 EMULATOR  ?= ministack
 PIPELINES ?= pipelines
@@ -70,6 +70,9 @@ bench: .venv/.stamp .venv-bench/.stamp binaries ## measure against what you woul
 fuzz: .venv/bin/cargo-fuzz ## bytes that reach new code, at CSV, JSON, templates, events and definitions; SECONDS=30 each
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" fuzz/run $(SECONDS)
 
+docs: .venv-docs/.stamp ## the documentation as a site: target/site/index.html
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
 lint: .venv/.stamp ## format, clippy, the state machines, the template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -135,6 +138,12 @@ $(FLIGHTS): tests/data/fetch.py tests/data/requirements.txt
 	@cargo install --quiet --locked --root .venv cargo-fuzz@0.13.2 || { \
 	  echo 'fuzz: cargo-fuzz could not be installed: look at the message above; without it `make test` tries the same'; \
 	  echo '      promises on the bytes that tests/properties makes, more of them with PROPTEST_CASES=5000'; exit 1; }
+
+.venv-docs/.stamp: docs/requirements.txt
+	@echo 'docs: Material for MkDocs into .venv-docs'
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement docs/requirements.txt
+	@touch $@
 
 .venv-sbom/.stamp: infra/sbom/requirements.txt
 	@echo 'sbom: its tools into .venv-sbom'

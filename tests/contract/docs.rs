@@ -1,9 +1,13 @@
-//! The documentation agrees with the code: its tests exist, and its generated pages are up to date.
-//! `UPDATE=1` rewrites the generated pages.
+//! The documentation agrees with the code: tests, links, commands and definitions that it names exist, and its generated
+//! pages are current. `UPDATE=1` rewrites the generated pages.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
+use fault_plan::Plan;
+use penstock::Cli;
+use pipeline::Definition;
 use protocol::{Class, FailureName};
 
 use crate::machine::{project, read};
@@ -56,22 +60,19 @@ fn page_of_failures_is_current() {
 
 Every failure has a name. It is the error name of the Step Functions execution, and the notice shows it.
 
-- **transient**: the state machine retries by itself. It sends one notice when the last retry has failed.
-- **permanent**: the same file fails again. The state machine sends the notice at once.
+- A **transient** failure is retried by the state machine. It sends one notice when the last retry has failed.
+- A **permanent** failure would happen again. The state machine sends the notice at once.
 
 This page is generated from `FailureName` in `crates/protocol`.
-
-| name | class | what happened | what to do |
-|---|---|---|---|
 "
     .to_owned();
     for name in FailureName::ALL {
         let class = match name.class() {
-            Class::Transient => "transient",
-            Class::Permanent => "permanent",
+            Class::Transient => "Transient",
+            Class::Permanent => "Permanent",
         };
-        let (summary, what_to_do) = (in_cell(name.summary()), in_cell(name.what_to_do()));
-        writeln!(page, "| <a id=\"{name}\"></a>`{name}` | {class} | {summary} | {what_to_do} |").unwrap();
+        let (summary, what_to_do) = (name.summary(), name.what_to_do());
+        writeln!(page, "\n## {name}\n\n{class}. {summary}\n\nWhat to do: {what_to_do}").unwrap();
     }
     check_generated("docs/operate/failures.md", &page);
 }
@@ -134,4 +135,194 @@ This page is generated from `infra/template.yaml`.
         writeln!(page, "| `{name}` | {type_name} | {default} | {} |", in_cell(&description)).unwrap();
     }
     check_generated("docs/deploy/parameters.md", &page);
+}
+
+/// The pages that a reader meets: Markdown at the top of the project and in `docs`.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = markdown(&project().join("docs"));
+    pages.extend(files(&project()).into_iter().filter(|path| is_markdown(path)));
+    assert!(pages.len() > 20, "{pages:?}");
+    pages
+}
+
+fn markdown(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let nested = entries.filter(|path| path.is_dir()).flat_map(|path| markdown(&path));
+    nested.chain(files(folder).into_iter().filter(|path| is_markdown(path))).collect()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect()
+}
+
+fn is_markdown(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "md")
+}
+
+/// Path of a page within the project, for messages.
+fn shown(page: &Path) -> String {
+    page.strip_prefix(project()).unwrap().display().to_string()
+}
+
+/// A fenced block of a page.
+struct Block {
+    language: String,
+    text: String,
+}
+
+/// Splits a page into its prose and its fenced blocks.
+fn split(text: &str) -> (String, Vec<Block>) {
+    let (mut prose, mut blocks, mut open) = (String::new(), Vec::new(), None::<Block>);
+    for line in text.lines() {
+        match (line.trim_start().strip_prefix("```"), open.as_mut()) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(language), None) => open = Some(Block { language: language.to_owned(), text: String::new() }),
+            (None, Some(block)) => block.text.extend([line, "\n"]),
+            (None, None) => prose.extend([line, "\n"]),
+        }
+    }
+    assert!(open.is_none(), "a code block never closes");
+    (prose, blocks)
+}
+
+/// Targets of `[text](target)`.
+fn links(prose: &str) -> impl Iterator<Item = &str> {
+    prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
+}
+
+/// Anchors of the headings, as GitHub and MkDocs build them.
+fn anchors(text: &str) -> Vec<String> {
+    let (prose, _) = split(text);
+    let headings = prose.lines().filter_map(|line| line.strip_prefix('#'));
+    headings
+        .map(|heading| {
+            let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+            let words: String = heading.trim_start_matches('#').trim().to_lowercase().chars().filter(kept).collect();
+            words.replace(' ', "-")
+        })
+        .collect()
+}
+
+#[test]
+fn links_resolve() {
+    let mut broken = Vec::new();
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in links(&split(&text).0).filter(|link| !link.contains("://")) {
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            let has_anchor = || anchors(&std::fs::read_to_string(&target).unwrap()).iter().any(|known| known == anchor);
+            if !target.exists() || !(anchor.is_empty() || has_anchor()) {
+                broken.push(format!("{}: {link}", shown(&page)));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to nothing:\n{}", broken.join("\n"));
+}
+
+/// Splits a line of shell into words. Quotes group words; a `#` begins a comment; `…` and `$` stay as they are.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for c in line.chars() {
+        match (c, quote) {
+            ('\'' | '"', None) => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (c, Some(open)) if c == open => quote = None,
+            ('#', None) if word.is_none() => break,
+            (c, None) if c.is_whitespace() => words.extend(word.take()),
+            (c, _) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// The commands of a page: every line of its shell blocks, and every piece of inline code. A line of a block has real
+/// values, inline code may have placeholders such as `LOAD`.
+fn commands(text: &str) -> Vec<(Vec<String>, bool)> {
+    let (prose, blocks) = split(text);
+    let shell = blocks.iter().filter(|block| matches!(block.language.as_str(), "sh" | "bash" | "console"));
+    let lines = shell.flat_map(|block| block.text.lines()).map(|line| (line, true));
+    let inline = prose.split('`').skip(1).step_by(2).map(|code| (code, false));
+    let mut commands = Vec::new();
+    for (line, is_whole) in lines.chain(inline) {
+        let words = words(line);
+        for command in words.split(|word| matches!(word.as_str(), "&&" | "||" | "|" | ";")) {
+            // Assignments before a command are for its environment.
+            let command: Vec<String> =
+                command.iter().skip_while(|word| word.split('/').next().unwrap().contains('=')).cloned().collect();
+            commands.push((command, is_whole));
+        }
+    }
+    commands
+}
+
+/// Says why `penstock` would refuse the words, if it would.
+fn refused_by_penstock(command: &[String], is_whole: bool) -> Option<String> {
+    if is_whole {
+        return Cli::command()
+            .try_get_matches_from(command)
+            .err()
+            .filter(|error| error.use_stderr())
+            .map(|e| e.to_string());
+    }
+    let mut cli = Cli::command();
+    cli.build();
+    let [_, name, rest @ ..] = command else { return None };
+    let Some(subcommand) = cli.find_subcommand(name) else { return Some(format!("no command {name}")) };
+    let known = |flag: &str| subcommand.get_arguments().any(|argument| argument.get_long() == Some(flag));
+    let flags = rest.iter().filter_map(|word| word.strip_prefix("--")).map(|flag| flag.split('=').next().unwrap());
+    flags.filter(|flag| *flag != "help").find(|flag| !known(flag)).map(|flag| format!("{name} has no --{flag}"))
+}
+
+/// Says why `make` would refuse the words, if it would.
+fn refused_by_make(command: &[String], makefile: &str) -> Option<String> {
+    let is_target = |word: &str| makefile.lines().any(|line| line.starts_with(&format!("{word}:")));
+    let is_variable = |word: &str| makefile.lines().any(|line| line.split_whitespace().take(2).eq([word, "?="]));
+    command[1..].iter().find_map(|word| match word.split_once('=') {
+        Some((name, _)) => (!is_variable(name)).then(|| format!("the Makefile has no variable {name}")),
+        None => (!is_target(word)).then(|| format!("the Makefile has no target {word}")),
+    })
+}
+
+#[test]
+fn commands_in_docs_are_known() {
+    let makefile = read("Makefile");
+    let (mut refused, mut count) = (Vec::new(), 0);
+    for page in pages() {
+        for (command, is_whole) in commands(&std::fs::read_to_string(&page).unwrap()) {
+            let reason = match command.first().map(|word| word.rsplit('/').next().unwrap()) {
+                Some("penstock") => refused_by_penstock(&command, is_whole),
+                Some("make") => refused_by_make(&command, &makefile),
+                _ => continue,
+            };
+            count += 1;
+            refused.extend(reason.map(|reason| format!("{}: {}: {reason}", shown(&page), command.join(" "))));
+        }
+    }
+    assert!(count > 40, "{count} commands");
+    assert!(refused.is_empty(), "commands that do not exist:\n{}", refused.join("\n"));
+}
+
+#[test]
+fn definitions_in_docs_are_valid() {
+    let dataset = "[datasets.example]\nsource = 'raw/{date:%Y-%m-%d}/example.csv'\ntable = 'example'\n";
+    let mut count = 0;
+    for page in pages() {
+        for Block { text, .. } in
+            split(&std::fs::read_to_string(&page).unwrap()).1.into_iter().filter(|block| block.language == "toml")
+        {
+            count += 1;
+            let parse = |text: &str| Definition::parse("example", &shown(&page), text).map(|_| ());
+            let result = parse(&text).or_else(|errors| parse(&format!("{text}\n{dataset}")).map_err(|_| errors));
+            if text.parse::<Plan>().is_err()
+                && let Err(errors) = result
+            {
+                panic!("{}:\n{text}\n{errors}", shown(&page));
+            }
+        }
+    }
+    assert!(count > 10, "{count} definitions");
 }
