@@ -56,7 +56,7 @@ fn in_cell(text: &str) -> String {
 #[test]
 fn page_of_failures_is_current() {
     let mut page = "\
-# Failures and what to do
+# Failures and remedies
 
 Every failure has a name. It is the error name of the Step Functions execution, and the notice shows it.
 
@@ -72,7 +72,7 @@ This page is generated from `FailureName` in `crates/protocol`.
             Class::Permanent => "Permanent",
         };
         let (summary, what_to_do) = (name.summary(), name.what_to_do());
-        writeln!(page, "\n## {name}\n\n{class}. {summary}\n\nWhat to do: {what_to_do}").unwrap();
+        writeln!(page, "\n## {name}\n\n{class}. {summary}\n\nRemedy: {what_to_do}").unwrap();
     }
     check_generated("docs/operate/failures.md", &page);
 }
