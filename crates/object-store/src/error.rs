@@ -3,58 +3,68 @@ use std::fmt;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use protocol::error_chain;
+use protocol::{Failure, FailureName, error_chain};
 
-/// What S3's answer, or its silence, means for us.
+/// The class of a failed S3 request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It may answer later.
+pub enum StorageErrorKind {
+    /// A later attempt may succeed.
     Unavailable,
-    /// It will not answer us.
+    /// S3 rejects the request, and would reject it again.
     Denied,
-    /// It has no such thing.
+    /// The bucket, object or version does not exist.
     Absent,
-    /// It is larger than what we read.
-    TooLarge,
 }
 
-/// A call to S3 that failed, retries included.
+/// An S3 request that failed after all its retries.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} {at}: {reason}")]
 pub struct StorageError {
+    /// The HTTP method, or `LIST` or `ABORT`.
     pub operation: &'static str,
+    /// The address: `s3://bucket/key`.
     pub at: String,
-    pub fault: Fault,
+    pub kind: StorageErrorKind,
     pub reason: String,
 }
 
+impl Failure for StorageError {
+    fn name(&self) -> FailureName {
+        match self.kind {
+            StorageErrorKind::Unavailable => FailureName::StorageUnavailable,
+            StorageErrorKind::Denied | StorageErrorKind::Absent => FailureName::StorageDenied,
+        }
+    }
+}
+
 impl StorageError {
+    /// Classifies a failed request by its HTTP status.
     pub fn new<E>(operation: &'static str, at: &impl fmt::Display, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
-        Self { operation, at: at.to_string(), fault: fault(status), reason: reason(error, status) }
+        Self { operation, at: at.to_string(), kind: kind(status), reason: reason(error, status) }
     }
 
-    /// The answer began well and broke off.
-    pub(crate) fn broken_off(operation: &'static str, at: &impl fmt::Display, error: &(dyn Error + 'static)) -> Self {
-        Self { operation, at: at.to_string(), fault: Fault::Unavailable, reason: error_chain(error) }
+    /// A body that ended before its last byte.
+    pub(crate) fn interrupted(operation: &'static str, at: &impl fmt::Display, error: &(dyn Error + 'static)) -> Self {
+        Self { operation, at: at.to_string(), kind: StorageErrorKind::Unavailable, reason: error_chain(error) }
     }
 
-    /// The answer was not one that can be.
-    pub(crate) fn unclear(operation: &'static str, at: &impl fmt::Display, reason: &str) -> Self {
-        Self { operation, at: at.to_string(), fault: Fault::Unavailable, reason: reason.to_owned() }
+    /// An answer that lacks a required field.
+    pub(crate) fn incomplete(operation: &'static str, at: &impl fmt::Display, reason: &str) -> Self {
+        Self { operation, at: at.to_string(), kind: StorageErrorKind::Unavailable, reason: reason.to_owned() }
     }
 }
 
-/// No status means that no answer came: a connection that failed, or time that ran out.
-fn fault(status: Option<u16>) -> Fault {
+/// Without a status no answer came: the connection failed, or a time limit passed.
+fn kind(status: Option<u16>) -> StorageErrorKind {
     match status {
-        // 405 is the answer for a version that marks a deletion.
-        Some(404 | 405) => Fault::Absent,
-        None | Some(200..=299 | 408 | 429 | 500..) => Fault::Unavailable,
-        Some(_) => Fault::Denied,
+        // S3 answers 405 for a version that is a delete marker.
+        Some(404 | 405) => StorageErrorKind::Absent,
+        None | Some(200..=299 | 408 | 429 | 500..) => StorageErrorKind::Unavailable,
+        Some(_) => StorageErrorKind::Denied,
     }
 }
 
@@ -63,8 +73,8 @@ where
     E: Error + ProvideErrorMetadata + 'static,
 {
     let Some(status) = status else { return error_chain(error) };
-    let told = [error.code(), error.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    if told.is_empty() { format!("S3 answers {status}") } else { format!("S3 answers {status} {told}") }
+    let details = [error.code(), error.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    if details.is_empty() { format!("S3 answered {status}") } else { format!("S3 answered {status} {details}") }
 }
 
 #[cfg(test)]
@@ -72,21 +82,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_decides_whether_to_try_again() {
+    fn status_determines_the_error_kind() {
         for (status, expected) in [
-            (None, Fault::Unavailable),
-            (Some(500), Fault::Unavailable),
-            (Some(503), Fault::Unavailable),
-            (Some(429), Fault::Unavailable),
-            (Some(200), Fault::Unavailable),
-            (Some(301), Fault::Denied),
-            (Some(401), Fault::Denied),
-            (Some(403), Fault::Denied),
-            (Some(400), Fault::Denied),
-            (Some(404), Fault::Absent),
-            (Some(405), Fault::Absent),
+            (None, StorageErrorKind::Unavailable),
+            (Some(500), StorageErrorKind::Unavailable),
+            (Some(503), StorageErrorKind::Unavailable),
+            (Some(429), StorageErrorKind::Unavailable),
+            (Some(200), StorageErrorKind::Unavailable),
+            (Some(301), StorageErrorKind::Denied),
+            (Some(401), StorageErrorKind::Denied),
+            (Some(403), StorageErrorKind::Denied),
+            (Some(400), StorageErrorKind::Denied),
+            (Some(404), StorageErrorKind::Absent),
+            (Some(405), StorageErrorKind::Absent),
         ] {
-            assert_eq!(fault(status), expected, "{status:?}");
+            assert_eq!(kind(status), expected, "{status:?}");
         }
     }
 }

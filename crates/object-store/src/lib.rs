@@ -1,10 +1,11 @@
-//! S3 for a function: small objects are read whole, large ones written whole or not at all, and errors say whether to
-//! try again.
+//! S3 access: clients, small objects read whole, large objects written atomically, and classified errors.
 
+mod client;
 mod error;
 mod read;
 mod upload;
 
-pub use error::{Fault, StorageError};
-pub use read::read_whole;
+pub use client::{ClientTimeouts, client, client_config};
+pub use error::{StorageError, StorageErrorKind};
+pub use read::{SmallObject, read_small};
 pub use upload::{PART_BYTES, Upload};

@@ -4,37 +4,37 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use tracing::warn;
 
-use crate::StorageError;
+use crate::error::StorageError;
 
-/// What is held in memory, and leaves at once. S3 takes no smaller parts, but for the last, and 10,000 of them.
+/// Size of one part in memory and on the wire. S3 accepts at most 10,000 parts, each of at least 5 MiB except the last.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
 pub const PART_BYTES: usize = 8 * 1024 * 1024;
 
-/// An object written as its bytes come: whole or not at all, for nobody sees it before [`Upload::finish`].
+/// Writes an object atomically from a stream of bytes: it is visible only after [`Upload::finish`].
 ///
-/// Small ones go in one request. After an error, [`Upload::abort`]: parts that no object is made of are kept, and paid
-/// for.
+/// An object of one part is written with one request. Call [`Upload::abort`] after an error: S3 keeps and bills the
+/// parts of an unfinished upload.
 #[derive(Debug)]
 pub struct Upload<'a> {
     s3: &'a Client,
     bucket: &'a str,
     key: &'a str,
     content_type: &'a str,
-    begun: Option<Begun>,
+    multipart: Option<Multipart>,
     part: BytesMut,
     bytes: u64,
 }
 
 #[derive(Debug)]
-struct Begun {
+struct Multipart {
     id: String,
     parts: Vec<CompletedPart>,
 }
 
 impl<'a> Upload<'a> {
-    /// Nothing is sent yet.
+    /// Prepares an upload; sends nothing.
     pub fn new(s3: &'a Client, bucket: &'a str, key: &'a str, content_type: &'a str) -> Self {
-        Self { s3, bucket, key, content_type, begun: None, part: BytesMut::new(), bytes: 0 }
+        Self { s3, bucket, key, content_type, multipart: None, part: BytesMut::new(), bytes: 0 }
     }
 
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
@@ -46,9 +46,9 @@ impl<'a> Upload<'a> {
         self.send_part().await
     }
 
-    /// Makes the object, and gives its size.
+    /// Completes the object and returns its size in bytes.
     pub async fn finish(&mut self) -> Result<u64, StorageError> {
-        if self.begun.is_none() {
+        if self.multipart.is_none() {
             let body = self.part.split().freeze();
             self.put(body).await?;
         } else {
@@ -60,9 +60,9 @@ impl<'a> Upload<'a> {
         Ok(self.bytes)
     }
 
-    /// Takes back what was sent. That this fails is told, and is no failure of anybody.
+    /// Deletes the parts that were sent. A failure is only logged.
     pub async fn abort(self) {
-        let Some(Begun { id, .. }) = &self.begun else { return };
+        let Some(Multipart { id, .. }) = &self.multipart else { return };
         let request = self.s3.abort_multipart_upload().bucket(self.bucket).key(self.key).upload_id(id);
         if let Err(error) = request.send().await {
             let error = StorageError::new("ABORT", &self.at(), &error);
@@ -71,31 +71,31 @@ impl<'a> Upload<'a> {
     }
 
     async fn send_part(&mut self) -> Result<(), StorageError> {
-        let mut begun = match self.begun.take() {
-            Some(begun) => begun,
+        let mut multipart = match self.multipart.take() {
+            Some(multipart) => multipart,
             None => self.begin().await?,
         };
         let body = self.part.split().freeze();
-        let sent = self.upload_part(&begun, body).await;
-        // Kept also when it failed, to be aborted.
+        let sent = self.upload_part(&multipart, body).await;
         if let Ok(part) = &sent {
-            begun.parts.push(part.clone());
+            multipart.parts.push(part.clone());
         }
-        self.begun = Some(begun);
+        // Kept after a failure too: `abort` needs the upload's id.
+        self.multipart = Some(multipart);
         sent.map(|_| ())
     }
 
-    async fn begin(&self) -> Result<Begun, StorageError> {
+    async fn begin(&self) -> Result<Multipart, StorageError> {
         let request = self.s3.create_multipart_upload().bucket(self.bucket).key(self.key);
-        let begun = request.content_type(self.content_type).send().await;
-        let begun = begun.map_err(|error| StorageError::new("PUT", &self.at(), &error))?;
-        let id = begun.upload_id.ok_or_else(|| StorageError::unclear("PUT", &self.at(), "S3 gave it no upload id"))?;
-        Ok(Begun { id, parts: Vec::new() })
+        let created = request.content_type(self.content_type).send().await;
+        let created = created.map_err(|error| StorageError::new("PUT", &self.at(), &error))?;
+        let no_id = || StorageError::incomplete("PUT", &self.at(), "the answer of S3 has no upload id");
+        Ok(Multipart { id: created.upload_id.ok_or_else(no_id)?, parts: Vec::new() })
     }
 
-    async fn upload_part(&self, begun: &Begun, body: Bytes) -> Result<CompletedPart, StorageError> {
-        let number = i32::try_from(begun.parts.len() + 1).unwrap_or(i32::MAX);
-        let request = self.s3.upload_part().bucket(self.bucket).key(self.key).upload_id(&begun.id);
+    async fn upload_part(&self, multipart: &Multipart, body: Bytes) -> Result<CompletedPart, StorageError> {
+        let number = i32::try_from(multipart.parts.len() + 1).unwrap_or(i32::MAX);
+        let request = self.s3.upload_part().bucket(self.bucket).key(self.key).upload_id(&multipart.id);
         let sent = request.part_number(number).body(ByteStream::from(body)).send().await;
         let sent = sent.map_err(|error| StorageError::new("PUT", &self.at(), &error))?;
         let part = CompletedPart::builder().part_number(number);
@@ -103,12 +103,12 @@ impl<'a> Upload<'a> {
     }
 
     async fn complete(&mut self) -> Result<(), StorageError> {
-        let Some(Begun { id, parts }) = &self.begun else { return Ok(()) };
+        let Some(Multipart { id, parts }) = &self.multipart else { return Ok(()) };
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts.clone())).build();
         let request = self.s3.complete_multipart_upload().bucket(self.bucket).key(self.key).upload_id(id);
         let completed = request.multipart_upload(parts).send().await;
         completed.map_err(|error| StorageError::new("PUT", &self.at(), &error))?;
-        self.begun = None;
+        self.multipart = None;
         Ok(())
     }
 

@@ -2,6 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use definitions::DefinitionsError;
 use protocol::error_chain;
 use reconciliation::StandingError;
 
@@ -155,8 +156,11 @@ impl Error {
 
     pub(crate) fn standing(error: StandingError) -> Self {
         match error {
-            StandingError::Storage(error) => {
+            StandingError::Definitions(DefinitionsError::Storage(error)) | StandingError::Storage(error) => {
                 Self::Cloud { what: format!("{} {}", error.operation, error.at), message: error.reason }
+            }
+            StandingError::Definitions(error) => {
+                Self::Cloud { what: "reading the definitions bucket".to_owned(), message: error.to_string() }
             }
             StandingError::Database(error) => Self::database("reading the ledger")(error.into()),
             StandingError::Executions { doing, reason } => Self::Cloud { what: doing, message: reason },

@@ -1,3 +1,4 @@
+use definitions::DefinitionsError;
 use object_store::StorageError;
 use postgres::DatabaseError;
 use protocol::{Failure, FailureName};
@@ -18,6 +19,12 @@ impl Failure for ReconcileError {
             Self::Standing(error) => error.name(),
             Self::TooMuch { .. } => FailureName::TooMuchToReconcile,
         }
+    }
+}
+
+impl From<DefinitionsError> for ReconcileError {
+    fn from(error: DefinitionsError) -> Self {
+        StandingError::from(error).into()
     }
 }
 

@@ -6,25 +6,26 @@ mod config;
 mod error;
 pub mod limits;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use chrono::{DateTime, Utc};
+use definitions::{Definitions, DefinitionsBucket};
 use function::Deadline;
-use pipeline::Catalog;
+use object_store::ClientTimeouts;
 use postgres::{Client, Database, InvalidConfig};
 use protocol::{ObjectRef, Reconciliation};
 use reconciliation::queue::Queue;
 use reconciliation::traces::Wanted;
 use reconciliation::{
-    ByVersion, Executions, Judged, Known, Ledger, Listed, Standing, dead_letters, definitions, landing, ledger, traces,
+    ByVersion, Executions, Judged, Known, Ledger, Listed, Standing, dead_letters, landing, ledger, traces,
 };
 use tokio::time::{Instant as TokioInstant, timeout_at};
-use tracing::{info, warn};
+use tracing::info;
 
 use answer::answer;
-use limits::{CONNECT_TIMEOUT, READ_TIMEOUT};
 
 pub use config::Config;
 pub use error::ReconcileError;
@@ -35,6 +36,7 @@ pub use postgres::DatabaseAddress;
 pub struct Reconciler {
     config: Config,
     s3: aws_sdk_s3::Client,
+    definitions: DefinitionsBucket,
     step_functions: aws_sdk_sfn::Client,
     sqs: aws_sdk_sqs::Client,
     database: Database,
@@ -43,7 +45,7 @@ pub struct Reconciler {
 /// What there is to know of versions that the ledger does not know.
 #[derive(Debug, Default)]
 struct Evidence {
-    catalog: Catalog,
+    definitions: Arc<Definitions>,
     executions: Executions,
 }
 
@@ -51,16 +53,17 @@ impl Reconciler {
     /// Reads the environment and builds clients; speaks to nobody yet.
     pub async fn from_env() -> Result<Self, InvalidConfig> {
         let config = Config::from_env()?;
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
+        let ClientTimeouts { connect, read, .. } = ClientTimeouts::LONG;
+        let timeouts = TimeoutConfig::builder().connect_timeout(connect).read_timeout(read).build();
         let sdk = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await;
         Ok(Self::new(config, &sdk))
     }
 
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        // An endpoint of one's own seldom has a host name for every bucket.
-        let s3 = aws_sdk_s3::config::Builder::from(sdk).force_path_style(sdk.endpoint_url().is_some()).build();
+        let s3 = object_store::client(sdk, ClientTimeouts::LONG);
         Self {
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            definitions: DefinitionsBucket::new(s3.clone(), config.definitions_bucket.clone()),
+            s3,
             step_functions: aws_sdk_sfn::Client::new(sdk),
             sqs: aws_sdk_sqs::Client::new(sdk),
             database: Database::new("penstock-reconciler", config.database.clone(), sdk),
@@ -89,7 +92,7 @@ impl Reconciler {
         let known = |dead_letters| Known {
             landing_bucket: bucket,
             ledger: &ledger,
-            catalog: &evidence.catalog,
+            catalog: &evidence.definitions.catalog,
             executions: &evidence.executions,
             dead_letters,
             now,
@@ -118,20 +121,11 @@ impl Reconciler {
     }
 
     async fn evidence(&self, ledger: &Ledger<'_>, since: DateTime<Utc>) -> Result<Evidence, ReconcileError> {
-        let catalog = self.catalog().await?;
-        let known = ledger.tells_all_of(&catalog);
+        let definitions = self.definitions.all().await?;
+        let known = ledger.tells_all_of(&definitions.catalog);
         let wanted = Wanted { machine: &self.config.state_machine_arn, since, failed: false, known: &known };
         let executions = Executions::of(traces::read(&self.step_functions, &wanted).await?);
-        Ok(Evidence { catalog, executions })
-    }
-
-    /// What cannot be used is left out: its own files end with a notice of that.
-    async fn catalog(&self) -> Result<Catalog, ReconcileError> {
-        let read = definitions::read(&self.s3, &self.config.definitions_bucket).await?;
-        let usable = read.into_iter().filter_map(|definition| {
-            definition.inspect_err(|reason| warn!(reason, "a definition cannot be used")).ok()
-        });
-        Ok(Catalog::of_usable(usable.collect()).0)
+        Ok(Evidence { definitions, executions })
     }
 
     async fn dead_letters(&self) -> Result<Vec<ObjectRef>, ReconcileError> {

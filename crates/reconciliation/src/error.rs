@@ -1,12 +1,15 @@
 use std::error::Error;
 
-use object_store::{Fault, StorageError};
+use definitions::DefinitionsError;
+use object_store::StorageError;
 use postgres::DatabaseError;
 use protocol::{Failure, FailureName, error_chain};
 
 /// Why nobody can tell where objects stand.
 #[derive(Debug, thiserror::Error)]
 pub enum StandingError {
+    #[error(transparent)]
+    Definitions(#[from] DefinitionsError),
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error(transparent)]
@@ -26,11 +29,8 @@ impl StandingError {
 impl Failure for StandingError {
     fn name(&self) -> FailureName {
         match self {
-            Self::Storage(error) => match error.fault {
-                Fault::Unavailable => FailureName::StorageUnavailable,
-                Fault::Denied | Fault::Absent => FailureName::StorageDenied,
-                Fault::TooLarge => FailureName::InvalidDefinition,
-            },
+            Self::Definitions(error) => error.name(),
+            Self::Storage(error) => error.name(),
             Self::Database(error) => error.name(),
             Self::Executions { .. } => FailureName::ExecutionsUnavailable,
         }

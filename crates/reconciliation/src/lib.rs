@@ -2,7 +2,6 @@
 //! waits in the dead-letter queue. For the command line, which prints it, and for the function that reconciles by itself.
 
 mod by_version;
-pub mod definitions;
 mod error;
 mod judge;
 mod judged;

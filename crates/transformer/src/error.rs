@@ -1,4 +1,5 @@
-use object_store::{Fault, StorageError};
+use definitions::DefinitionsError;
+use object_store::StorageError;
 use postgres::DatabaseError;
 use protocol::{Failure, FailureName, error_chain};
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
@@ -18,12 +19,8 @@ pub enum TransformError {
     #[error("{0}")]
     Internal(String),
 
-    #[error("{at}: no such definition")]
-    NoPipeline { at: String },
-    #[error("{0}")]
-    InvalidDefinition(String),
-    #[error("{0}")]
-    InvalidTransform(String),
+    #[error(transparent)]
+    Definitions(#[from] DefinitionsError),
     #[error(transparent)]
     Storage(StorageError),
 
@@ -50,14 +47,8 @@ impl Failure for TransformError {
             Self::InvalidInput(_) => FailureName::InvalidInput,
             Self::InvalidConfiguration(_) => FailureName::InvalidConfiguration,
             Self::Internal(_) => FailureName::InternalError,
-            Self::NoPipeline { .. } => FailureName::NoPipeline,
-            Self::InvalidDefinition(_) => FailureName::InvalidDefinition,
-            Self::InvalidTransform(_) => FailureName::InvalidTransform,
-            Self::Storage(error) => match error.fault {
-                Fault::Unavailable => FailureName::StorageUnavailable,
-                Fault::Denied | Fault::Absent => FailureName::StorageDenied,
-                Fault::TooLarge => FailureName::InvalidDefinition,
-            },
+            Self::Definitions(error) => error.name(),
+            Self::Storage(error) => error.name(),
             Self::TransformFailed { .. } => FailureName::TransformFailed,
             Self::ExportFailed { .. } => FailureName::ExportFailed,
             Self::RunIncomplete { .. } => FailureName::RunIncomplete,

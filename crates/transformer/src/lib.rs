@@ -4,7 +4,6 @@
 mod awaited;
 mod close;
 mod config;
-mod definitions;
 mod error;
 mod exports;
 mod ledger;
@@ -17,11 +16,11 @@ mod transforms;
 
 use std::time::Duration;
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use chrono::NaiveDate;
+use definitions::DefinitionsBucket;
 use function::Deadline;
+use object_store::ClientTimeouts;
 use pipeline::Definition;
 use postgres::{Client, Database, Session};
 use protocol::{
@@ -31,10 +30,9 @@ use serde::Serialize;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use definitions::Definitions;
 use exports::Curated;
 use ledger::Claim;
-use limits::{ANSWER_OVERTIME, COMMIT_TIMEOUT, STORAGE_ATTEMPTS_MAX, STORAGE_CONNECT_TIMEOUT, STORAGE_TIMEOUT};
+use limits::{ANSWER_OVERTIME, COMMIT_TIMEOUT};
 use open::Opening;
 use running::Running;
 use time::{Time, milliseconds};
@@ -47,7 +45,7 @@ pub use postgres::{DatabaseAddress, InvalidConfig};
 #[derive(Debug)]
 pub struct Transformer {
     database: Database,
-    definitions: Definitions,
+    definitions: DefinitionsBucket,
     curated: Curated,
 }
 
@@ -70,10 +68,10 @@ impl Transformer {
     }
 
     pub fn new(config: Config, sdk: &SdkConfig) -> Self {
-        let s3 = storage_client(sdk);
+        let s3 = object_store::client(sdk, ClientTimeouts::LONG);
         Self {
             database: Database::new("penstock-transformer", config.database, sdk),
-            definitions: Definitions::new(s3.clone(), config.definitions_bucket),
+            definitions: DefinitionsBucket::new(s3.clone(), config.definitions_bucket),
             curated: Curated { s3, bucket: config.curated_bucket },
         }
     }
@@ -237,18 +235,6 @@ async fn report(
         duration_ms: milliseconds(time.elapsed()),
         notify_success,
     })
-}
-
-fn storage_client(sdk: &SdkConfig) -> aws_sdk_s3::Client {
-    let timeouts =
-        TimeoutConfig::builder().connect_timeout(STORAGE_CONNECT_TIMEOUT).read_timeout(STORAGE_TIMEOUT).build();
-    let config = aws_sdk_s3::config::Builder::from(sdk)
-        // An endpoint of one's own seldom has a host name for every bucket.
-        .force_path_style(sdk.endpoint_url().is_some())
-        .retry_config(RetryConfig::standard().with_max_attempts(STORAGE_ATTEMPTS_MAX))
-        .timeout_config(timeouts)
-        .build();
-    aws_sdk_s3::Client::from_conf(config)
 }
 
 fn log(report: &RunReport) {

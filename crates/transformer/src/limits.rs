@@ -28,10 +28,3 @@ pub const ROW_GROUP_ROWS_MAX: usize = 50_000;
 pub const ROW_GROUP_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// What a value costs in memory beside its bytes.
 pub const VALUE_OVERHEAD_BYTES: usize = 40;
-
-/// How long S3 may be silent.
-pub const STORAGE_TIMEOUT: Duration = Duration::from_secs(30);
-/// From the first packet to a connection to S3.
-pub const STORAGE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Tries of one S3 request, the first included.
-pub const STORAGE_ATTEMPTS_MAX: u32 = 4;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
+use definitions::TransformScript;
 use futures_util::future::join;
 use pipeline::sql::Statement;
 use postgres::{Client, Mode};
@@ -10,7 +11,6 @@ use protocol::TransformReport;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
-use crate::definitions::Transform;
 use crate::error::{Refusal, TransformError};
 use crate::ledger;
 use crate::limits::{ANSWER_OVERTIME, LOCK_TIMEOUT, TURN_DIVISOR};
@@ -24,7 +24,7 @@ use crate::time::{Time, milliseconds};
 pub(crate) async fn execute(
     running: &Running<'_>,
     client: &Client,
-    transforms: &[Transform],
+    transforms: &[TransformScript],
 ) -> Result<Vec<TransformReport>, TransformError> {
     running.begin(client, Mode::ReadWrite).await?;
     take_turn(client, &running.run.pipeline, running.time).await?;
@@ -53,7 +53,11 @@ async fn take_turn(client: &Client, pipeline: &str, time: Time) -> Result<(), Tr
     Ok(client.batch_execute(&lock_timeout(LOCK_TIMEOUT.as_millis())).await?)
 }
 
-async fn execute_file(client: &Client, transform: &Transform, time: Time) -> Result<TransformReport, TransformError> {
+async fn execute_file(
+    client: &Client,
+    transform: &TransformScript,
+    time: Time,
+) -> Result<TransformReport, TransformError> {
     let started = Instant::now();
     let mut rows = 0;
     for statement in &transform.script.statements {

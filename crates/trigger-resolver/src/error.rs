@@ -1,9 +1,8 @@
+use definitions::{DefinitionsError, InvalidDefinition};
 use function::InvalidInput;
-use object_store::{Fault, StorageError};
+use object_store::StorageError;
 use pipeline::Refusal;
 use protocol::{Failure, FailureName, ObjectRef};
-
-use crate::library::Broken;
 
 /// Why a file leads to no load, or nobody can tell which runs follow.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +13,7 @@ pub enum ResolveError {
     Refused { object: Box<ObjectRef>, refusal: Refusal },
     /// The key may well belong to one of these: nobody can tell before they are corrected.
     #[error("{object}: no dataset that can be used matches, and {}", join(broken))]
-    BrokenDefinitions { object: Box<ObjectRef>, broken: Vec<Broken> },
+    BrokenDefinitions { object: Box<ObjectRef>, broken: Vec<InvalidDefinition> },
     #[error("{source_object}: not there {waited_s} seconds after its trigger {}", trigger.key)]
     SourceMissing { source_object: Box<ObjectRef>, trigger: Box<ObjectRef>, waited_s: u64 },
     #[error("{object}: not there")]
@@ -25,8 +24,8 @@ pub enum ResolveError {
     Ignored { object: Box<ObjectRef> },
     #[error("{object}: neither its event nor S3 says when it was written")]
     Undated { object: Box<ObjectRef> },
-    #[error("the definitions bucket {bucket:?} does not exist")]
-    NoDefinitionsBucket { bucket: String },
+    #[error(transparent)]
+    Definitions(#[from] DefinitionsError),
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -42,12 +41,8 @@ impl Failure for ResolveError {
             Self::EmptyFile { .. } => FailureName::EmptyFile,
             Self::Ignored { .. } => FailureName::InvalidInput,
             Self::Undated { .. } => FailureName::InternalError,
-            Self::NoDefinitionsBucket { .. } => FailureName::InvalidConfiguration,
-            Self::Storage(error) => match error.fault {
-                Fault::Unavailable => FailureName::StorageUnavailable,
-                Fault::Denied | Fault::Absent => FailureName::StorageDenied,
-                Fault::TooLarge => FailureName::InvalidDefinition,
-            },
+            Self::Definitions(error) => error.name(),
+            Self::Storage(error) => error.name(),
         }
     }
 }
@@ -55,7 +50,7 @@ impl Failure for ResolveError {
 /// Enough of them to begin with; the rest shows when these are corrected.
 const BROKEN_NAMED_MAX: usize = 5;
 
-fn join(broken: &[Broken]) -> String {
+fn join(broken: &[InvalidDefinition]) -> String {
     let mut named: Vec<_> = broken.iter().take(BROKEN_NAMED_MAX).map(|broken| broken.reason.clone()).collect();
     if broken.len() > BROKEN_NAMED_MAX {
         named.push(format!("and {} more", broken.len() - BROKEN_NAMED_MAX));

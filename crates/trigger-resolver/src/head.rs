@@ -1,6 +1,6 @@
 use aws_sdk_s3::Client;
 use chrono::{DateTime, Utc};
-use object_store::{Fault, StorageError};
+use object_store::{StorageError, StorageErrorKind};
 use protocol::ObjectRef;
 
 /// What S3 says of an object that is there.
@@ -25,7 +25,7 @@ pub(crate) async fn find(s3: &Client, object: &ObjectRef) -> Result<Option<Found
             last_modified: head.last_modified.and_then(|at| DateTime::from_timestamp(at.secs(), at.subsec_nanos())),
         })),
         Err(error) => match StorageError::new("HEAD", object, &error) {
-            StorageError { fault: Fault::Absent, .. } => Ok(None),
+            StorageError { kind: StorageErrorKind::Absent, .. } => Ok(None),
             error => Err(error),
         },
     }

@@ -2,26 +2,23 @@
 //! for it, or nothing. The decision is pure ([`plan`], [`Lookup::decide`]); around it stand a listing of the
 //! definitions bucket and one HEAD. From a run that has ended to the runs that follow it ([`follow`]).
 
-mod client;
-mod definitions;
 mod error;
 mod follow;
 mod head;
-mod library;
 mod plan;
 mod request;
 
+use aws_config::BehaviorVersion;
+use definitions::DefinitionsBucket;
 use env_config::required;
 use function::InvalidConfiguration;
+use object_store::ClientTimeouts;
 use protocol::{FollowRequest, Followers, Resolution, ResolveRequest};
 use serde_json::Value;
 
-use definitions::Definitions;
 pub use error::ResolveError;
 pub use follow::follow;
 pub use head::Found;
-pub use library::{Broken, Library};
-pub use object_store::{Fault, StorageError};
 pub use plan::{Lookup, Plan, plan};
 pub use request::{Answer, Request};
 
@@ -30,14 +27,15 @@ pub use request::{Answer, Request};
 pub struct Resolver {
     s3: aws_sdk_s3::Client,
     landing_bucket: String,
-    definitions: Definitions,
+    definitions: DefinitionsBucket,
 }
 
 impl Resolver {
     /// Reads `LANDING_BUCKET` and `DEFINITIONS_BUCKET`; speaks to nobody yet.
     pub async fn from_env() -> Result<Self, InvalidConfiguration> {
-        let s3 = client::client().await?;
-        let definitions = Definitions::new(s3.clone(), required("DEFINITIONS_BUCKET")?);
+        let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        let s3 = object_store::client(&sdk, ClientTimeouts::SHORT);
+        let definitions = DefinitionsBucket::new(s3.clone(), required("DEFINITIONS_BUCKET")?);
         Ok(Self { s3, landing_bucket: required("LANDING_BUCKET")?, definitions })
     }
 
@@ -50,12 +48,12 @@ impl Resolver {
     }
 
     async fn follow(&self, request: FollowRequest) -> Result<Followers, ResolveError> {
-        Ok(follow(&*self.definitions.current().await?, &request.ended))
+        Ok(follow(&*self.definitions.all().await?, &request.ended))
     }
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolution, ResolveError> {
-        let library = self.definitions.current().await?;
-        match plan(&library, &self.landing_bucket, &request)? {
+        let definitions = self.definitions.all().await?;
+        match plan(&definitions, &self.landing_bucket, &request)? {
             Plan::Done(resolution) => Ok(resolution),
             Plan::Look(lookup) => {
                 let found = head::find(&self.s3, &lookup.source).await?;

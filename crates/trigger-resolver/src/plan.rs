@@ -1,10 +1,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use definitions::Definitions;
 use pipeline::{Captures, Claim, DataFile, Dataset, Decision, Definition, Refusal, Role};
 use protocol::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
 
-use crate::{Found, Library, ResolveError};
+use crate::error::ResolveError;
+use crate::head::Found;
 
 /// The longest pause between two looks for a data file that is late.
 const PAUSE_S_MAX: u64 = 60;
@@ -44,7 +46,7 @@ struct AwaitedBy {
 
 /// Which dataset a file belongs to, and what that makes of it. Looks at nothing but its arguments.
 pub fn plan<'a>(
-    library: &'a Library,
+    definitions: &'a Definitions,
     landing_bucket: &str,
     request: &ResolveRequest,
 ) -> Result<Plan<'a>, ResolveError> {
@@ -52,16 +54,19 @@ pub fn plan<'a>(
     if matches!(request.file, FileKind::Ignored { .. }) {
         return Err(ResolveError::Ignored { object: Box::new(object.clone()) });
     }
-    match library.catalog.decide(landing_bucket, &object.bucket, &object.key) {
+    match definitions.catalog.decide(landing_bucket, &object.bucket, &object.key) {
         // A definition that is broken may be the one that the key belongs to.
         Decision::Ignore { claim: None, .. } | Decision::Refuse { refusal: Refusal::NoDataset { .. }, .. }
-            if !library.broken.is_empty() =>
+            if !definitions.invalid.is_empty() =>
         {
-            Err(ResolveError::BrokenDefinitions { object: Box::new(object.clone()), broken: library.broken.clone() })
+            Err(ResolveError::BrokenDefinitions {
+                object: Box::new(object.clone()),
+                broken: definitions.invalid.clone(),
+            })
         }
         Decision::Ignore { claim, reason } => Ok(Plan::Done(ignored(claim, reason))),
         Decision::Load { claim, file } => {
-            let lookup = Lookup::new(library, request, claim, file);
+            let lookup = Lookup::new(definitions, request, claim, file);
             let is_known = lookup.trigger.is_none() && is_complete(object);
             if is_known { Ok(Plan::Done(lookup.load(None)?)) } else { Ok(Plan::Look(lookup)) }
         }
@@ -81,7 +86,7 @@ fn is_complete(object: &ObjectRef) -> bool {
 }
 
 impl<'a> Lookup<'a> {
-    fn new(library: &Library, request: &ResolveRequest, claim: Claim<'a>, file: DataFile) -> Self {
+    fn new(definitions: &Definitions, request: &ResolveRequest, claim: Claim<'a>, file: DataFile) -> Self {
         let (logical_at, repairs) = (claim.logical_at(), claim.repairs());
         let Claim { definition, dataset, role, captures } = claim;
         let DataFile { bucket, key, format, compression, wait } = file;
@@ -96,7 +101,7 @@ impl<'a> Lookup<'a> {
             repairs,
             format,
             compression,
-            text: library.text(definition),
+            text: definitions.text(definition).to_owned(),
             execution: request.execution.clone(),
             trigger: wait.map(awaited_by),
         }

@@ -1,9 +1,10 @@
 //! Which runs follow one that has ended, and how the two questions to the function are told apart.
 #![cfg(test)]
 
+use definitions::Definitions;
 use protocol::{Failure, FailureName, RunEnded, RunRef, RunStart};
 use serde_json::json;
-use trigger_resolver::{Library, Request, follow};
+use trigger_resolver::{Request, follow};
 
 const RETAIL: &str = "[datasets.orders]\nsource = 'orders.csv'\ntable = 'orders'\n[run]\n";
 
@@ -14,7 +15,7 @@ fn ended(pipeline: &str, succeeded: bool) -> RunEnded {
 
 #[test]
 fn every_pipeline_that_says_so_follows() {
-    let library = Library::parse([
+    let definitions = Definitions::parse([
         ("retail", RETAIL),
         ("reports", "[run]\nafter = 'retail'"),
         ("cleanup", "[run]\nafter_failure = 'retail'"),
@@ -26,7 +27,7 @@ fn every_pipeline_that_says_so_follows() {
         ("right", "[run]\nafter = 'left'"),
     ]);
     let check = |pipeline: &str, succeeded: bool, expected: &[&str]| {
-        let starts = follow(&library, &ended(pipeline, succeeded)).starts;
+        let starts = follow(&definitions, &ended(pipeline, succeeded)).starts;
         let names: Vec<&str> = starts.iter().map(|start| start.pipeline.as_str()).collect();
         assert_eq!(names, expected, "{pipeline} {succeeded}");
     };
@@ -40,7 +41,7 @@ fn every_pipeline_that_says_so_follows() {
 
 #[test]
 fn a_follower_is_about_the_time_of_the_run_that_it_follows() {
-    let library = Library::parse([("reports", "[run]\nafter = 'retail'")]);
+    let definitions = Definitions::parse([("reports", "[run]\nafter = 'retail'")]);
     let start = RunStart {
         pipeline: "reports".to_owned(),
         at: None,
@@ -48,7 +49,7 @@ fn a_follower_is_about_the_time_of_the_run_that_it_follows() {
         force: false,
         after_run_id: Some(42),
     };
-    assert_eq!(follow(&library, &ended("retail", true)).starts, [start]);
+    assert_eq!(follow(&definitions, &ended("retail", true)).starts, [start]);
 }
 
 #[test]

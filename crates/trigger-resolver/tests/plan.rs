@@ -1,10 +1,11 @@
 //! The decision, without S3: a table of cases, and what each leads to.
 #![cfg(test)]
 
+use definitions::Definitions;
 use protocol::{
     Compression, Failure, FailureName, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest,
 };
-use trigger_resolver::{Found, Library, Plan, ResolveError, plan};
+use trigger_resolver::{Found, Plan, ResolveError, plan};
 
 const LANDING: &str = "landing";
 
@@ -46,8 +47,8 @@ success = false
 const TRIGGER_KEY: &str = "triggers/pump_flow/Succeeded_2026-01-05_06:00:00_2026-01-05_06:00:07.trig";
 const PUMP_FLOW_KEY: &str = "raw_data/pump_flow/2026/01/05/pump_flow-2026-01-05-06:00:00.json";
 
-fn library() -> Library {
-    Library::parse([("retail", RETAIL), ("water", WATER)])
+fn definitions() -> Definitions {
+    Definitions::parse([("retail", RETAIL), ("water", WATER)])
 }
 
 fn event(key: &str) -> ObjectRef {
@@ -78,7 +79,7 @@ fn found() -> Found {
 
 /// The whole way, S3's answer given.
 fn resolve(request: &ResolveRequest, found: Option<Found>) -> Result<Resolution, ResolveError> {
-    match plan(&library(), LANDING, request)? {
+    match plan(&definitions(), LANDING, request)? {
         Plan::Done(resolution) => Ok(resolution),
         Plan::Look(lookup) => lookup.decide(found),
     }
@@ -179,8 +180,8 @@ fn a_trigger_leads_to_its_data_file_pinned_as_s3_has_it() {
 #[test]
 fn a_trigger_may_have_any_name_and_its_data_any_bucket() {
     let request = request(event("triggers/levels/Succeeded-2026-01-05.json"));
-    let library = library();
-    let Ok(Plan::Look(lookup)) = plan(&library, LANDING, &request) else { panic!("nothing to look for") };
+    let definitions = definitions();
+    let Ok(Plan::Look(lookup)) = plan(&definitions, LANDING, &request) else { panic!("nothing to look for") };
     assert_eq!(lookup.source, ObjectRef::new("measurements", "levels/2026-01-05.csv.zst"));
     let load = load(resolve(&request, Some(found())));
     assert_eq!((load.format, load.compression), (Format::Csv, Compression::Zstd));
@@ -205,10 +206,12 @@ fn triggers_and_data_may_lie_in_two_buckets() {
         source  = "s3://measurements/sites/{site}.csv"
         table   = "sites"
     "#;
-    let library = Library::parse([("water", text)]);
+    let definitions = Definitions::parse([("water", text)]);
     let check = |bucket: &str, key: &str, data: &str| {
         let request = request(ObjectRef { bucket: bucket.to_owned(), ..event(key) });
-        let Ok(Plan::Look(lookup)) = plan(&library, LANDING, &request) else { panic!("{key}: nothing to look for") };
+        let Ok(Plan::Look(lookup)) = plan(&definitions, LANDING, &request) else {
+            panic!("{key}: nothing to look for")
+        };
         assert_eq!(lookup.source.to_string(), data, "{key}");
         let load = load(lookup.decide(Some(found())));
         assert_eq!((load.object.to_string(), load.definition_hash.len()), (data.to_owned(), 64));
@@ -218,24 +221,25 @@ fn triggers_and_data_may_lie_in_two_buckets() {
     check("control", "sites/north.SUCCESS", "s3://measurements/sites/north.csv");
     // The same key in the other bucket is nobody's.
     let elsewhere = request(event("levels/Succeeded_2026-01-05.trig"));
-    assert_eq!(plan(&library, LANDING, &elsewhere).unwrap_err().name(), FailureName::NoDataset);
+    assert_eq!(plan(&definitions, LANDING, &elsewhere).unwrap_err().name(), FailureName::NoDataset);
 }
 
 #[test]
 fn a_marker_that_no_dataset_waits_for_is_ignored() {
-    let library = Library::parse([("retail", RETAIL)]);
+    let definitions = Definitions::parse([("retail", RETAIL)]);
     for key in ["raw_data/retail/2026-01-05/_SUCCESS", "out/.SUCCESS", "orders.csv.success"] {
         let marker = request(event(key));
         assert_eq!(marker.file, FileKind::Trigger {}, "{key}");
-        let Ok(Plan::Done(Resolution::Ignored { pipeline, dataset, reason })) = plan(&library, LANDING, &marker) else {
+        let Ok(Plan::Done(Resolution::Ignored { pipeline, dataset, reason })) = plan(&definitions, LANDING, &marker)
+        else {
             panic!("{key}: not ignored");
         };
         assert_eq!((pipeline, dataset), (None, None));
         assert_eq!(reason, "a marker that no dataset has as its trigger");
     }
     // Whether one that is broken waits for it nobody can tell.
-    let library = Library::parse([("broken", "[datasets.x]\n"), ("retail", RETAIL)]);
-    let error = plan(&library, LANDING, &request(event("out/_SUCCESS"))).unwrap_err();
+    let definitions = Definitions::parse([("broken", "[datasets.x]\n"), ("retail", RETAIL)]);
+    let error = plan(&definitions, LANDING, &request(event("out/_SUCCESS"))).unwrap_err();
     assert_eq!(error.name(), FailureName::InvalidDefinition);
 }
 
@@ -311,8 +315,8 @@ fn a_key_that_nothing_matches_names_what_comes_nearest() {
 
 #[test]
 fn a_broken_definition_stops_only_the_files_that_nobody_else_takes() {
-    let library = Library::parse([("broken", "[datasets.x]\ntabel = 7\n"), ("retail", RETAIL)]);
-    let of = |key: &str| plan(&library, LANDING, &request(event(key)));
+    let definitions = Definitions::parse([("broken", "[datasets.x]\ntabel = 7\n"), ("retail", RETAIL)]);
+    let of = |key: &str| plan(&definitions, LANDING, &request(event(key)));
     assert!(matches!(of("raw_data/retail/2026-01-05/orders.csv"), Ok(Plan::Done(Resolution::Load { .. }))));
     let error = of("raw_data/x.csv").unwrap_err();
     assert_eq!(error.name(), FailureName::InvalidDefinition);
@@ -323,8 +327,8 @@ fn a_broken_definition_stops_only_the_files_that_nobody_else_takes() {
 
 #[test]
 fn of_two_pipelines_with_one_template_neither_is_used() {
-    let library = Library::parse([("retail", RETAIL), ("twin", RETAIL), ("water", WATER)]);
-    let of = |key: &str| plan(&library, LANDING, &request(event(key)));
+    let definitions = Definitions::parse([("retail", RETAIL), ("twin", RETAIL), ("water", WATER)]);
+    let of = |key: &str| plan(&definitions, LANDING, &request(event(key)));
     let error = of("raw_data/retail/2026-01-05/orders.csv").unwrap_err();
     assert_eq!(error.name(), FailureName::InvalidDefinition);
     assert!(matches!(of(TRIGGER_KEY), Ok(Plan::Look(_))));
@@ -332,8 +336,8 @@ fn of_two_pipelines_with_one_template_neither_is_used() {
 
 #[test]
 fn with_no_definition_at_all_no_key_has_a_dataset() {
-    let library = Library::parse([]);
-    let error = plan(&library, LANDING, &request(event("a.csv"))).unwrap_err();
+    let definitions = Definitions::parse([]);
+    let error = plan(&definitions, LANDING, &request(event("a.csv"))).unwrap_err();
     assert_eq!(error.name(), FailureName::NoDataset);
 }
 

@@ -5,14 +5,13 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use definitions::FILE;
 use pipeline::sql::{Script, SqlError};
 use pipeline::{Catalog, Definition, DefinitionError, did_you_mean};
 use serde::Serialize;
 
 use super::definitions::{entries, file_name};
 use crate::{Error, Result};
-
-pub(super) const FILE: &str = "pipeline.toml";
 
 /// The definitions that are right, and what is wrong with the others.
 #[derive(Debug, Default)]

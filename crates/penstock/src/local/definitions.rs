@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_sdk_s3::primitives::ByteStream;
+use definitions::{FILE, PREFIX};
 use pipeline::Catalog;
 
-use super::checked::{Checked, FILE};
+use super::checked::Checked;
 use crate::cloud::Cloud;
 use crate::{Error, Result};
-
-const PREFIX: &str = "pipelines/";
 
 /// Every pipeline of a folder, checked.
 #[derive(Debug)]

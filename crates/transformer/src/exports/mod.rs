@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ::parquet::errors::ParquetError;
 use aws_sdk_s3::Client as S3;
-use object_store::{Fault, StorageError, Upload};
+use object_store::{StorageError, StorageErrorKind, Upload};
 use pipeline::sql::Statement;
 use pipeline::{Definition, Export, ExportFormat, Exported, TableName};
 use postgres::{Client, Mode};
@@ -181,7 +181,7 @@ impl Planned<'_> {
 
     fn broken(&self, broken: Broken, time: Time) -> TransformError {
         match broken {
-            Broken::Storage(error) if error.fault == Fault::Unavailable => TransformError::Storage(error),
+            Broken::Storage(error) if error.kind == StorageErrorKind::Unavailable => TransformError::Storage(error),
             Broken::Storage(error) => self.failed(&error.reason),
             Broken::Refused(reason) => self.failed(&reason),
             Broken::Database(error) => match Refusal::of(&error) {

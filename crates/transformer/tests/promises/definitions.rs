@@ -20,14 +20,14 @@ async fn what_is_wrong_with_a_pipeline_has_a_name() {
     put("agg.sql", "commit;");
     check(FailureName::InvalidTransform, "pipelines/shop/agg.sql:1: ").await;
     put("pipeline.toml", &whole("[[transforms]]\nsql = \"gone.sql\"\n"));
-    let says = "s3://definitions/pipelines/shop/gone.sql: not there, and pipeline.toml names it";
+    let says = "s3://definitions/pipelines/shop/gone.sql does not exist, but pipeline.toml names it";
     check(FailureName::InvalidTransform, says).await;
     put("pipeline.toml", "[nonsense]");
     check(FailureName::InvalidDefinition, "pipelines/shop/pipeline.toml:1").await;
     stage.bucket.refuse_reads(403, "AccessDenied");
-    check(FailureName::StorageDenied, "GET s3://definitions/pipelines/shop/pipeline.toml: S3 answers 403").await;
+    check(FailureName::StorageDenied, "GET s3://definitions/pipelines/shop/pipeline.toml: S3 answered 403").await;
     stage.bucket.refuse_reads(404, "NoSuchKey");
-    let says = "s3://definitions/pipelines/shop/pipeline.toml: no such definition";
+    let says = "s3://definitions/pipelines/shop/pipeline.toml does not exist";
     check(FailureName::NoPipeline, says).await;
 
     // Corrected, the same execution runs it.
