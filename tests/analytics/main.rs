@@ -24,7 +24,7 @@ static STACK: OnceCell<Stack> = OnceCell::const_new();
 
 /// The days are holidays, the first with one a year before too, and a leap day.
 #[test]
-fn retails_analytics_are_what_an_independent_engine_computes() {
+fn retail_tables_match_pandas() {
     with_stack(async |stack| {
         for (seed, day) in [(1, "2025-12-25"), (2, "2028-02-29"), (3, "2026-09-07")] {
             let files = penstock::retail_files(seed, day.parse().unwrap());
@@ -36,7 +36,7 @@ fn retails_analytics_are_what_an_independent_engine_computes() {
 
 /// Of 2024-12-25, a holiday as the same day of 2023 was.
 #[test]
-fn the_edges_of_every_definition_are_where_they_are_declared() {
+fn retail_limits_are_where_declared() {
     let orders = "order_id,customer_id,order_date,product_id,unit_price,quantity,total_price\n\
                   1,1,2023-12-25,7,1.00,1,1.00\n\
                   2,1,2023-12-25,7,1.00,1,1.00\n\
@@ -65,7 +65,7 @@ fn the_edges_of_every_definition_are_where_they_are_declared() {
 }
 
 #[test]
-fn a_day_on_which_nothing_happened_has_its_rows_too() {
+fn empty_day_has_rows() {
     let headers = [
         "order_id,customer_id,order_date,product_id,unit_price,quantity,total_price\n",
         "review,product_id\n",
@@ -77,7 +77,7 @@ fn a_day_on_which_nothing_happened_has_its_rows_too() {
 
 /// One pump stands still, and one reservoir is not measured at a quarter past nine.
 #[test]
-fn an_hours_balance_begins_where_the_hour_before_ended_whichever_comes_first() {
+fn water_balance_continues_from_previous_hour() {
     let quarters = [("09:15", 300, 1_100, None), ("09:00", 200, 1_040, Some(490)), ("08:45", 100, 1_000, Some(500))];
     with_stack(async |stack| {
         for (time, flow, volume, other_volume) in quarters {

@@ -96,7 +96,7 @@ fn one(rest: &mut &[&str], allowed: &BTreeSet<String>) -> bool {
 }
 
 #[test]
-fn every_crate_has_a_licence_that_is_allowed() {
+fn crate_licences_are_allowed() {
     let allowed = rules().licenses.allow;
     for package in packages() {
         let licence = package.license.as_deref().unwrap_or_default();
@@ -105,7 +105,7 @@ fn every_crate_has_a_licence_that_is_allowed() {
 }
 
 #[test]
-fn every_crate_comes_from_crates_io() {
+fn crates_come_from_crates_io() {
     for package in packages() {
         let is_ours = package.source.is_none() && package.manifest_path.starts_with(project().to_str().unwrap());
         let is_public = package.source.as_ref().is_some_and(|source| source.repr == CRATES_IO);
@@ -114,7 +114,7 @@ fn every_crate_comes_from_crates_io() {
 }
 
 #[test]
-fn what_is_banned_is_not_there() {
+fn banned_crates_are_absent() {
     let packages = packages();
     for Ban { name, deny_multiple_versions } in rules().bans.deny {
         let versions: Vec<String> =
@@ -128,7 +128,7 @@ fn what_is_banned_is_not_there() {
 }
 
 #[test]
-fn licence_expressions_are_read_as_they_are_meant() {
+fn licence_expressions_are_evaluated() {
     let allowed = BTreeSet::from(["MIT", "ISC", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned));
     let check = |expression: &str, expected: bool| assert_eq!(is_met(expression, &allowed), expected, "{expression}");
     check("MIT", true);

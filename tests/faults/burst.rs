@@ -8,7 +8,7 @@ use futures_util::stream;
 use test_support::Stack;
 
 use crate::deliveries::{LOADERS, burst_files};
-use crate::machine::{BAD, GOOD, check_nothing_is_open, count, stack};
+use crate::whole_stack::{BAD, GOOD, check_nothing_is_open, count, stack};
 
 const PUTS_AT_ONCE: usize = 100;
 /// More executions at once than this are more than two cores of an emulator can give their turn: larger bursts come in
@@ -18,7 +18,7 @@ const WAVE_TIMEOUT: Duration = Duration::from_secs(900);
 const SAMPLE: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_secs(1);
 
-pub(crate) async fn every_file_of_a_burst_is_accounted_for() -> String {
+pub(crate) async fn burst_accounts_for_every_file() -> String {
     let files = burst_files(100);
     let stack = stack().await;
     let started = Instant::now();
@@ -61,7 +61,7 @@ pub(crate) async fn every_file_of_a_burst_is_accounted_for() -> String {
     )
 }
 
-/// Waits until so many executions have ended. Gives the most sessions of loaders that were seen meanwhile.
+/// Waits until so many executions have ended. Gives the most sessions of loaders that were session meanwhile.
 async fn most_connections_until_ended(stack: &Stack, executions: usize) -> i64 {
     let deadline = Instant::now() + WAVE_TIMEOUT;
     let database = stack.database().await;

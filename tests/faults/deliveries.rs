@@ -8,7 +8,7 @@ use futures_util::stream;
 use protocol::{FailureName, LoadOutcome, LoadReport, LoadRequest};
 use test_support::runtime_api::Outcome;
 
-use crate::ground::{Bucket, Ground, Loader, orders, report, request};
+use crate::environment::{Bucket, Environment, LoaderProcess, load_report, orders, request};
 use crate::pick;
 
 const DELIVERIES: usize = 100;
@@ -17,19 +17,19 @@ const ROWS: usize = 500;
 const TRIES_MAX: u32 = 20;
 
 /// Each process answers several deliveries, one after the other; the first of all processes come at once.
-pub(crate) async fn concurrent_deliveries_of_one_event_load_once() -> String {
-    let ground = Ground::new().await;
+pub(crate) async fn concurrent_deliveries_load_once() -> String {
+    let environment = Environment::new().await;
     let processes = pick(10, DELIVERIES);
-    let object = ground.storage.put(Bucket::Plain, "faults/hundred.csv", orders(ROWS, "hundred")).await;
-    let loaders: Vec<Loader> = (0..processes).map(|_| ground.loader()).collect();
+    let object = environment.storage.put(Bucket::Plain, "faults/hundred.csv", orders(ROWS, "hundred")).await;
+    let loaders: Vec<LoaderProcess> = (0..processes).map(|_| environment.loader()).collect();
 
-    let deliver = |(number, mut loader): (usize, Loader)| {
+    let deliver = |(number, mut loader): (usize, LoaderProcess)| {
         let mut request = request(&object);
         let rounds = DELIVERIES / processes;
         tokio::task::spawn_blocking(move || {
             let answer = |round: usize| {
                 request.execution = Some(format!("arn:aws:states:::execution:process-file:{number}-{round}"));
-                report(load_as_the_machine(&mut loader, &request))
+                load_report(load_as_the_machine(&mut loader, &request))
             };
             (0..rounds).map(answer).collect::<Vec<LoadReport>>()
         })
@@ -40,13 +40,13 @@ pub(crate) async fn concurrent_deliveries_of_one_event_load_once() -> String {
     let of = |outcome| reports.iter().filter(|report| report.outcome == outcome).count();
     assert_eq!((of(LoadOutcome::Loaded), of(LoadOutcome::AlreadyLoaded)), (1, DELIVERIES - 1));
     assert!(reports.iter().all(|report| report.rows_loaded == ROWS as u64 && report.load_id == reports[0].load_id));
-    ground.seen.has_exactly(ROWS, "hundred").await;
-    ground.seen.keeps_its_invariants().await;
+    environment.session.check_rows(ROWS, "hundred").await;
+    environment.session.check_invariants().await;
     format!("{DELIVERIES} deliveries to {processes} processes: 1 Loaded, {} AlreadyLoaded, 0 errors", DELIVERIES - 1)
 }
 
 /// A rival that takes its time, on a machine that has none, is asked for again.
-fn load_as_the_machine(loader: &mut Loader, request: &LoadRequest) -> Outcome {
+fn load_as_the_machine(loader: &mut LoaderProcess, request: &LoadRequest) -> Outcome {
     let is_in_progress = |outcome: &Outcome| outcome.error_type() == Some(FailureName::LoadInProgress.as_str());
     let mut tries = (0..TRIES_MAX).map(|_| loader.load(request));
     tries.find(|outcome| !is_in_progress(outcome)).expect("the rival ends at last")
@@ -64,14 +64,14 @@ pub(crate) fn burst_files(short: usize) -> usize {
 }
 
 /// Files that come at once, as Lambda gives them out: whichever loader is free takes the next one.
-pub(crate) async fn a_burst_of_files_needs_no_more_connections_than_loaders() -> String {
-    let ground = Ground::new().await;
+pub(crate) async fn burst_uses_one_connection_per_loader() -> String {
+    let environment = Environment::new().await;
     let files = burst_files(200);
     let started = Instant::now();
     let put = async |number: usize| {
         // One in ten cannot be loaded.
         let body = if number.is_multiple_of(10) { "order_id\n1\n".to_owned() } else { orders(2, "burst") };
-        request(&ground.storage.put(Bucket::Plain, &format!("faults/burst-{number}.csv"), body).await)
+        request(&environment.storage.put(Bucket::Plain, &format!("faults/burst-{number}.csv"), body).await)
     };
     let requests: VecDeque<LoadRequest> =
         stream::iter(0..files).map(put).buffer_unordered(PUTS_AT_ONCE).collect().await;
@@ -79,7 +79,7 @@ pub(crate) async fn a_burst_of_files_needs_no_more_connections_than_loaders() ->
 
     let waiting = Arc::new(Mutex::new(requests));
     let work = (0..LOADERS).map(|_| {
-        let (mut loader, waiting) = (ground.loader(), Arc::clone(&waiting));
+        let (mut loader, waiting) = (environment.loader(), Arc::clone(&waiting));
         tokio::task::spawn_blocking(move || {
             let next = || waiting.lock().unwrap().pop_front();
             std::iter::from_fn(next).map(|request| loader.load(&request)).collect::<Vec<Outcome>>()
@@ -93,7 +93,7 @@ pub(crate) async fn a_burst_of_files_needs_no_more_connections_than_loaders() ->
             () = tokio::time::sleep(POLL) => {
                 let sessions = "pg_stat_activity where datname = current_database()
                                 and application_name = 'penstock-loader'";
-                connections = connections.max(ground.seen.count(sessions).await);
+                connections = connections.max(environment.session.count(sessions).await);
             }
         }
     };
@@ -102,11 +102,11 @@ pub(crate) async fn a_burst_of_files_needs_no_more_connections_than_loaders() ->
     assert_eq!(outcomes.iter().filter(|outcome| outcome.error_type() == Some(refused)).count(), bad);
     assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Ok(_))).count(), files - bad);
     let loaded = i64::try_from(files - bad).unwrap();
-    assert_eq!(ground.seen.count("penstock.load where outcome = 'Loaded'").await, loaded);
-    assert_eq!(ground.seen.rows_of("burst").await, 2 * loaded);
+    assert_eq!(environment.session.count("penstock.load where outcome = 'Loaded'").await, loaded);
+    assert_eq!(environment.session.count_rows("burst").await, 2 * loaded);
     // PostgreSQL may still be ending the session of a load that failed when its loader opens the next one.
     assert!(connections <= 2 * i64::try_from(LOADERS).unwrap(), "{connections} connections");
-    ground.seen.keeps_its_invariants().await;
+    environment.session.check_invariants().await;
     format!(
         "{files} files dropped in {:.1} s: {loaded} loaded, {bad} failed by name, after {:.0} s; at most {connections} \
          connections of {LOADERS} loaders",

@@ -5,8 +5,8 @@ use std::process::Command;
 use protocol::FailureName;
 use test_support::scratch_folder;
 
-use crate::ground::{Bucket, Loader, check_failure, orders, report, request, storage};
-use crate::outage::Server;
+use crate::environment::{Bucket, LoaderProcess, check_failure, load_report, orders, request, storage};
+use crate::outage::PostgresServer;
 use crate::promises::SKIPPED;
 
 const DISK: &str = "size=4m";
@@ -40,28 +40,28 @@ fn mount(at: &Path, arguments: &[&str]) -> bool {
     Command::new("mount").args(arguments).arg(at).output().is_ok_and(|output| output.status.success())
 }
 
-pub(crate) async fn a_full_disk_is_rolled_back_and_recovers() -> String {
+pub(crate) async fn full_disk_rolls_back_and_recovers() -> String {
     let Some(disk) = Disk::mount() else {
         return format!("{SKIPPED}no file system may be mounted here; root may");
     };
-    let server = Server::start();
+    let server = PostgresServer::start();
     let owner = std::fs::metadata(server.data()).unwrap();
     chown(&disk.0, Some(owner.uid()), Some(owner.gid())).unwrap();
-    let seen = server.seen().await;
-    seen.run(&format!("create tablespace small location '{}'", disk.0.display())).await;
-    seen.run("alter database penstock set default_tablespace = small").await;
+    let session = server.session().await;
+    session.run(&format!("create tablespace small location '{}'", disk.0.display())).await;
+    session.run("alter database penstock set default_tablespace = small").await;
 
     let storage = storage().await;
     let request = request(&storage.put(Bucket::Plain, "faults/full-disk.csv", orders(ROWS, "full-disk")).await);
-    let mut loader = Loader::start(&format!("http://{}", storage.address), &server.url);
+    let mut loader = LoaderProcess::start(&format!("http://{}", storage.address), &server.url);
     let outcome = loader.load(&request);
     check_failure(&outcome, FailureName::DatabaseUnavailable);
     assert!(format!("{outcome:?}").contains("53100"), "{outcome:?}");
-    assert_eq!(seen.rows_of("full-disk").await, 0);
+    assert_eq!(session.count_rows("full-disk").await, 0);
     disk.grow();
-    assert_eq!(report(loader.load(&request)).rows_loaded, ROWS as u64);
-    seen.has_exactly(ROWS, "full-disk").await;
-    seen.keeps_its_invariants().await;
+    assert_eq!(load_report(loader.load(&request)).rows_loaded, ROWS as u64);
+    session.check_rows(ROWS, "full-disk").await;
+    session.check_invariants().await;
     format!(
         "SQLSTATE 53100 on a disk of 4 MiB: DatabaseUnavailable, 0 rows; on a larger one the retry has exactly {ROWS}"
     )

@@ -1,41 +1,41 @@
 use protocol::LoadOutcome;
 use test_support::runtime_api::Outcome;
 
-use crate::ground::{Bucket, Ground, orders, report, request};
+use crate::environment::{Bucket, Environment, load_report, orders, request};
+use crate::fault_proxy::{FaultProxy, ProxyFault};
 use crate::pick;
-use crate::tap::{Fault, Tap};
 
 const ROWS: usize = 60_000;
 
-pub(crate) async fn a_loader_killed_anywhere_leaves_no_row_and_the_retry_loads_all() -> String {
-    let ground = Ground::new().await;
-    let tap = Tap::to(ground.storage.address);
+pub(crate) async fn loader_killed_at_any_point_leaves_no_rows() -> String {
+    let environment = Environment::new().await;
+    let proxy = FaultProxy::before(environment.storage.address);
     let points = pick(6, 50);
-    let mut warm = ground.warm(ground.loader()).await;
+    let mut warm = environment.warm(environment.loader()).await;
     for point in 1..=points {
         let customer = format!("killed-{point}");
         let body = orders(ROWS, &customer);
         let after_bytes = body.len() * point / (points + 1);
-        let object = ground.storage.put(Bucket::Plain, &format!("faults/{customer}.csv"), body).await;
+        let object = environment.storage.put(Bucket::Plain, &format!("faults/{customer}.csv"), body).await;
 
-        tap.arm(Fault::Hold { after_bytes });
-        let loader = ground.loader_through(tap.address);
+        proxy.arm(ProxyFault::Stall { after_bytes });
+        let loader = environment.loader_through(proxy.address);
         let process = loader.process();
         let load = loader.begin(&request(&object));
-        tokio::task::block_in_place(|| tap.wait_until_met());
-        ground.seen.wait_for_copy().await;
+        tokio::task::block_in_place(|| proxy.wait_for_fault());
+        environment.session.wait_for_copy().await;
         process.kill();
         let (_, outcome) = load.await.unwrap();
         assert_eq!(outcome, Outcome::Exited);
-        assert_eq!(ground.seen.rows_of(&customer).await, 0, "right after the kill at point {point}");
-        tap.release();
-        ground.seen.wait_for_no_copy().await;
-        assert_eq!(ground.seen.rows_of(&customer).await, 0, "after the kill at point {point}");
+        assert_eq!(environment.session.count_rows(&customer).await, 0, "right after the kill at point {point}");
+        proxy.release();
+        environment.session.wait_for_no_copy().await;
+        assert_eq!(environment.session.count_rows(&customer).await, 0, "after the kill at point {point}");
 
-        let retried = report(warm.load(&request(&object)));
+        let retried = load_report(warm.load(&request(&object)));
         assert_eq!((retried.outcome, retried.rows_loaded), (LoadOutcome::Loaded, ROWS as u64));
-        ground.seen.has_exactly(ROWS, &customer).await;
+        environment.session.check_rows(ROWS, &customer).await;
     }
-    ground.seen.keeps_its_invariants().await;
-    format!("killed at {points} points of a load of {ROWS} rows: 0 rows seen each time, then exactly {ROWS}")
+    environment.session.check_invariants().await;
+    format!("killed at {points} points of a load of {ROWS} rows: 0 rows session each time, then exactly {ROWS}")
 }

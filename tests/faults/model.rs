@@ -204,7 +204,7 @@ fn way_to(world: &World, came_by: &HashMap<World, Option<(World, Step)>>) -> Str
     steps.join(", ")
 }
 
-pub(crate) async fn every_interleaving_of_the_protocol_keeps_its_invariants() -> String {
+pub(crate) async fn every_interleaving_keeps_invariants() -> String {
     let deaths = pick(2, 4);
     let mut states = 0;
     for deliveries in [&[0, 0, 0, 0][..], &[0, 1, 1, 2], &[2, 1, 0, 2], &[0, 1, 2, 3]] {

@@ -9,32 +9,34 @@ use test_support::scratch_folder;
 use tokio::task::block_in_place;
 use tokio_postgres::NoTls;
 
-use crate::ground::{Bucket, Loader, Seen, check_failure, orders, report, request, storage};
-use crate::tap::{Fault, Tap};
+use crate::environment::{
+    Bucket, DatabaseSession, LoaderProcess, check_failure, load_report, orders, request, storage,
+};
+use crate::fault_proxy::{FaultProxy, ProxyFault};
 
 const ROWS: usize = 60_000;
 const RESTARTS_MAX: u32 = 100;
 
 /// A PostgreSQL of a test's own, to be stopped and started at one address.
-pub(crate) struct Server {
+pub(crate) struct PostgresServer {
     folder: PathBuf,
     running: Option<Postgres>,
-    tap: Tap,
+    proxy: FaultProxy,
     pub(crate) url: String,
 }
 
-impl Server {
+impl PostgresServer {
     pub(crate) fn start() -> Self {
         let folder = scratch_folder("postgres");
         let running = block_in_place(|| Postgres::start(&folder)).unwrap();
-        let (tap, url) = Tap::to_database(&running.url());
-        Self { folder, running: Some(running), tap, url }
+        let (proxy, url) = FaultProxy::before_database(&running.url());
+        Self { folder, running: Some(running), proxy, url }
     }
 
-    pub(crate) async fn seen(&self) -> Seen {
+    pub(crate) async fn session(&self) -> DatabaseSession {
         let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
         tokio::spawn(connection);
-        Seen::by(client)
+        DatabaseSession::new(client)
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -42,10 +44,10 @@ impl Server {
     }
 
     /// Ends all sessions, or those that are found `among` the rows of a view with their process id.
-    pub(crate) async fn end(&mut self, end: End, seen: &Seen, among: &str) {
+    pub(crate) async fn end(&mut self, end: Stop, session: &DatabaseSession, among: &str) {
         match end {
-            End::Server(signal) => self.stop(signal),
-            End::Backend => seen.run(&format!("select pg_terminate_backend(pid) from {among}")).await,
+            Stop::Server(signal) => self.stop(signal),
+            Stop::Backend => session.run(&format!("select pg_terminate_backend(pid) from {among}")).await,
         }
     }
 
@@ -73,55 +75,55 @@ impl Server {
         });
         let started = started.expect("PostgreSQL starts again");
         let address: SocketAddr = started.url().rsplit_once('@').unwrap().1.split_once('/').unwrap().0.parse().unwrap();
-        self.tap.lead_to(address);
+        self.proxy.set_upstream(address);
         self.running = Some(started);
     }
 }
 
 /// What ends a session in the middle of its work.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum End {
-    Server(Signal),
+pub(crate) enum Stop {
+    PostgresServer(Signal),
     Backend,
 }
 
-pub(crate) const ENDS: [(&str, End); 4] = [
-    ("fast", End::Server(Signal::INT)),
-    ("immediate", End::Server(Signal::QUIT)),
-    ("SIGKILL", End::Server(Signal::KILL)),
-    ("backend terminated", End::Backend),
+pub(crate) const STOPS: [(&str, Stop); 4] = [
+    ("fast", Stop::Server(Signal::INT)),
+    ("immediate", Stop::Server(Signal::QUIT)),
+    ("SIGKILL", Stop::Server(Signal::KILL)),
+    ("backend terminated", Stop::Backend),
 ];
 
-pub(crate) async fn a_database_that_stops_in_the_middle_of_a_load_is_waited_for() -> String {
-    let mut server = Server::start();
+pub(crate) async fn database_stop_during_load_is_retried() -> String {
+    let mut server = PostgresServer::start();
     let storage = storage().await;
-    let tap = Tap::to(storage.address);
-    let mut loader = Loader::start(&format!("http://{}", tap.address), &server.url);
-    for (name, end) in ENDS {
+    let proxy = FaultProxy::before(storage.address);
+    let mut loader = LoaderProcess::start(&format!("http://{}", proxy.address), &server.url);
+    for (name, end) in STOPS {
         let body = orders(ROWS, name);
         let after_bytes = body.len() / 2;
         let request = request(&storage.put(Bucket::Plain, &format!("faults/{name}.csv"), body).await);
-        tap.arm(Fault::Hold { after_bytes });
+        proxy.arm(ProxyFault::Stall { after_bytes });
         let load = loader.begin(&request);
-        block_in_place(|| tap.wait_until_met());
-        let seen = server.seen().await;
-        seen.wait_for_copy().await;
-        server.end(end, &seen, "pg_stat_progress_copy").await;
-        tap.release();
+        block_in_place(|| proxy.wait_for_fault());
+        let session = server.session().await;
+        session.wait_for_copy().await;
+        server.end(end, &session, "pg_stat_progress_copy").await;
+        proxy.release();
         let outcome;
         (loader, outcome) = load.await.unwrap();
         check_failure(&outcome, FailureName::DatabaseUnavailable);
-        if let End::Server(_) = end {
+        if let Stop::Server(_) = end {
             check_failure(&loader.load(&request), FailureName::DatabaseUnavailable);
             server.restart();
         }
-        let seen = server.seen().await;
-        assert_eq!(seen.rows_of(name).await, 0, "{name}");
-        let retried = report(loader.load(&request));
+        let session = server.session().await;
+        assert_eq!(session.count_rows(name).await, 0, "{name}");
+        let retried = load_report(loader.load(&request));
         assert_eq!((retried.outcome, retried.rows_loaded), (LoadOutcome::Loaded, ROWS as u64), "{name}");
-        seen.has_exactly(ROWS, name).await;
-        seen.keeps_its_invariants().await;
+        session.check_rows(ROWS, name).await;
+        session.check_invariants().await;
     }
-    let names = ENDS.map(|(name, _)| name).join(", ");
+    let names = STOPS.map(|(name, _)| name).join(", ");
     format!("{names} in the middle of {ROWS} rows: DatabaseUnavailable, 0 rows, the retry exact")
 }

@@ -17,12 +17,12 @@ const PROMISES: [Promise; 23] = [
     (
         1,
         "the loader is killed in the middle of a load",
-        &[("tests/integration/interrupted.rs", "a_killed_loader_leaves_no_rows_and_the_retry_loads_all")],
+        &[("tests/integration/killed_loader.rs", "killed_loader_leaves_no_rows")],
     ),
     (
         2,
         "the same event a hundred times at once",
-        &[("tests/integration/duplicates.rs", "a_hundred_deliveries_of_one_event_load_once_without_an_error")],
+        &[("tests/integration/duplicates.rs", "hundred_deliveries_of_one_event_load_once")],
     ),
     (
         3,
@@ -71,7 +71,7 @@ const PROMISES: [Promise; 23] = [
         ],
     ),
     (14, "a decompression bomb", &[("crates/formats/src/tests/limits.rs", "decompression")]),
-    (15, "a thousand files at once", &[("tests/integration/duplicates.rs", "a_hundred_files_at_once_are_all_loaded")]),
+    (15, "a thousand files at once", &[("tests/integration/duplicates.rs", "hundred_files_at_once_all_load")]),
     (16, "the database's disk is full", &[]),
     (
         17,
@@ -81,12 +81,12 @@ const PROMISES: [Promise; 23] = [
             ("crates/protocol/src/object.rs", "sequencers_order_by_value_and_not_by_text"),
         ],
     ),
-    (18, "poisoned names", &[("tests/integration/formats.rs", "keys_with_every_odd_character_name_the_right_object")]),
+    (18, "poisoned names", &[("tests/integration/formats.rs", "special_characters_in_key_load")]),
     (
         19,
         "keys with space, plus, percent, non-ASCII",
         &[
-            ("tests/integration/formats.rs", "keys_with_every_odd_character_name_the_right_object"),
+            ("tests/integration/formats.rs", "special_characters_in_key_load"),
             (
                 "crates/protocol/src/event/tests.rs",
                 "a_key_with_space_plus_percent_and_accent_is_the_same_in_every_shape",
@@ -110,8 +110,8 @@ const PROMISES: [Promise; 23] = [
         22,
         "an empty data file, a header alone",
         &[
-            ("tests/integration/failures.rs", "what_cannot_be_loaded_fails_by_name_with_one_notice"),
-            ("tests/integration/formats.rs", "a_header_alone_loads_zero_rows"),
+            ("tests/integration/failures.rs", "unloadable_file_fails_with_one_notice"),
+            ("tests/integration/formats.rs", "header_only_file_loads_zero_rows"),
         ],
     ),
     (
@@ -119,7 +119,7 @@ const PROMISES: [Promise; 23] = [
         "the machine or a rule cannot start",
         &[
             ("tests/contract/template.rs", "an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of"),
-            ("tests/integration/dead_letters.rs", "a_redriven_letter_is_started_before_it_is_deleted_and_starts_once"),
+            ("tests/integration/dead_letters.rs", "redriven_dead_letter_starts_once"),
         ],
     ),
 ];

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use protocol::{Compression, FailureName, LoadRequest};
 
-use crate::ground::{Bucket, Ground, check_failure, orders, report, request};
+use crate::environment::{Bucket, Environment, check_failure, load_report, orders, request};
 
 const MIB: usize = 1024 * 1024;
 const RECORD_MIB: usize = 24;
@@ -13,36 +13,36 @@ const BOMB_MIB: usize = 128;
 /// What a loader may have at all: far below what it is given to swallow.
 const MEMORY_MIB_MAX: usize = 160;
 
-pub(crate) async fn a_record_without_end_is_stopped_at_its_limit() -> String {
-    let ground = Ground::new().await;
+pub(crate) async fn endless_record_fails_at_limit() -> String {
+    let environment = Environment::new().await;
     let body = format!("order_id,customer\n1,\"{}", "x".repeat(RECORD_MIB * MIB));
-    let request = request(&ground.storage.put(Bucket::Plain, "faults/endless.csv", body).await);
-    let peak_mib = refused(&ground, &request, FailureName::RecordTooLarge).await;
+    let request = request(&environment.storage.put(Bucket::Plain, "faults/endless.csv", body).await);
+    let peak_mib = refused(&environment, &request, FailureName::RecordTooLarge).await;
     format!("RecordTooLarge within a record of {RECORD_MIB} MiB; the process never had more than {peak_mib} MiB")
 }
 
-pub(crate) async fn a_decompression_bomb_is_stopped_at_its_limit() -> String {
-    let ground = Ground::new().await;
+pub(crate) async fn decompression_bomb_fails_at_limit() -> String {
+    let environment = Environment::new().await;
     let bomb = gzip(BOMB_MIB);
     let kib = bomb.len() / 1024;
-    let mut request = request(&ground.storage.put(Bucket::Plain, "faults/bomb.csv", bomb).await);
+    let mut request = request(&environment.storage.put(Bucket::Plain, "faults/bomb.csv", bomb).await);
     request.compression = Compression::Gzip;
-    let peak_mib = refused(&ground, &request, FailureName::DecompressionLimit).await;
+    let peak_mib = refused(&environment, &request, FailureName::DecompressionLimit).await;
     format!(
         "DecompressionLimit on {kib} KiB that stand for {BOMB_MIB} MiB; the process never had more than {peak_mib} MiB"
     )
 }
 
 /// Gives the most memory that the process had. It is well afterwards.
-async fn refused(ground: &Ground, request: &LoadRequest, name: FailureName) -> usize {
-    let mut loader = ground.loader();
+async fn refused(environment: &Environment, request: &LoadRequest, name: FailureName) -> usize {
+    let mut loader = environment.loader();
     check_failure(&loader.load(request), name);
     let peak_mib = loader.process().peak_mib();
     assert!(peak_mib <= MEMORY_MIB_MAX, "{peak_mib} MiB");
-    assert_eq!(ground.seen.count("penstock.load").await, 0);
-    let good = ground.storage.put(Bucket::Plain, "faults/after.csv", orders(10, "after")).await;
-    assert_eq!(report(loader.load(&crate::ground::request(&good))).rows_loaded, 10);
-    ground.seen.keeps_its_invariants().await;
+    assert_eq!(environment.session.count("penstock.load").await, 0);
+    let good = environment.storage.put(Bucket::Plain, "faults/after.csv", orders(10, "after")).await;
+    assert_eq!(load_report(loader.load(&crate::environment::request(&good))).rows_loaded, 10);
+    environment.session.check_invariants().await;
     peak_mib
 }
 

@@ -12,10 +12,10 @@ use test_support::runtime_api::Outcome;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use crate::ground::{Bucket, Ground, Loader, orders, report, request};
+use crate::environment::{Bucket, Environment, LoaderProcess, load_report, orders, request};
+use crate::fault_proxy::{FaultProxy, ProxyFault};
 use crate::model::{Execution, Ledger, Version};
 use crate::pick;
-use crate::tap::{Fault, Tap};
 
 const VERSIONS: usize = 4;
 /// Large enough that half of a body does not fit into what is on the way already.
@@ -48,9 +48,9 @@ fn deliveries() -> impl Strategy<Value = Vec<Delivery>> {
 
 /// One key, from its first delivery to its last.
 struct Walk<'a> {
-    ground: &'a Ground,
-    storage: &'a Tap,
-    database: (&'a Tap, &'a str),
+    environment: &'a Environment,
+    storage: &'a FaultProxy,
+    database: (&'a FaultProxy, &'a str),
     requests: Vec<LoadRequest>,
     customers: Vec<String>,
     ledger: Ledger,
@@ -58,8 +58,8 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn loader(&self) -> Loader {
-        Loader::start(&format!("http://{}", self.storage.address), self.database.1)
+    fn loader(&self) -> LoaderProcess {
+        LoaderProcess::start(&format!("http://{}", self.storage.address), self.database.1)
     }
 
     /// Does in the model and with a process what the delivery says, and compares.
@@ -77,47 +77,47 @@ impl Walk<'_> {
             self.ledger.commit(version, execution, outcome);
         }
         match fate {
-            Fate::Lives => assert_eq!(report(self.loader().load(&request)).outcome, outcome),
+            Fate::Lives => assert_eq!(load_report(self.loader().load(&request)).outcome, outcome),
             Fate::DiesBeforeCommit if outcome == LoadOutcome::Loaded => {
-                self.die(&request, self.storage, Fault::Hold { after_bytes: ROWS }).await;
+                self.die(&request, self.storage, ProxyFault::Stall { after_bytes: ROWS }).await;
             }
             // One that is superseded does not read the body.
-            Fate::DiesBeforeCommit => self.die(&request, self.storage, Fault::Hold { after_bytes: 0 }).await,
-            Fate::DiesAfterCommit => self.die(&request, self.database.0, Fault::HoldAnswer).await,
+            Fate::DiesBeforeCommit => self.die(&request, self.storage, ProxyFault::Stall { after_bytes: 0 }).await,
+            Fate::DiesAfterCommit => self.die(&request, self.database.0, ProxyFault::HoldReply).await,
         }
         self.compare().await;
     }
 
-    async fn die(&self, request: &LoadRequest, tap: &Tap, fault: Fault) {
-        tap.arm(fault);
+    async fn die(&self, request: &LoadRequest, proxy: &FaultProxy, fault: ProxyFault) {
+        proxy.arm(fault);
         let loader = self.loader();
         let process = loader.process();
         let load = loader.begin(request);
-        block_in_place(|| tap.wait_until_met());
+        block_in_place(|| proxy.wait_for_fault());
         process.kill();
         assert_eq!(load.await.unwrap().1, Outcome::Exited);
-        tap.release();
+        proxy.release();
     }
 
     async fn compare(&self) {
         let key = &self.requests[0].object.key;
-        let rows = self.ground.seen.count(&format!("penstock.load where key = '{key}'")).await;
+        let rows = self.environment.session.count(&format!("penstock.load where key = '{key}'")).await;
         assert_eq!(usize::try_from(rows).unwrap(), self.ledger.rows(), "rows in the ledger");
         for (version, customer) in self.customers.iter().enumerate() {
             if self.ledger.newest() == Some(version) {
-                self.ground.seen.has_exactly(ROWS, customer).await;
+                self.environment.session.check_rows(ROWS, customer).await;
             } else {
-                assert_eq!(self.ground.seen.rows_of(customer).await, 0, "rows of version {version}");
+                assert_eq!(self.environment.session.count_rows(customer).await, 0, "rows of version {version}");
             }
         }
     }
 }
 
-pub(crate) async fn the_loader_does_what_the_model_says() -> String {
-    let ground = Ground::new().await;
-    drop(ground.warm(ground.loader()).await);
-    let storage = Tap::to(ground.storage.address);
-    let (database, url) = Tap::to_database(&ground.database.url);
+pub(crate) async fn loader_matches_the_model() -> String {
+    let environment = Environment::new().await;
+    drop(environment.warm(environment.loader()).await);
+    let storage = FaultProxy::before(environment.storage.address);
+    let (database, url) = FaultProxy::before_database(&environment.database.url);
     let (seed, traces) = (seed(), pick(6, 100));
     let (mut keys, mut deliveries_made) = (0, 0);
     let walk = async |trace: &[Delivery]| {
@@ -126,21 +126,21 @@ pub(crate) async fn the_loader_does_what_the_model_says() -> String {
         let customers: Vec<String> = (0..VERSIONS).map(|version| format!("trace {keys} version {version}")).collect();
         let mut requests = Vec::new();
         for (version, customer) in customers.iter().enumerate() {
-            let mut object = ground.storage.put(Bucket::Versioned, &key, orders(ROWS, customer)).await;
+            let mut object = environment.storage.put(Bucket::Versioned, &key, orders(ROWS, customer)).await;
             object.sequencer = Some(format!("{:x}", 0xF + version));
             requests.push(request(&object));
         }
         let database = (&database, url.as_str());
         let ledger = Ledger::default();
         let mut walk =
-            Walk { ground: &ground, storage: &storage, database, requests, customers, ledger, deliveries: 0 };
+            Walk { environment: &environment, storage: &storage, database, requests, customers, ledger, deliveries: 0 };
         for delivery in trace {
             walk.deliver(*delivery).await;
         }
         deliveries_made += trace.len();
     };
     sample(seed, traces, &deliveries(), walk);
-    ground.seen.keeps_its_invariants().await;
+    environment.session.check_invariants().await;
     format!(
         "seed {seed}: {traces} traces of {deliveries_made} deliveries, kills among them: outcome, ledger and table as the model says"
     )

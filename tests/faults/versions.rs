@@ -1,7 +1,7 @@
 use protocol::{FailureName, LoadOutcome, ObjectRef};
 use test_support::runtime_api::Outcome;
 
-use crate::ground::{Bucket, Ground, check_failure, orders, report, request};
+use crate::environment::{Bucket, Environment, check_failure, load_report, orders, request};
 use crate::pick;
 
 /// As S3's: hex, of different lengths, ascending.
@@ -9,9 +9,9 @@ const SEQUENCERS: [&str; 4] = ["9F", "A0", "0100", "1000"];
 const ROWS: usize = 2_000;
 
 /// The events tell times that are the wrong way round: no order may be taken from them.
-pub(crate) async fn every_order_of_four_versions_ends_with_the_highest_sequencer() -> String {
-    let ground = Ground::new().await;
-    let mut loader = ground.loader();
+pub(crate) async fn any_order_of_versions_keeps_highest_sequencer() -> String {
+    let environment = Environment::new().await;
+    let mut loader = environment.loader();
     let orders_of_events = permutations(SEQUENCERS.len());
     for order in &orders_of_events {
         let name: String = order.iter().map(ToString::to_string).collect();
@@ -20,7 +20,7 @@ pub(crate) async fn every_order_of_four_versions_ends_with_the_highest_sequencer
         let mut versions: Vec<ObjectRef> = Vec::new();
         for (number, sequencer) in SEQUENCERS.into_iter().enumerate() {
             let body = orders(number + 1, &customer(number));
-            let mut object = ground.storage.put(Bucket::Versioned, &key, body).await;
+            let mut object = environment.storage.put(Bucket::Versioned, &key, body).await;
             object.sequencer = Some(sequencer.to_owned());
             object.event_time = Some(format!("2024-03-{:02}T00:00:00Z", 20 - number).parse().unwrap());
             versions.push(object);
@@ -33,15 +33,23 @@ pub(crate) async fn every_order_of_four_versions_ends_with_the_highest_sequencer
                 LoadOutcome::Loaded
             };
             newest = newest.max(Some(*version));
-            assert_eq!(report(loader.load(&request(&versions[*version]))).outcome, expected, "{order:?} at {version}");
+            assert_eq!(
+                load_report(loader.load(&request(&versions[*version]))).outcome,
+                expected,
+                "{order:?} at {version}"
+            );
         }
         for version in 0..SEQUENCERS.len() {
             let is_last = version + 1 == SEQUENCERS.len();
             let rows = if is_last { i64::try_from(version + 1).unwrap() } else { 0 };
-            assert_eq!(ground.seen.rows_of(&customer(version)).await, rows, "{order:?}: rows of version {version}");
+            assert_eq!(
+                environment.session.count_rows(&customer(version)).await,
+                rows,
+                "{order:?}: rows of version {version}"
+            );
         }
     }
-    ground.seen.keeps_its_invariants().await;
+    environment.session.check_invariants().await;
     format!(
         "{} orders of 4 versions, times against the sequencers: the 4th version's rows each time",
         orders_of_events.len()
@@ -58,16 +66,16 @@ fn permutations(length: usize) -> Vec<Vec<usize>> {
 }
 
 /// Half of the overwrites are done before the read begins, half run against it.
-pub(crate) async fn an_object_overwritten_before_it_is_read_is_never_a_mix() -> String {
-    let ground = Ground::new().await;
-    let mut loader = ground.loader();
+pub(crate) async fn overwritten_object_never_mixes_versions() -> String {
+    let environment = Environment::new().await;
+    let mut loader = environment.loader();
     let (rounds, mut read, mut replaced) = (pick(50, 1_000), 0, 0);
     for round in 0..rounds {
         let bucket = if round % 2 == 0 { Bucket::Plain } else { Bucket::Versioned };
         let (key, old, new) =
             (format!("faults/overwritten-{round}.csv"), format!("old {round}"), format!("new {round}"));
-        let request = request(&ground.storage.put(bucket, &key, orders(ROWS, &old)).await);
-        let overwrite = ground.storage.put(bucket, &key, orders(ROWS, &new));
+        let request = request(&environment.storage.put(bucket, &key, orders(ROWS, &old)).await);
+        let overwrite = environment.storage.put(bucket, &key, orders(ROWS, &new));
         let loaded = if round % 4 < 2 {
             overwrite.await;
             loader.begin(&request).await
@@ -76,17 +84,17 @@ pub(crate) async fn an_object_overwritten_before_it_is_read_is_never_a_mix() -> 
         };
         let outcome;
         (loader, outcome) = loaded.unwrap();
-        assert_eq!(ground.seen.rows_of(&new).await, 0, "round {round}: rows of the other version");
+        assert_eq!(environment.session.count_rows(&new).await, 0, "round {round}: rows of the other version");
         if let Outcome::Ok(_) = &outcome {
             read += 1;
-            ground.seen.has_exactly(ROWS, &old).await;
+            environment.session.check_rows(ROWS, &old).await;
         } else {
             replaced += 1;
             check_failure(&outcome, FailureName::ObjectReplaced);
-            assert_eq!(ground.seen.rows_of(&old).await, 0, "round {round}: rows of a load that failed");
+            assert_eq!(environment.session.count_rows(&old).await, 0, "round {round}: rows of a load that failed");
             assert!(matches!(bucket, Bucket::Plain), "round {round}: the version is there, and was not read");
         }
     }
-    ground.seen.keeps_its_invariants().await;
+    environment.session.check_invariants().await;
     format!("{rounds} objects overwritten: the event's version read {read} times, ObjectReplaced {replaced}, a mix 0")
 }

@@ -9,7 +9,7 @@ fn told(output: &Output) -> String {
 }
 
 #[test]
-fn the_command_line_runs_by_hand_and_tells_what_waits_what_ran_and_what_was_refused() {
+fn command_line_shows_runs_loads_and_rejects() {
     with_stack(async |stack| {
         let run = |more: &[&str]| stack.penstock(&[&["run", "daily", "--date", "2024-09-01"], more].concat());
         stack.drop_file("daily/2024-09-01/orders.csv", "order_id,customer\n1,Ann\n").await;

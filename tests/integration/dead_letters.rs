@@ -11,7 +11,7 @@ fn letters(stack: &Stack, queue: &Queue) -> Vec<Value> {
 }
 
 #[test]
-fn listing_dead_letters_takes_nothing_away_and_says_why_each_is_there() {
+fn dead_letters_are_listed_and_kept() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let queue = Queue::new(stack, "letters-listed").await;
@@ -30,7 +30,7 @@ fn listing_dead_letters_takes_nothing_away_and_says_why_each_is_there() {
 }
 
 #[test]
-fn a_redriven_letter_is_started_before_it_is_deleted_and_starts_once() {
+fn redriven_dead_letter_starts_once() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let queue = Queue::new(stack, "letters-redriven").await;

@@ -4,7 +4,7 @@ use test_support::{Execution, Stack};
 use crate::{count, with_stack};
 
 #[test]
-fn the_same_bytes_under_the_same_key_load_once() {
+fn same_bytes_under_same_key_load_once() {
     with_stack(async |stack| {
         let body = "id,name,joined\n1,Ann,\n2,Bob,\n";
         let first = stack.drop_file("people/twice.csv", body).await;
@@ -20,7 +20,7 @@ fn the_same_bytes_under_the_same_key_load_once() {
 }
 
 #[test]
-fn a_hundred_deliveries_of_one_event_load_once_without_an_error() {
+fn hundred_deliveries_of_one_event_load_once() {
     with_stack(async |stack| {
         let first = stack.drop_file("people/hundred.csv", "id,name,joined\n1,Ann,\n").await;
         let input = stack.step_functions.describe_execution().execution_arn(&first.arn).send().await.unwrap().input;
@@ -38,7 +38,7 @@ fn a_hundred_deliveries_of_one_event_load_once_without_an_error() {
 }
 
 #[test]
-fn changed_content_replaces_that_keys_rows_alone() {
+fn changed_content_replaces_only_that_keys_rows() {
     with_stack(async |stack| {
         stack.drop_file("people/neighbour.csv", "id,name,joined\n500,Neighbour,\n").await;
         let first = stack.drop_file("people/changed.csv", "id,name,joined\n501,Old,\n502,Old,\n").await;
@@ -54,7 +54,7 @@ fn changed_content_replaces_that_keys_rows_alone() {
 }
 
 #[test]
-fn a_hundred_files_at_once_are_all_loaded() {
+fn hundred_files_at_once_all_load() {
     with_stack(async |stack| {
         let keys: Vec<String> = (0..100).map(|n| format!("people/burst-{n}.csv")).collect();
         for (n, key) in keys.iter().enumerate() {

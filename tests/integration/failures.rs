@@ -19,7 +19,7 @@ async fn check(stack: &Stack, key: &str, body: &str, failure: &str, message: &st
 }
 
 #[test]
-fn what_cannot_be_loaded_fails_by_name_with_one_notice() {
+fn unloadable_file_fails_with_one_notice() {
     with_stack(async |stack| {
         check(stack, "people/scan.pdf", "%PDF", "UnsupportedFormat", "scan.pdf").await;
         check(stack, "people/empty.csv", "", "EmptyFile", "empty.csv").await;
@@ -31,7 +31,7 @@ fn what_cannot_be_loaded_fails_by_name_with_one_notice() {
 }
 
 #[test]
-fn a_folder_marker_and_a_marker_file_are_ignored_without_a_notice() {
+fn marker_objects_are_ignored_without_notice() {
     with_stack(async |stack| {
         for key in ["people/folder/", "people/_SUCCESS"] {
             let execution = stack.drop_file(key, "").await;
@@ -43,7 +43,7 @@ fn a_folder_marker_and_a_marker_file_are_ignored_without_a_notice() {
 }
 
 #[test]
-fn refused_rows_are_kept_with_line_column_and_reason() {
+fn rejects_have_line_column_and_reason() {
     with_stack(async |stack| {
         let body = "id,name,joined\n1,Ann,2024-02-30\n2,Bob,2024-02-28\nx,Eve,\n,Nobody,\n";
         let execution = stack.drop_file("people/refused.csv", body).await;

@@ -8,7 +8,7 @@ use crate::{count, with_stack};
 const CSV: &str = "joined,id,name\n2024-02-29,1,Ann\n,2,\"O\"\"Hara, B.\"\n";
 
 #[test]
-fn a_dropped_csv_becomes_rows() {
+fn csv_file_loads_its_rows() {
     with_stack(async |stack| {
         let execution = stack.drop_file("people/first.csv", CSV).await;
         assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
@@ -29,7 +29,7 @@ fn a_dropped_csv_becomes_rows() {
 }
 
 #[test]
-fn compressed_and_json_files_become_the_same_rows() {
+fn every_format_loads_the_same_rows() {
     with_stack(async |stack| {
         let json = r#"[{"id": 1, "name": "Ann", "joined": "2024-02-29"}, {"name": "O\"Hara, B.", "id": 2}]"#;
         let lines =
@@ -54,7 +54,7 @@ fn compressed_and_json_files_become_the_same_rows() {
 }
 
 #[test]
-fn a_header_alone_loads_zero_rows() {
+fn header_only_file_loads_zero_rows() {
     with_stack(async |stack| {
         let execution = stack.drop_file("people/header-alone.csv", "id,name,joined\n").await;
         assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
@@ -63,7 +63,7 @@ fn a_header_alone_loads_zero_rows() {
 }
 
 #[test]
-fn keys_with_every_odd_character_name_the_right_object() {
+fn special_characters_in_key_load() {
     with_stack(async |stack| {
         for key in [
             "people/a b.csv",

@@ -9,18 +9,18 @@
 
 mod command;
 mod command_line;
-mod configured;
+mod configuration;
 mod dead_letters;
 mod duplicates;
-mod expected;
 mod failures;
 mod formats;
-mod interrupted;
+mod hostile_names;
+mod killed_loader;
+mod missing_files;
 mod notices;
-mod poison;
 mod real_data;
 mod reconcile;
-mod reconciled;
+mod reconcile_machine;
 mod repairs;
 mod replay;
 mod runs;

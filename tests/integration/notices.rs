@@ -4,7 +4,7 @@ use test_support::Stack;
 use crate::{RUNTIME, folder, with_stack};
 
 #[test]
-fn a_success_is_announced_once_in_words_that_a_person_understands() {
+fn successful_load_sends_one_readable_notice() {
     with_stack(async |stack| {
         let mut body = String::from("id,name,joined\n");
         for id in 0..1200 {
@@ -23,7 +23,7 @@ fn a_success_is_announced_once_in_words_that_a_person_understands() {
 }
 
 #[test]
-fn injected_failures_end_in_one_notice_and_a_named_fail() {
+fn injected_failure_sends_one_notice() {
     RUNTIME.block_on(async {
         let stack = Stack::start(&folder("integration/pipelines"), 1.0).await;
         let execution = stack.drop_file("people/chaos.csv", "id,name,joined\n1,Ann,\n").await;

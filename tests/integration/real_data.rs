@@ -7,7 +7,7 @@ const SUMMED: &[&str] = &["dep_time", "dep_delay", "arr_delay", "flight", "air_t
 
 /// 336,776 rows that nobody here wrote, against a count and sums made by an independent reader.
 #[test]
-fn the_flights_of_2013_arrive_whole() {
+fn flights_of_2013_load_completely() {
     with_stack(async |stack| {
         let path = folder("../.local/test-data/flights.csv");
         let body = std::fs::read(&path).expect("flights.csv: `make test` fetches it");

@@ -19,7 +19,7 @@ async fn await_started(stack: &Stack, reconciled: &Value) {
 }
 
 #[test]
-fn every_file_that_was_seen_through_is_accounted_for() {
+fn finished_files_are_accounted_for() {
     with_stack(async |stack| {
         let rows = "id,name,joined\n1,Ann,\n";
         stack.drop_file("people/reconciled.csv", rows).await;
@@ -40,7 +40,7 @@ fn every_file_that_was_seen_through_is_accounted_for() {
 }
 
 #[test]
-fn a_file_that_nothing_was_started_for_is_named_and_started() {
+fn missed_file_is_listed_and_started() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let queue = Queue::new(stack, "letters-reconciled").await;
@@ -80,7 +80,7 @@ fn a_file_that_nothing_was_started_for_is_named_and_started() {
 }
 
 #[test]
-fn a_stopped_execution_is_named_and_its_event_started_again() {
+fn stopped_execution_is_listed_and_restarted() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let others = [("LANDING_BUCKET", SILENT_BUCKET)];

@@ -22,7 +22,7 @@ async fn exported(stack: &Stack, folder: &tempfile::TempDir, key: &str, body: im
 }
 
 #[test]
-fn refused_rows_are_exported_corrected_and_loaded_with_a_trace() {
+fn csv_rejects_are_exported_and_repaired() {
     with_stack(async |stack| {
         let folder = tempfile::tempdir().unwrap();
         let key = "people/repaired.csv";
@@ -86,7 +86,7 @@ fn refused_rows_are_exported_corrected_and_loaded_with_a_trace() {
 }
 
 #[test]
-fn records_of_json_are_corrected_as_lines() {
+fn json_rejects_are_repaired_as_lines() {
     with_stack(async |stack| {
         let folder = tempfile::tempdir().unwrap();
         let rows = "[{\"id\": 1, \"name\": \"Ann\"},\n {\"id\": \"two\",\n  \"name\": \"B\\nob\"}]";
@@ -104,7 +104,7 @@ fn records_of_json_are_corrected_as_lines() {
 }
 
 #[test]
-fn records_of_parquet_are_corrected_as_lines() {
+fn parquet_rejects_are_repaired_as_lines() {
     with_stack(async |stack| {
         let folder = tempfile::tempdir().unwrap();
         let key = "people/repaired.parquet";

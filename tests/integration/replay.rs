@@ -13,7 +13,7 @@ fn foreseen(stack: &Stack, key: &str) -> Value {
 }
 
 #[test]
-fn a_dry_run_says_what_replaying_would_come_to_and_starts_nothing() {
+fn replay_dry_run_predicts_and_starts_nothing() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let check = |key: &str, would: &str, bytes: Value, rows: Value| {
@@ -51,7 +51,7 @@ fn a_dry_run_says_what_replaying_would_come_to_and_starts_nothing() {
 }
 
 #[test]
-fn a_failed_file_is_replayed_with_the_event_that_it_had() {
+fn failed_file_is_replayed_with_its_event() {
     with_stack(async |stack| {
         let first = stack.drop_file("people/replayed.csv", "").await;
         assert_eq!(first.error.as_deref(), Some("EmptyFile"), "{first:?}");

@@ -85,7 +85,7 @@ async fn check_set(stack: &Stack, date: &str, order: [usize; 3]) {
 }
 
 #[test]
-fn a_set_runs_once_with_its_last_file_in_whichever_order_they_come() {
+fn files_in_any_order_start_one_run() {
     with_stack(async |stack| {
         check_set(stack, "2024-05-01", [0, 1, 2]).await;
         check_set(stack, "2024-05-02", [2, 0, 1]).await;
@@ -94,7 +94,7 @@ fn a_set_runs_once_with_its_last_file_in_whichever_order_they_come() {
 }
 
 #[test]
-fn a_second_set_is_skipped_and_recorded_and_runs_by_hand() {
+fn second_set_of_files_is_skipped_until_forced() {
     with_stack(async |stack| {
         let date = "2024-05-04";
         drop_set(stack, date, [0, 1, 2]).await;
@@ -118,7 +118,7 @@ fn a_second_set_is_skipped_and_recorded_and_runs_by_hand() {
 }
 
 #[test]
-fn a_run_asked_for_too_early_fails_by_name_with_what_is_missing() {
+fn incomplete_run_fails_with_missing_datasets() {
     with_stack(async |stack| {
         let date = "2024-05-05";
         stack.drop_file(&format!("daily/{date}/orders.csv"), ORDERS).await;
@@ -134,7 +134,7 @@ fn a_run_asked_for_too_early_fails_by_name_with_what_is_missing() {
 }
 
 #[test]
-fn a_transform_that_fails_names_file_statement_and_line_and_commits_nothing() {
+fn failed_transform_is_located_and_rolled_back() {
     with_stack(async |stack| {
         let execution = stack.drop_file("broken/items.csv", "id\n1\n2\n").await;
         assert_eq!(execution.error.as_deref(), Some("TransformFailed"), "{execution:?}");
@@ -165,7 +165,7 @@ fn a_transform_that_fails_names_file_statement_and_line_and_commits_nothing() {
 }
 
 #[test]
-fn a_pipeline_follows_another_ones_success_once() {
+fn pipeline_runs_once_after_another_succeeds() {
     with_stack(async |stack| {
         let date = "2024-05-06";
         let last = drop_set(stack, date, [0, 1, 2]).await.pop().unwrap();
@@ -190,7 +190,7 @@ fn a_pipeline_follows_another_ones_success_once() {
 }
 
 #[test]
-fn two_last_files_that_commit_together_start_the_transforms_once() {
+fn concurrent_last_files_start_one_run() {
     with_stack(async |stack| {
         for day in 1..=10 {
             let keys = ["left", "right"].map(|name| format!("pair/2024-06-{day:02}/{name}.csv"));

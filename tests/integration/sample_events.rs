@@ -2,7 +2,7 @@ use crate::{folder, with_stack};
 
 /// `events/<what>.<state>.json`: the state, in kebab case, that follows the check of this event.
 #[test]
-fn every_sample_event_reaches_the_state_that_its_file_name_says() {
+fn sample_event_reaches_the_state_in_its_name() {
     with_stack(async |stack| {
         let mut checked = 0;
         for entry in std::fs::read_dir(folder("../events")).unwrap() {

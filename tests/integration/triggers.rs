@@ -7,7 +7,7 @@ use crate::{count, with_stack};
 const LEVELS: &str = r#"[{"sensor": "north", "metres": 4.125}, {"sensor": "south", "metres": 3.900}]"#;
 
 #[test]
-fn a_trigger_loads_the_file_that_it_names() {
+fn trigger_loads_the_file_it_names() {
     with_stack(async |stack| {
         let data = "raw_data/level/2021/07/01/level-2021-07-01-09:15:00.json";
         let trigger = "triggers/level/Succeeded_2021-07-01_09:15:00_2021-07-01_09:16:30.trig";
@@ -27,7 +27,7 @@ fn a_trigger_loads_the_file_that_it_names() {
 }
 
 #[test]
-fn a_trigger_waits_for_its_data() {
+fn trigger_waits_for_its_data() {
     with_stack(async |stack| {
         let trigger = "triggers/level/Succeeded_2021-07-02_10:00:00_2021-07-02_10:00:00.trig";
         stack.put(trigger, "").await;
@@ -40,7 +40,7 @@ fn a_trigger_waits_for_its_data() {
 }
 
 #[test]
-fn data_that_never_comes_fails_as_source_missing_and_names_the_key() {
+fn missing_source_fails_with_its_key() {
     with_stack(async |stack| {
         let execution =
             stack.drop_file("triggers/hasty/Succeeded_2021-07-03_11:00:00_2021-07-03_11:00:00.trig", "").await;
@@ -51,7 +51,7 @@ fn data_that_never_comes_fails_as_source_missing_and_names_the_key() {
 }
 
 #[test]
-fn a_trigger_of_a_failed_process_loads_nothing_and_is_announced() {
+fn failed_upstream_trigger_loads_nothing() {
     with_stack(async |stack| {
         let execution = stack.drop_file("triggers/level/Failed_2021-07-04_12:00:00_2021-07-04_12:00:00.trig", "").await;
         assert_eq!(execution.error.as_deref(), Some("UpstreamFailed"), "{execution:?}");

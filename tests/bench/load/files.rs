@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::rows_made::{Layout, rows_in, write};
+use crate::generated_rows::{Layout, rows_in, write};
 
 const MB: u64 = 1_000_000;
 pub(crate) const PARTS: usize = 1000;
 const PART_BYTES: u64 = 10_000;
 
-pub(crate) struct Files {
+pub(crate) struct BenchFiles {
     pub(crate) folder: PathBuf,
     pub(crate) large_mb: u64,
 }
 
 /// Made when first asked for, by name; gone with the bench.
-impl Files {
+impl BenchFiles {
     pub(crate) fn new(folder: &Path, large_mb: u64) -> Self {
         let _ = fs::remove_dir_all(folder);
         fs::create_dir_all(folder).expect("make the folder of files");
@@ -80,7 +80,7 @@ impl Files {
     }
 }
 
-impl Drop for Files {
+impl Drop for BenchFiles {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }

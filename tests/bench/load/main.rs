@@ -7,36 +7,36 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that cannot run stops")]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures, not money")]
 
-mod alone;
-mod bucket;
+mod conversion;
+mod file_server;
 mod files;
+mod generated_rows;
 mod peers;
 mod penstock;
 mod process;
 mod report;
-mod rows_made;
+mod resources;
 mod sections;
 mod server;
 mod streamed;
-mod used;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bucket::Bucket;
-use files::Files;
+use file_server::FileServer;
+use files::BenchFiles;
 use peers::Peers;
 use penstock::Penstock;
-use report::{Report, load_average, machine};
-use server::Server;
+use report::{BenchReport, load_average, machine};
+use server::PostgresServer;
 
 /// What every section needs.
 struct Bench {
-    server: Server,
+    server: PostgresServer,
     penstock: Penstock,
     penstock_before: Option<Penstock>,
     peers: Peers,
-    files: Files,
+    files: BenchFiles,
 }
 
 const LARGE_MB: u64 = 1000;
@@ -47,10 +47,10 @@ async fn main() {
     let large_mb = std::env::var("BENCH_MB").map_or(LARGE_MB, |text| text.parse().expect("BENCH_MB is a number"));
     let functions = PathBuf::from(std::env::var_os("FUNCTIONS").expect("FUNCTIONS is not set: use `make bench`"));
 
-    let files = Files::new(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench"), large_mb);
-    let bucket = Bucket::start(&files.folder).expect("start the bucket");
+    let files = BenchFiles::new(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench"), large_mb);
+    let bucket = FileServer::start(&files.folder).expect("start the bucket");
     let database = test_support::database().await;
-    let server = Server::connect(&database.url, database.connect().await).await;
+    let server = PostgresServer::connect(&database.url, database.connect().await).await;
     let loader = |folder: PathBuf| Penstock::new(folder.join("loader"), &bucket, &server);
     let penstock = loader(functions);
     let penstock_before = std::env::var_os("BENCH_BEFORE").map(|folder| loader(folder.into()));
@@ -58,13 +58,13 @@ async fn main() {
     let mut about = about(&root, &server, &peers).await;
     let bench = Bench { server, penstock, penstock_before, peers, files };
 
-    let mut report = Report::new();
+    let mut report = BenchReport::new();
     sections::run(&bench, &mut report).await;
     about.push(format!("load average at the end: {}; what else ran took its share of both sides", load_average()));
     report.print(&about);
 }
 
-async fn about(root: &Path, server: &Server, peers: &Peers) -> Vec<String> {
+async fn about(root: &Path, server: &PostgresServer, peers: &Peers) -> Vec<String> {
     let commit = Command::new("git").arg("-C").arg(root).args(["describe", "--always", "--dirty"]).output();
     let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     let mut about = vec![

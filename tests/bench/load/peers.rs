@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::rows_made::COLUMNS;
+use crate::generated_rows::COLUMNS;
 use crate::server::TABLE;
 
 pub(crate) struct Peers {

@@ -11,11 +11,11 @@ use pipeline::{Dataset, Definition};
 use protocol::{FileKind, LoadOutcome, LoadReport, LoadRequest, ObjectRef};
 use test_support::runtime_api::Function;
 
-use crate::bucket::{self, Bucket};
-use crate::process::{Stat, peak_mb};
-use crate::rows_made::COLUMNS;
-use crate::server::{Server, TABLE};
-use crate::used::Used;
+use crate::file_server::{self, FileServer};
+use crate::generated_rows::COLUMNS;
+use crate::process::{ProcessStat, peak_mb};
+use crate::resources::Resources;
+use crate::server::{PostgresServer, TABLE};
 
 const TIMEOUT: Duration = Duration::from_secs(900);
 
@@ -27,7 +27,7 @@ pub(crate) struct Penstock {
 }
 
 impl Penstock {
-    pub(crate) fn new(binary: PathBuf, bucket: &Bucket, server: &Server) -> Self {
+    pub(crate) fn new(binary: PathBuf, bucket: &FileServer, server: &PostgresServer) -> Self {
         let environment = vec![
             ("AWS_ENDPOINT_URL", bucket.endpoint.clone()),
             ("AWS_REGION", "eu-central-1".to_owned()),
@@ -65,17 +65,17 @@ impl Penstock {
     }
 
     /// One load by a process of its own: its cold start is part of the time.
-    pub(crate) fn load(&self, server: &Server, file: &str) -> (Used, LoadReport) {
+    pub(crate) fn load(&self, server: &PostgresServer, file: &str) -> (Resources, LoadReport) {
         let server_before = server.cpu_s();
         let started = Instant::now();
         let mut function = self.start();
         let report = self.load_with(&mut function, file);
         let wall_s = started.elapsed().as_secs_f64();
-        let client_cpu_s = Stat::of(function.pid()).map_or(f64::NAN, |stat| stat.own_cpu_s);
+        let client_cpu_s = ProcessStat::of(function.pid()).map_or(f64::NAN, |stat| stat.own_cpu_s);
         let peak_mb = peak_mb(function.pid()).unwrap_or(f64::NAN);
         drop(function);
         let server_cpu_s = server.cpu_s() - server_before;
-        (Used { wall_s, client_cpu_s, server_cpu_s, peak_mb }, report)
+        (Resources { wall_s, client_cpu_s, server_cpu_s, peak_mb }, report)
     }
 
     /// Loads a file of the bucket, as an object that was never loaded before.
@@ -95,7 +95,7 @@ impl Penstock {
             execution: None,
             pipeline: "shop".to_owned(),
             dataset: "orders".to_owned(),
-            object: ObjectRef::new(bucket::NAME, format!("orders/{number}/{file}")),
+            object: ObjectRef::new(file_server::BUCKET, format!("orders/{number}/{file}")),
             format,
             compression,
             logical_at: "2024-01-01T00:00:00Z".parse().expect("a time"),

@@ -5,14 +5,14 @@ use std::fs;
 /// `USER_HZ`, the same on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-pub(crate) struct Stat {
+pub(crate) struct ProcessStat {
     pub(crate) parent: u32,
     pub(crate) own_cpu_s: f64,
     /// Of those that have been waited for.
     pub(crate) ended_children_cpu_s: f64,
 }
 
-impl Stat {
+impl ProcessStat {
     pub(crate) fn of(process: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
         // The second field is the program's name, which may hold anything.
@@ -27,9 +27,9 @@ impl Stat {
 }
 
 /// All processes of the machine.
-pub(crate) fn stats() -> impl Iterator<Item = Stat> {
+pub(crate) fn stats() -> impl Iterator<Item = ProcessStat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| Stat::of(entry.file_name().to_str()?.parse().ok()?))
+    entries.filter_map(|entry| ProcessStat::of(entry.file_name().to_str()?.parse().ok()?))
 }
 
 /// The most memory that a living process has had at once.

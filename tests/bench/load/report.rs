@@ -2,7 +2,7 @@
 
 use std::fs;
 
-pub(crate) struct Report {
+pub(crate) struct BenchReport {
     lines: Vec<[String; 5]>,
 }
 
@@ -10,14 +10,14 @@ const HEAD: [&str; 5] = ["measured", "figures", "result", "target", "verdict"];
 
 /// What the result has to be, to be told as reached.
 #[derive(Clone, Copy)]
-pub(crate) enum Target {
+pub(crate) enum Threshold {
     AtLeast(f64),
     AtMost(f64),
     /// For comparison only.
     None,
 }
 
-impl Report {
+impl BenchReport {
     pub(crate) fn new() -> Self {
         Self { lines: vec![HEAD.map(str::to_owned), HEAD.map(|_| "---".to_owned())] }
     }
@@ -29,12 +29,12 @@ impl Report {
         figures: String,
         result: f64,
         show: impl Fn(f64) -> String,
-        target: Target,
+        target: Threshold,
     ) {
         let (target, verdict) = match target {
-            Target::AtLeast(wanted) => (format!("at least {}", show(wanted)), verdict(result >= wanted)),
-            Target::AtMost(wanted) => (format!("at most {}", show(wanted)), verdict(result <= wanted)),
-            Target::None => (String::new(), ""),
+            Threshold::AtLeast(wanted) => (format!("at least {}", show(wanted)), verdict(result >= wanted)),
+            Threshold::AtMost(wanted) => (format!("at most {}", show(wanted)), verdict(result <= wanted)),
+            Threshold::None => (String::new(), ""),
         };
         eprintln!("  {what}: {figures}; {}; {target} {verdict}", show(result));
         self.lines.push([what.to_owned(), figures, show(result), target, verdict.to_owned()]);

@@ -2,21 +2,22 @@
 
 use tokio_postgres::Client;
 
-use crate::process::{Stat, stats};
-use crate::rows_made::COLUMNS;
+use crate::generated_rows::COLUMNS;
+use crate::process::{ProcessStat, stats};
 
 pub(crate) const TABLE: &str = "bench.orders";
 
-pub(crate) struct Server {
+pub(crate) struct PostgresServer {
     pub(crate) url: String,
     client: Client,
     postmaster: u32,
 }
 
-impl Server {
+impl PostgresServer {
     pub(crate) async fn connect(url: &str, client: Client) -> Self {
         let backend: i32 = client.query_one("select pg_backend_pid()", &[]).await.expect("backend").get(0);
-        let backend = Stat::of(backend.unsigned_abs()).expect("PostgreSQL runs on this machine, to see what it spends");
+        let backend =
+            ProcessStat::of(backend.unsigned_abs()).expect("PostgreSQL runs on this machine, to see what it spends");
         let server = Self { url: url.to_owned(), client, postmaster: backend.parent };
         server.run("create schema bench").await;
         server
@@ -56,7 +57,7 @@ impl Server {
 
     /// Seconds of CPU of all its processes so far, those that have ended included.
     pub(crate) fn cpu_s(&self) -> f64 {
-        let Some(postmaster) = Stat::of(self.postmaster) else { return f64::NAN };
+        let Some(postmaster) = ProcessStat::of(self.postmaster) else { return f64::NAN };
         let living: f64 = stats().filter(|stat| stat.parent == self.postmaster).map(|stat| stat.own_cpu_s).sum();
         postmaster.own_cpu_s + postmaster.ended_children_cpu_s + living
     }

@@ -2,19 +2,19 @@
 
 use std::io::{self, Write};
 
-use crate::rows_made::{csv, csv_header};
+use crate::generated_rows::{csv, csv_header};
 
 const ROWS_A_BLOCK: u64 = 10_000;
 const NAME_END: &str = "-mb-streamed.csv";
 
 /// The same rows again and again: their number is what tells whether all arrived.
-pub(crate) struct Streamed {
+pub(crate) struct StreamedFile {
     header: String,
     block: String,
     blocks: u64,
 }
 
-impl Streamed {
+impl StreamedFile {
     /// Of about so many MB.
     pub(crate) fn new(mb: u64) -> Self {
         let block = csv(0, ROWS_A_BLOCK);

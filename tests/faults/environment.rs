@@ -32,7 +32,7 @@ const POLL: Duration = Duration::from_millis(10);
 const POLLS_MAX: u32 = 6_000;
 
 /// The emulator's S3, with one bucket that keeps versions and one that does not.
-pub(crate) struct Storage {
+pub(crate) struct EmulatorS3 {
     _emulator: Emulator,
     pub(crate) address: SocketAddr,
     pub(crate) s3: S3,
@@ -53,12 +53,12 @@ impl Bucket {
     }
 }
 
-pub(crate) async fn storage() -> &'static Storage {
-    static STORAGE: OnceCell<Storage> = OnceCell::const_new();
-    STORAGE.get_or_init(Storage::start).await
+pub(crate) async fn storage() -> &'static EmulatorS3 {
+    static STORAGE: OnceCell<EmulatorS3> = OnceCell::const_new();
+    STORAGE.get_or_init(EmulatorS3::start).await
 }
 
-impl Storage {
+impl EmulatorS3 {
     async fn start() -> Self {
         let emulator =
             block_in_place(|| Emulator::start(&scratch_folder("emulator"), EmulatorKind::Ministack)).unwrap();
@@ -147,9 +147,9 @@ pub(crate) fn function(name: &str, endpoint: &str, database_url: &str, more: &[(
 }
 
 /// A loader, as the process that Lambda would run.
-pub(crate) struct Loader(Function);
+pub(crate) struct LoaderProcess(Function);
 
-impl Loader {
+impl LoaderProcess {
     pub(crate) fn start(endpoint: &str, database_url: &str) -> Self {
         Self(function("loader", endpoint, database_url, &[]))
     }
@@ -176,16 +176,16 @@ impl Loader {
         })
     }
 
-    pub(crate) fn process(&self) -> Process {
-        Process::of(&self.0)
+    pub(crate) fn process(&self) -> FunctionProcess {
+        FunctionProcess::of(&self.0)
     }
 }
 
 /// A process that somebody else waits for.
 #[derive(Clone, Copy)]
-pub(crate) struct Process(pub(crate) Pid);
+pub(crate) struct FunctionProcess(pub(crate) Pid);
 
-impl Process {
+impl FunctionProcess {
     pub(crate) fn of(function: &Function) -> Self {
         Self(Pid::from_raw(i32::try_from(function.pid()).unwrap()).unwrap())
     }
@@ -210,7 +210,7 @@ impl Process {
     }
 }
 
-pub(crate) fn report(outcome: Outcome) -> LoadReport {
+pub(crate) fn load_report(outcome: Outcome) -> LoadReport {
     serde_json::from_value(outcome.answer()).unwrap()
 }
 
@@ -222,40 +222,40 @@ pub(crate) fn check_failure(outcome: &Outcome, name: FailureName) {
 const COPIES: &str = "pg_stat_progress_copy where datname = current_database()";
 
 /// What another session sees of a database.
-pub(crate) struct Seen(Client);
+pub(crate) struct DatabaseSession(Client);
 
 /// A database of the shared server, for tests that do not stop it.
-pub(crate) struct Ground {
+pub(crate) struct Environment {
     pub(crate) database: TestDatabase,
-    pub(crate) seen: Seen,
-    pub(crate) storage: &'static Storage,
+    pub(crate) session: DatabaseSession,
+    pub(crate) storage: &'static EmulatorS3,
 }
 
-impl Ground {
+impl Environment {
     pub(crate) async fn new() -> Self {
         let database = database().await;
-        let seen = Seen(database.connect().await);
-        Self { seen, database, storage: storage().await }
+        let session = DatabaseSession(database.connect().await);
+        Self { session, database, storage: storage().await }
     }
 
-    pub(crate) fn loader(&self) -> Loader {
+    pub(crate) fn loader(&self) -> LoaderProcess {
         self.loader_through(self.storage.address)
     }
 
     /// One that reads S3 there.
-    pub(crate) fn loader_through(&self, storage: SocketAddr) -> Loader {
-        Loader::start(&format!("http://{storage}"), &self.database.url)
+    pub(crate) fn loader_through(&self, storage: SocketAddr) -> LoaderProcess {
+        LoaderProcess::start(&format!("http://{storage}"), &self.database.url)
     }
 
     /// Makes schema and table, so that what a test does next is one load and nothing else. The process stays warm.
-    pub(crate) async fn warm(&self, mut loader: Loader) -> Loader {
+    pub(crate) async fn warm(&self, mut loader: LoaderProcess) -> LoaderProcess {
         let object = self.storage.put(Bucket::Plain, "faults/warm.csv", orders(1, "warm")).await;
-        report(loader.load(&request(&object)));
+        load_report(loader.load(&request(&object)));
         loader
     }
 }
 
-impl Seen {
+impl DatabaseSession {
     pub(crate) fn by(client: Client) -> Self {
         Self(client)
     }
@@ -269,7 +269,7 @@ impl Seen {
     }
 
     /// Rows of a customer that a reader sees now; a table that is not there yet has none.
-    pub(crate) async fn rows_of(&self, customer: &str) -> i64 {
+    pub(crate) async fn count_rows(&self, customer: &str) -> i64 {
         if self.count("pg_tables where schemaname = 'staging' and tablename = 'orders'").await == 0 {
             return 0;
         }
@@ -277,7 +277,7 @@ impl Seen {
     }
 
     /// All orders from 1 to `rows`, each once.
-    pub(crate) async fn has_exactly(&self, rows: usize, customer: &str) {
+    pub(crate) async fn check_rows(&self, rows: usize, customer: &str) {
         let query = "select count(*), count(distinct order_id), min(order_id), max(order_id)
                      from staging.orders where customer = $1";
         let row = self.0.query_one(query, &[&customer]).await.unwrap();
@@ -309,12 +309,12 @@ impl Seen {
         self.wait_until(COPIES, |copies| copies == 0).await;
     }
 
-    pub(crate) async fn loads_of(&self, key: &str) -> i64 {
+    pub(crate) async fn count_loads(&self, key: &str) -> i64 {
         self.0.query_one("select count(*) from penstock.load where key = $1", &[&key]).await.unwrap().get(0)
     }
 
     /// What holds whatever happened: the loader's own assertions, over all that was ever committed.
-    pub(crate) async fn keeps_its_invariants(&self) {
+    pub(crate) async fn check_invariants(&self) {
         for (violation, query) in INVARIANTS {
             assert_eq!(self.count(&format!("({query}) as violation")).await, 0, "{violation}");
         }

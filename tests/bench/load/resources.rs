@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::{Stat, peak_mb};
-use crate::server::Server;
+use crate::process::{ProcessStat, peak_mb};
+use crate::server::PostgresServer;
 
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Used {
+pub(crate) struct Resources {
     pub(crate) wall_s: f64,
     pub(crate) client_cpu_s: f64,
     pub(crate) server_cpu_s: f64,
     pub(crate) peak_mb: f64,
 }
 
-impl Used {
+impl Resources {
     pub(crate) fn total_cpu_s(&self) -> f64 {
         self.client_cpu_s + self.server_cpu_s
     }
@@ -41,8 +41,8 @@ impl Used {
     }
 
     /// Runs a program to its end.
-    pub(crate) fn by(mut command: Command, server: &Server) -> Result<Self, String> {
-        let ended_children = || Stat::of(std::process::id()).map_or(f64::NAN, |stat| stat.ended_children_cpu_s);
+    pub(crate) fn by(mut command: Command, server: &PostgresServer) -> Result<Self, String> {
+        let ended_children = || ProcessStat::of(std::process::id()).map_or(f64::NAN, |stat| stat.ended_children_cpu_s);
         let (server_before, client_before) = (server.cpu_s(), ended_children());
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
@@ -76,13 +76,13 @@ fn highest_peak_mb(process: u32, ended: &AtomicBool) -> f64 {
 
 /// Ours and theirs, one right after the other: what disturbs one disturbs the other.
 #[derive(Default)]
-pub(crate) struct Pairs(Vec<(Used, Used)>);
+pub(crate) struct PairedRuns(Vec<(Resources, Resources)>);
 
-impl Pairs {
+impl PairedRuns {
     pub(crate) async fn measure(
         rounds: usize,
-        mut ours: impl AsyncFnMut(usize) -> Used,
-        mut theirs: impl AsyncFnMut(usize) -> Used,
+        mut ours: impl AsyncFnMut(usize) -> Resources,
+        mut theirs: impl AsyncFnMut(usize) -> Resources,
     ) -> Self {
         let mut pairs = Vec::new();
         for round in 0..rounds {
@@ -98,16 +98,16 @@ impl Pairs {
         Self(pairs)
     }
 
-    pub(crate) fn ours(&self, figure: impl Fn(&Used) -> f64) -> f64 {
+    pub(crate) fn ours(&self, figure: impl Fn(&Resources) -> f64) -> f64 {
         median(self.0.iter().map(|(ours, _)| figure(ours)).collect())
     }
 
-    pub(crate) fn theirs(&self, figure: impl Fn(&Used) -> f64) -> f64 {
+    pub(crate) fn theirs(&self, figure: impl Fn(&Resources) -> f64) -> f64 {
         median(self.0.iter().map(|(_, theirs)| figure(theirs)).collect())
     }
 
     /// Of the pairs' own ratios, ours over theirs, the median.
-    pub(crate) fn ratio(&self, figure: impl Fn(&Used) -> f64) -> f64 {
+    pub(crate) fn ratio(&self, figure: impl Fn(&Resources) -> f64) -> f64 {
         median(self.0.iter().map(|(ours, theirs)| figure(ours) / figure(theirs)).collect())
     }
 }

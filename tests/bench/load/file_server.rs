@@ -8,15 +8,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
-use crate::streamed::Streamed;
+use crate::streamed::StreamedFile;
 
-pub(crate) const NAME: &str = "landing";
+pub(crate) const BUCKET: &str = "landing";
 
-pub(crate) struct Bucket {
+pub(crate) struct FileServer {
     pub(crate) endpoint: String,
 }
 
-impl Bucket {
+impl FileServer {
     /// Serves the files of `folder`; of a key only the part after the last `/` counts, so that one file can be many
     /// objects.
     pub(crate) fn start(folder: &Path) -> io::Result<Self> {
@@ -56,7 +56,7 @@ fn serve(stream: &TcpStream, folder: &Path) -> io::Result<()> {
 }
 
 fn send(mut stream: &TcpStream, folder: &Path, name: &str, range: Option<&str>) -> io::Result<()> {
-    if let Some(streamed) = Streamed::by_name(name) {
+    if let Some(streamed) = StreamedFile::by_name(name) {
         let bytes = streamed.bytes();
         stream
             .write_all(format!("HTTP/1.1 200 OK\r\nETag: \"{name}\"\r\nContent-Length: {bytes}\r\n\r\n").as_bytes())?;

@@ -10,13 +10,13 @@ use formats::{COPY_HEADER, COPY_TRAILER, Reject, RowSpec, Sink, SinkClosed};
 use pipeline::Dataset;
 use protocol::FileKind;
 
-use crate::used::Used;
+use crate::resources::Resources;
 
 /// Turns a file into rows that nobody takes.
-pub(crate) fn convert(dataset: &Dataset, file: &Path) -> Used {
+pub(crate) fn convert(dataset: &Dataset, file: &Path) -> Resources {
     let started = Instant::now();
     convert_into(dataset, file, &mut Into(io::sink()));
-    Used { wall_s: started.elapsed().as_secs_f64(), ..Used::default() }
+    Resources { wall_s: started.elapsed().as_secs_f64(), ..Resources::default() }
 }
 
 /// Writes the rows as a file that binary COPY takes as it is.

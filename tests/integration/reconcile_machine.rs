@@ -36,7 +36,7 @@ fn started(reconciled: &Execution) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_was_missed_is_started_once_and_told_in_one_notice() {
+fn missed_files_start_once_with_one_notice() {
     RUNTIME.block_on(async {
         let stack = silent_stack().await;
         // What is none of its business: a failure with a notice, a trigger that waits for its data, one that was stopped.

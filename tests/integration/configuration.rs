@@ -7,7 +7,7 @@ use test_support::{OTHER_BUCKET, Stack};
 use crate::{count, folder, with_stack};
 
 #[test]
-fn a_dataset_added_while_the_stack_is_up_loads_the_next_file() {
+fn new_dataset_loads_without_restart() {
     with_stack(async |stack| {
         let refused = stack.drop_file("growing/second/early.csv", "id\n1\n").await;
         assert_eq!(refused.error.as_deref(), Some("NoDataset"), "{refused:?}");
@@ -25,7 +25,7 @@ fn a_dataset_added_while_the_stack_is_up_loads_the_next_file() {
 }
 
 #[test]
-fn a_success_marker_loads_the_file_that_it_follows() {
+fn success_marker_loads_its_file() {
     with_stack(async |stack| {
         let data = stack.drop_file("marked/2024-05-01/rows.csv", "id\n1\n").await;
         assert_eq!(data.outcome(), "Ignored", "{data:?}");
@@ -45,7 +45,7 @@ async fn put_elsewhere(stack: &Stack, key: &str, body: &str) {
 }
 
 #[test]
-fn triggers_and_data_lie_in_different_buckets() {
+fn trigger_and_data_load_from_different_buckets() {
     with_stack(async |stack| {
         stack.s3.create_bucket().bucket(OTHER_BUCKET).send().await.unwrap();
         let all = NotificationConfiguration::builder()

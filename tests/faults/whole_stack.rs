@@ -75,7 +75,7 @@ pub(crate) async fn count(stack: &Stack, query: &str) -> i64 {
 }
 
 /// Rows of a key that a reader sees now; a table that is not there yet has none.
-async fn rows_of(stack: &Stack, key: &str) -> i64 {
+async fn count_rows(stack: &Stack, key: &str) -> i64 {
     if count(stack, "select count(*) from pg_tables where schemaname = 'people' and tablename = 'csv'").await == 0 {
         return 0;
     }
@@ -84,7 +84,7 @@ async fn rows_of(stack: &Stack, key: &str) -> i64 {
 }
 
 /// Both executions end as they would have; only the message is missing, and can be sent again from what they say.
-pub(crate) async fn what_sns_refuses_is_told_by_the_execution() -> String {
+pub(crate) async fn undeliverable_notice_is_recorded_in_execution() -> String {
     let stack = shared_stack().await;
     aws(&stack, &["sns", "delete-topic", "--topic-arn", stack.env("TOPIC_ARN")]);
     let (loaded, failed) =
@@ -95,7 +95,7 @@ pub(crate) async fn what_sns_refuses_is_told_by_the_execution() -> String {
     let notice = &loaded.output["notice"];
     assert_eq!(notice["sent"], false, "{loaded:?}");
     assert!(notice["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{loaded:?}");
-    assert_eq!(rows_of(&stack, "people/unheard.csv").await, 2);
+    assert_eq!(count_rows(&stack, "people/unheard.csv").await, 2);
 
     assert_eq!(failed.error.as_deref(), Some("HeaderMismatch"), "{failed:?}");
     let cause = failed.cause.unwrap_or_default();
@@ -122,19 +122,19 @@ pub(crate) async fn what_sns_refuses_is_told_by_the_execution() -> String {
 }
 
 /// A function that ends whenever it is called: every way in which Lambda sees it end.
-const ENDS: [(&str, &str); 3] = [
+const STOPS: [(&str, &str); 3] = [
     ("killed for its memory", "#!/bin/sh\nkill -KILL $$\n"),
     ("exits", "#!/bin/sh\nexit 1\n"),
     ("out of time", "#!/bin/sh\nexec sleep 60\n"),
 ];
 
-pub(crate) async fn a_function_that_always_ends_raises_one_notice() -> String {
+pub(crate) async fn crashing_function_sends_one_notice() -> String {
     let stack = stack().await;
     let functions = aws(&stack, &["lambda", "list-functions", "--query", "Functions[].FunctionName"]);
     let loader = functions.as_array().unwrap().iter().filter_map(Value::as_str).find(|name| name.contains("oader"));
     let loader = loader.expect("a loader among the functions");
     aws(&stack, &["lambda", "update-function-configuration", "--function-name", loader, "--timeout", "2"]);
-    let ends = &ENDS[..pick(1, ENDS.len())];
+    let ends = &STOPS[..pick(1, STOPS.len())];
     let mut names = Vec::new();
     for (number, (end, bootstrap)) in ends.iter().enumerate() {
         replace_code(&stack, loader, bootstrap);
@@ -142,7 +142,7 @@ pub(crate) async fn a_function_that_always_ends_raises_one_notice() -> String {
         let execution = stack.drop_file(&key, GOOD).await;
         assert!(!execution.succeeded, "{end}: {execution:?}");
         assert_eq!(stack.notices(&execution, 1).await.len(), 1, "{end}");
-        assert_eq!(rows_of(&stack, &key).await, 0, "{end}");
+        assert_eq!(count_rows(&stack, &key).await, 0, "{end}");
         names.push(format!("{end}: {}", execution.error.unwrap_or_default()));
     }
     check_nothing_is_open(&stack);
@@ -165,7 +165,7 @@ fn replace_code(stack: &Stack, function: &str, bootstrap: &str) {
 
 /// The role that may not call a function: here a function of another account, which the emulator refuses by the name
 /// that Step Functions has for it. Its patience with such a refusal is a minute, and kept in the long form only.
-pub(crate) async fn a_machine_whose_role_is_refused_raises_one_notice() -> String {
+pub(crate) async fn denied_role_sends_one_notice() -> String {
     let stack = shared_stack().await;
     let machine = stack.env("STATE_MACHINE_ARN");
     let described = aws(&stack, &["stepfunctions", "describe-state-machine", "--state-machine-arn", machine]);
@@ -183,7 +183,7 @@ pub(crate) async fn a_machine_whose_role_is_refused_raises_one_notice() -> Strin
     assert_eq!(execution.error.as_deref(), Some("Lambda.AWSLambdaException"), "{execution:?}");
     assert!(execution.cause.as_deref().is_some_and(|cause| cause.contains("not authorized")), "{execution:?}");
     assert_eq!(stack.notices(&execution, 1).await.len(), 1);
-    assert_eq!(rows_of(&stack, "people/refused.csv").await, 0);
+    assert_eq!(count_rows(&stack, "people/refused.csv").await, 0);
     check_nothing_is_open(&stack);
 
     let original = described["definition"].as_str().unwrap();
@@ -191,13 +191,13 @@ pub(crate) async fn a_machine_whose_role_is_refused_raises_one_notice() -> Strin
     let replayed = penstock(&stack, &["replay", "--key", "people/refused.csv", "--json"]);
     let replayed = stack.ended(replayed[0]["execution"].as_str().unwrap()).await;
     assert_eq!(replayed.outcome(), "Loaded", "{replayed:?}");
-    assert_eq!(rows_of(&stack, "people/refused.csv").await, 2);
+    assert_eq!(count_rows(&stack, "people/refused.csv").await, 2);
     check_nothing_is_open(&stack);
     "LoadFile refused: Lambda.AWSLambdaException, 0 rows, one notice; allowed again, `replay` loads the file".to_owned()
 }
 
 /// The rule finds no machine, as after a deployment that went wrong. A stack of its own: with a machine its executions go, and what they knew.
-pub(crate) async fn an_event_that_starts_nothing_waits_and_one_command_puts_it_back() -> String {
+pub(crate) async fn undelivered_event_is_redriven_once() -> String {
     let stack = stack().await;
     let machine = stack.env("STATE_MACHINE_ARN");
     let described = aws(&stack, &["stepfunctions", "describe-state-machine", "--state-machine-arn", machine]);
@@ -228,7 +228,7 @@ pub(crate) async fn an_event_that_starts_nothing_waits_and_one_command_puts_it_b
     ends.sort();
     assert_eq!(ends, ["HeaderMismatch", "Loaded"]);
     assert_eq!(penstock(&stack, &["dead-letters", "--json"]), json!([]));
-    assert_eq!(rows_of(&stack, keys[0]).await, 2);
+    assert_eq!(count_rows(&stack, keys[0]).await, 2);
     check_nothing_is_open(&stack);
     format!(
         "{} events without a machine wait in the stack's queue, with the reason; `dead-letters --redrive` sees each through \

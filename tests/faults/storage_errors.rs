@@ -7,9 +7,11 @@ use protocol::{Compression, FailureName, FileKind, LoadOutcome, LoadRequest, Res
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
-use crate::ground::{Bucket, DEFINITION, Ground, Loader, check_failure, function, orders, report, request, storage};
+use crate::environment::{
+    Bucket, DEFINITION, Environment, LoaderProcess, check_failure, function, load_report, orders, request, storage,
+};
+use crate::fault_proxy::{FaultProxy, ProxyFault};
 use crate::microburst::Microburst;
-use crate::tap::{Fault, Tap};
 
 const ROWS: usize = 20_000;
 const MANY_ROWS: usize = 400_000;
@@ -22,18 +24,18 @@ const RESOLVER_TRIES: u64 = 3;
 
 /// A loader that reads S3 through a proxy.
 struct Stage {
-    ground: Ground,
+    environment: Environment,
     proxy: Microburst,
-    loader: Loader,
+    loader: LoaderProcess,
     loads: usize,
 }
 
 impl Stage {
     async fn new() -> Self {
-        let ground = Ground::new().await;
-        let proxy = Microburst::before(ground.storage.address);
-        let loader = Loader::start(&proxy.endpoint(), &ground.database.url);
-        Self { ground, proxy, loader, loads: 0 }
+        let environment = Environment::new().await;
+        let proxy = Microburst::before(environment.storage.address);
+        let loader = LoaderProcess::start(&proxy.endpoint(), &environment.database.url);
+        Self { environment, proxy, loader, loads: 0 }
     }
 
     async fn request(&mut self, compression: Compression) -> (String, LoadRequest) {
@@ -42,7 +44,7 @@ impl Stage {
         let key = format!("faults/{customer} {}.csv", self.proxy.endpoint().rsplit(':').next().unwrap());
         let rows = orders(ROWS, &customer);
         let body = if compression == Compression::Gzip { gzip(&rows) } else { rows.into_bytes() };
-        let object = self.ground.storage.put(Bucket::Plain, &key, body).await;
+        let object = self.environment.storage.put(Bucket::Plain, &key, body).await;
         (customer, LoadRequest { compression, ..request(&object) })
     }
 
@@ -63,19 +65,19 @@ impl Stage {
         self.proxy.fault(Some(fault), bytes);
         check_failure(&self.loader.load(&request), name);
         assert!(fired.contains(&self.proxy.fired()), "{} requests met {fault}", self.proxy.fired());
-        assert_eq!(self.ground.seen.rows_of(&customer).await, 0, "{fault}");
+        assert_eq!(self.environment.session.count_rows(&customer).await, 0, "{fault}");
         self.proxy.fault(None, bytes);
-        assert_eq!(report(self.loader.load(&request)).outcome, LoadOutcome::Loaded);
-        self.ground.seen.has_exactly(ROWS, &customer).await;
+        assert_eq!(load_report(self.loader.load(&request)).outcome, LoadOutcome::Loaded);
+        self.environment.session.check_rows(ROWS, &customer).await;
     }
 
     /// The fault is got over without a word.
     async fn passes(&mut self, fault: &Value) {
         let (customer, request) = self.request(Compression::None).await;
         self.proxy.fault(Some(fault), request.object.size_bytes.unwrap());
-        assert_eq!(report(self.loader.load(&request)).rows_loaded, ROWS as u64, "{fault}");
+        assert_eq!(load_report(self.loader.load(&request)).rows_loaded, ROWS as u64, "{fault}");
         assert!(self.proxy.fired() > 0, "no request met {fault}");
-        self.ground.seen.has_exactly(ROWS, &customer).await;
+        self.environment.session.check_rows(ROWS, &customer).await;
     }
 }
 
@@ -86,7 +88,7 @@ fn gzip(text: &str) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-pub(crate) async fn a_storage_that_refuses_is_asked_again_and_then_named() -> String {
+pub(crate) async fn storage_errors_are_retried_then_reported() -> String {
     let mut stage = Stage::new().await;
     let refusals = [
         json!({"error": {"code": "InternalError", "status": 500}}),
@@ -97,14 +99,14 @@ pub(crate) async fn a_storage_that_refuses_is_asked_again_and_then_named() -> St
         stage.passes(&once(refusal)).await;
         stage.fails(refusal, FailureName::StorageUnavailable, TRIES..=TRIES).await;
     }
-    stage.ground.seen.keeps_its_invariants().await;
+    stage.environment.session.check_invariants().await;
     format!(
         "500, 503 SlowDown, reset: got over when it comes once; StorageUnavailable after {TRIES} tries, 0 rows, then exact"
     )
 }
 
 /// The resolver reads definitions before there is anything to load.
-pub(crate) async fn a_resolver_whose_storage_refuses_asks_again_and_names_it() -> String {
+pub(crate) async fn resolver_retries_storage_errors_then_reports() -> String {
     let storage = storage().await;
     // A bucket that has no other definition: the proxy tells one length for all that it passes on.
     storage.put(Bucket::Versioned, "pipelines/shop/pipeline.toml", DEFINITION).await;
@@ -137,7 +139,7 @@ fn once(fault: &Value) -> Value {
     fault
 }
 
-pub(crate) async fn a_body_that_is_not_the_stored_one_is_never_committed() -> String {
+pub(crate) async fn corrupt_body_is_never_committed() -> String {
     let mut stage = Stage::new().await;
     let bodies = [
         ("cut off in the middle", json!({"response": {"abort_frac": 0.5}})),
@@ -149,50 +151,50 @@ pub(crate) async fn a_body_that_is_not_the_stored_one_is_never_committed() -> St
         // Its decoder stumbles first, and may not say that the file is to blame.
         stage.fails_with(Compression::Gzip, fault, FailureName::ObjectCorrupted, ONE_OR_MORE).await;
     }
-    stage.ground.seen.keeps_its_invariants().await;
+    stage.environment.session.check_invariants().await;
     let bodies: Vec<&str> = bodies.iter().map(|(body, ..)| *body).collect();
     format!("{}, plain and gzip: ObjectCorrupted, 0 rows, then exact", bodies.join(", "))
 }
 
 /// The decoder refuses it at once, for good; but it is not the file that is to blame.
-pub(crate) async fn damage_that_makes_a_file_unreadable_is_not_the_files() -> String {
-    let ground = Ground::new().await;
-    let tap = Tap::to(ground.storage.address);
+pub(crate) async fn corrupt_body_is_transient() -> String {
+    let environment = Environment::new().await;
+    let proxy = FaultProxy::before(environment.storage.address);
     let body = gzip(&orders(MANY_ROWS, "damaged"));
     let mib = body.len() / (1024 * 1024);
-    let mut request = request(&ground.storage.put(Bucket::Plain, "faults/damaged.csv", body).await);
+    let mut request = request(&environment.storage.put(Bucket::Plain, "faults/damaged.csv", body).await);
     request.compression = Compression::Gzip;
-    tap.arm(Fault::DamageGzip);
-    let mut loader = ground.loader_through(tap.address);
+    proxy.arm(ProxyFault::CorruptGzip);
+    let mut loader = environment.loader_through(proxy.address);
     check_failure(&loader.load(&request), FailureName::ObjectCorrupted);
-    tap.wait_until_met();
-    assert_eq!(ground.seen.rows_of("damaged").await, 0);
-    assert_eq!(report(loader.load(&request)).rows_loaded, MANY_ROWS as u64);
-    ground.seen.has_exactly(MANY_ROWS, "damaged").await;
+    proxy.wait_for_fault();
+    assert_eq!(environment.session.count_rows("damaged").await, 0);
+    assert_eq!(load_report(loader.load(&request)).rows_loaded, MANY_ROWS as u64);
+    environment.session.check_rows(MANY_ROWS, "damaged").await;
     format!("a damaged header of {mib} MiB of gzip: ObjectCorrupted, which is tried again, and not MalformedFile")
 }
 
-pub(crate) async fn a_slow_body_is_read_to_its_end() -> String {
+pub(crate) async fn slow_body_loads_completely() -> String {
     let mut stage = Stage::new().await;
     stage.passes(&json!({"response": {"bandwidth_kbps": 64}})).await;
-    stage.ground.seen.keeps_its_invariants().await;
+    stage.environment.session.check_invariants().await;
     format!("{ROWS} rows at 64 KiB/s: exact")
 }
 
-pub(crate) async fn a_stalled_body_is_told_before_the_lambda_ends() -> String {
-    let ground = Ground::new().await;
-    let tap = Tap::to(ground.storage.address);
+pub(crate) async fn stalled_body_fails_before_lambda_timeout() -> String {
+    let environment = Environment::new().await;
+    let proxy = FaultProxy::before(environment.storage.address);
     let body = orders(ROWS, "stalled");
     let after_bytes = body.len() / 2;
-    let request = request(&ground.storage.put(Bucket::Plain, "faults/stalled.csv", body).await);
-    tap.arm(Fault::Hold { after_bytes });
-    let mut loader = ground.loader_through(tap.address);
+    let request = request(&environment.storage.put(Bucket::Plain, "faults/stalled.csv", body).await);
+    proxy.arm(ProxyFault::Stall { after_bytes });
+    let mut loader = environment.loader_through(proxy.address);
     let outcome = loader.load(&request);
     check_failure(&outcome, FailureName::StorageStalled);
-    tap.release();
-    assert_eq!(ground.seen.rows_of("stalled").await, 0);
-    assert_eq!(report(loader.load(&request)).rows_loaded, ROWS as u64);
-    ground.seen.has_exactly(ROWS, "stalled").await;
-    ground.seen.keeps_its_invariants().await;
+    proxy.release();
+    assert_eq!(environment.session.count_rows("stalled").await, 0);
+    assert_eq!(load_report(loader.load(&request)).rows_loaded, ROWS as u64);
+    environment.session.check_rows(ROWS, "stalled").await;
+    environment.session.check_invariants().await;
     "silence in the middle of a body: StorageStalled after 30 s, 0 rows, then exact".to_owned()
 }

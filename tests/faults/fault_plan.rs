@@ -4,7 +4,7 @@ use std::path::Path;
 
 use test_support::{Execution, Stack};
 
-use crate::machine::GOOD;
+use crate::whole_stack::GOOD;
 
 const ROWS: i64 = 2;
 
@@ -44,7 +44,7 @@ async fn failed_attempts(stack: &Stack, execution: &Execution) -> usize {
     failed
 }
 
-pub(crate) async fn what_is_planned_fails_as_planned_and_nothing_else_does() -> String {
+pub(crate) async fn only_planned_failures_occur() -> String {
     let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/pipelines");
     let stack = Stack::start_under(&pipelines, PLAN).await;
     let (unheard, killed, calm, refused, given_up) = tokio::join!(

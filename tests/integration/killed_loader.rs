@@ -8,7 +8,7 @@ const ROWS: &str = "select count(*) from real.interrupted join penstock.load on 
 
 /// SIGKILL in the middle of COPY: nothing is visible, and the machine's own retry loads all of it.
 #[test]
-fn a_killed_loader_leaves_no_rows_and_the_retry_loads_all() {
+fn killed_loader_leaves_no_rows() {
     with_stack(async |stack| {
         let body =
             std::fs::read(folder("../.local/test-data/flights.csv")).expect("flights.csv: `make test` fetches it");

@@ -19,8 +19,8 @@ const COMMITTED: &[u8] = b"C\0\0\0\x0bCOMMIT\0";
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// After so many bytes of one connection, counted from now, the server is silent until [`Tap::release`].
+pub(crate) enum ProxyFault {
+    /// After so many bytes of one connection, counted from now, the server is silent until [`FaultProxy::release`].
     Hold { after_bytes: usize },
     /// The first gzip that passes has flags that no gzip has.
     DamageGzip,
@@ -28,11 +28,11 @@ pub(crate) enum Fault {
     LoseCommit,
     /// COMMIT is done; instead of the answer comes the connection's end.
     LoseAnswer,
-    /// COMMIT is done; nothing is heard of it until [`Tap::release`], which ends the connection.
+    /// COMMIT is done; nothing is heard of it until [`FaultProxy::release`], which ends the connection.
     HoldAnswer,
 }
 
-pub(crate) struct Tap {
+pub(crate) struct FaultProxy {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -45,14 +45,14 @@ struct Shared {
 struct State {
     upstream: SocketAddr,
     /// Meets one connection, and is gone then.
-    fault: Option<Fault>,
+    fault: Option<ProxyFault>,
     /// How many faults there were: connections that stay open begin to count anew with each.
     faults: usize,
     is_met: bool,
     is_held: bool,
 }
 
-impl Tap {
+impl FaultProxy {
     pub(crate) fn to(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -75,24 +75,24 @@ impl Tap {
     pub(crate) fn to_database(url: &str) -> (Self, String) {
         let (user, place) = url.rsplit_once('@').unwrap();
         let (server, database) = place.split_once('/').unwrap();
-        let tap = Self::to(server.parse().unwrap());
-        let url = format!("{user}@{}/{database}", tap.address);
-        (tap, url)
+        let proxy = Self::to(server.parse().unwrap());
+        let url = format!("{user}@{}/{database}", proxy.address);
+        (proxy, url)
     }
 
     /// Where connections lead from now on.
-    pub(crate) fn lead_to(&self, upstream: SocketAddr) {
+    pub(crate) fn set_upstream(&self, upstream: SocketAddr) {
         self.shared.state.lock().unwrap().upstream = upstream;
     }
 
-    pub(crate) fn arm(&self, fault: Fault) {
+    pub(crate) fn arm(&self, fault: ProxyFault) {
         let mut state = self.shared.state.lock().unwrap();
         (state.fault, state.is_met, state.is_held) = (Some(fault), false, true);
         state.faults += 1;
     }
 
     /// Blocks until the armed fault has happened.
-    pub(crate) fn wait_until_met(&self) {
+    pub(crate) fn wait_for_fault(&self) {
         let state = self.shared.state.lock().unwrap();
         let waited = self.shared.changed.wait_timeout_while(state, PATIENCE, |state| !state.is_met).unwrap();
         assert!(!waited.1.timed_out(), "the fault has not happened");
@@ -105,7 +105,7 @@ impl Tap {
 }
 
 impl Shared {
-    fn armed(&self) -> Option<Fault> {
+    fn armed(&self) -> Option<ProxyFault> {
         self.state.lock().unwrap().fault
     }
 
@@ -142,10 +142,11 @@ fn join(shared: &Arc<Shared>, client: &TcpStream, server: &TcpStream) {
 /// What the client says. `None` from reading is its end.
 fn upwards(shared: &Shared, commits: &AtomicBool, mut client: &TcpStream, mut server: &TcpStream) {
     while let Some(said) = read(&mut client) {
-        let about_commit =
-            shared.armed().filter(|fault| matches!(fault, Fault::LoseCommit | Fault::LoseAnswer | Fault::HoldAnswer));
+        let about_commit = shared
+            .armed()
+            .filter(|fault| matches!(fault, ProxyFault::DropCommit | ProxyFault::DropReply | ProxyFault::HoldReply));
         if let (Some(fault), Some(at)) = (about_commit, find(&said, COMMIT)) {
-            if fault == Fault::LoseCommit {
+            if fault == ProxyFault::DropCommit {
                 let _ = server.write_all(&said[..at]);
                 return shared.meet();
             }
@@ -167,7 +168,7 @@ fn downwards(shared: &Shared, commits: &AtomicBool, mut client: &TcpStream, mut 
         if commits.load(Ordering::Relaxed) {
             unheard.extend(said);
             if find(&unheard, COMMITTED).is_some() {
-                let holds = shared.armed() == Some(Fault::HoldAnswer);
+                let holds = shared.armed() == Some(ProxyFault::HoldReply);
                 shared.meet();
                 if holds {
                     shared.wait_while_held();
@@ -176,14 +177,14 @@ fn downwards(shared: &Shared, commits: &AtomicBool, mut client: &TcpStream, mut 
             }
             continue;
         }
-        if shared.armed() == Some(Fault::DamageGzip)
+        if shared.armed() == Some(ProxyFault::CorruptGzip)
             && let Some(flags) = find(&said, GZIP).and_then(|at| said.get_mut(at + GZIP.len()))
         {
             *flags = 0xff;
             shared.meet();
         }
         let mut rest = said.as_slice();
-        if let Some(Fault::Hold { after_bytes }) = shared.armed()
+        if let Some(ProxyFault::Stall { after_bytes }) = shared.armed()
             && bytes + rest.len() > after_bytes
         {
             let (before, after) = rest.split_at(after_bytes.saturating_sub(bytes));

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{count, with_stack};
 
 #[test]
-fn a_set_past_its_deadline_fails_by_name_with_what_is_missing() {
+fn overdue_run_fails_with_missing_datasets() {
     with_stack(async |stack| {
         let first = stack.drop_file("late/2024-05-01/first.csv", "id\n1\n").await;
         assert_eq!((first.outcome(), first.output.get("run")), ("Loaded", None), "{first:?}");
@@ -40,7 +40,7 @@ fn a_set_past_its_deadline_fails_by_name_with_what_is_missing() {
 }
 
 #[test]
-fn a_file_that_its_trigger_announced_is_missing_until_it_comes() {
+fn awaited_file_is_missing_until_it_arrives() {
     with_stack(async |stack| {
         let data = "raw_data/level/2021/08/01/level-2021-08-01-10:00:00.json";
         let trigger = "triggers/level/Succeeded_2021-08-01_10:00:00_2021-08-01_10:00:00.trig";

@@ -37,7 +37,7 @@ pub(crate) fn write(path: &Path, layout: Layout, from: u64, to: u64) -> io::Resu
     let mut line = if layout == Layout::JsonLines { String::new() } else { csv_header() };
     let mut bytes = 0;
     for id in from..to {
-        let row = Row::new(id);
+        let row = GeneratedRow::new(id);
         match layout {
             Layout::Csv => row.csv(&mut line, ""),
             Layout::CsvWithBadRows => row.csv(&mut line, if id % ROWS_PER_BAD_ROW == 0 { "5" } else { "" }),
@@ -65,17 +65,17 @@ pub(crate) fn csv_header() -> String {
 pub(crate) fn csv(from: u64, to: u64) -> String {
     let mut lines = String::new();
     for id in from..to {
-        Row::new(id).csv(&mut lines, "");
+        GeneratedRow::new(id).csv(&mut lines, "");
     }
     lines
 }
 
-struct Row {
+struct GeneratedRow {
     id: u64,
     bits: u64,
 }
 
-impl Row {
+impl GeneratedRow {
     fn new(id: u64) -> Self {
         Self { id, bits: scramble(id) }
     }

@@ -90,7 +90,7 @@ fn answer(name: &str, outcome: Outcome) -> Option<Value> {
 }
 
 #[test]
-fn a_poisoned_key_is_only_a_key_to_every_function() {
+fn hostile_key_is_a_plain_value() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let database = stack.database().await;
@@ -130,7 +130,7 @@ fn a_poisoned_key_is_only_a_key_to_every_function() {
 }
 
 #[test]
-fn a_poisoned_name_inside_a_file_is_only_a_name() {
+fn hostile_column_name_is_a_plain_value() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let database = stack.database().await;
