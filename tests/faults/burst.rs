@@ -1,4 +1,4 @@
-//! Very many files at once, on the whole stack.
+//! Many files at once, on the whole stack.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use crate::deliveries::{LOADERS, burst_files};
 use crate::whole_stack::{BAD, GOOD, check_nothing_is_open, count, stack};
 
 const PUTS_AT_ONCE: usize = 100;
-/// More executions at once than this are more than two cores of an emulator can give their turn: larger bursts come in
-/// waves, each when the one before has ended.
+/// Larger bursts come in waves of this size, because an emulator on two cores cannot run more executions at once. A wave
+/// starts when the previous one has ended.
 const WAVE_FILES: usize = 1_000;
 const WAVE_TIMEOUT: Duration = Duration::from_secs(900);
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ pub(crate) async fn burst_accounts_for_every_file() -> String {
         let wave_end = files.min(wave + WAVE_FILES);
         let dropped = Instant::now();
         let drop_file = async |number: usize| {
-            // One in ten cannot be loaded.
+            // One file in ten is invalid.
             let body = if number.is_multiple_of(10) { BAD } else { GOOD };
             stack.put(&format!("people/burst-{number}.csv"), body).await;
         };
@@ -41,10 +41,10 @@ pub(crate) async fn burst_accounts_for_every_file() -> String {
     let loaded = count(&stack, "select count(distinct key) from penstock.load where outcome = 'Loaded'").await;
     assert_eq!(usize::try_from(loaded).unwrap(), files - bad);
     assert_eq!(usize::try_from(count(&stack, "select count(*) from people.csv").await).unwrap(), 2 * (files - bad));
-    // PostgreSQL may still be ending the session of a load that failed when its loader opens the next one.
+    // A loader may open a session while PostgreSQL still ends the session of its failed load.
     assert!(connections <= 2 * i64::try_from(LOADERS).unwrap(), "{connections} connections");
 
-    let asked = Instant::now();
+    let reconcile_started = Instant::now();
     let standings = check_nothing_is_open(&stack);
     assert_eq!(
         (&standings["loaded"], &standings["failed with a notice"]),
@@ -53,15 +53,15 @@ pub(crate) async fn burst_accounts_for_every_file() -> String {
     );
     format!(
         "{files} files, {} at once in {:.1} s: {loaded} loaded, {bad} failed by name, after {:.0} s; at most {connections} \
-         connections of the {LOADERS} loaders that the stack reserves; `penstock reconcile` in {:.1} s: 0 open",
+         connections for {LOADERS} loaders; `penstock reconcile` in {:.1} s: 0 open",
         files.min(WAVE_FILES),
         slowest_drop.as_secs_f64(),
         took.as_secs_f64(),
-        asked.elapsed().as_secs_f64()
+        reconcile_started.elapsed().as_secs_f64()
     )
 }
 
-/// Waits until so many executions have ended. Gives the most sessions of loaders that were session meanwhile.
+/// Waits until this many executions have ended. Returns the highest number of loader sessions seen.
 async fn most_connections_until_ended(stack: &Stack, executions: usize) -> i64 {
     let deadline = Instant::now() + WAVE_TIMEOUT;
     let database = stack.database().await;
@@ -70,7 +70,7 @@ async fn most_connections_until_ended(stack: &Stack, executions: usize) -> i64 {
     loop {
         connections = connections.max(database.query_one(sessions, &[]).await.unwrap().get::<_, i64>(0));
         if Instant::now() >= next_poll {
-            // Asked for first, because there are fewer of them: a long list costs the emulator the time that it needs.
+            // List the running executions first: they are fewer, and long lists slow the emulator down.
             let running = with_status(stack, ExecutionStatus::Running).await;
             if running == 0 && ended(stack).await == executions {
                 return connections;

@@ -10,8 +10,8 @@ const ROWS: usize = 5_000;
 pub(crate) async fn lost_commit_reply_is_answered_from_ledger() -> String {
     let environment = Environment::new().await;
     let (proxy, url) = FaultProxy::before_database(&environment.database.url);
-    let through = || LoaderProcess::start(&format!("http://{}", environment.storage.address), &url);
-    let mut loader = environment.warm(through()).await;
+    let start_loader = || LoaderProcess::start(&format!("http://{}", environment.storage.address), &url);
+    let mut loader = environment.warm(start_loader()).await;
 
     let mut check = async |fault: ProxyFault, is_committed: bool| {
         let customer = format!("{fault:?}");
@@ -20,8 +20,8 @@ pub(crate) async fn lost_commit_reply_is_answered_from_ledger() -> String {
         let request = request(&object);
         proxy.arm(fault);
         check_failure(&loader.load(&request), FailureName::DatabaseUnavailable);
-        let session = if is_committed { ROWS } else { 0 };
-        assert_eq!(environment.session.count_rows(&customer).await, i64::try_from(session).unwrap(), "{fault:?}");
+        let expected = if is_committed { ROWS } else { 0 };
+        assert_eq!(environment.session.count_rows(&customer).await, i64::try_from(expected).unwrap(), "{fault:?}");
         let retried = load_report(loader.load(&request));
         assert_eq!((retried.outcome, retried.rows_loaded), (LoadOutcome::Loaded, ROWS as u64), "{fault:?}");
         environment.session.check_rows(ROWS, &customer).await;
@@ -29,8 +29,8 @@ pub(crate) async fn lost_commit_reply_is_answered_from_ledger() -> String {
     check(ProxyFault::DropCommit, false).await;
     check(ProxyFault::DropReply, true).await;
 
-    // Killed when PostgreSQL has committed, and nobody has been told.
-    let object = environment.storage.put(Bucket::Plain, "faults/unheard.csv", orders(ROWS, "unheard")).await;
+    // Kill the loader after PostgreSQL committed and before the loader reads the reply.
+    let object = environment.storage.put(Bucket::Plain, "faults/unread.csv", orders(ROWS, "unread")).await;
     let mut request = request(&object);
     proxy.arm(ProxyFault::HoldReply);
     let process = loader.process();
@@ -39,14 +39,14 @@ pub(crate) async fn lost_commit_reply_is_answered_from_ledger() -> String {
     process.kill();
     assert_eq!(load.await.unwrap().1, Outcome::Exited);
     proxy.release();
-    environment.session.check_rows(ROWS, "unheard").await;
-    let mut another = environment.loader();
-    let retried = load_report(another.load(&request));
+    environment.session.check_rows(ROWS, "unread").await;
+    let mut other_loader = environment.loader();
+    let retried = load_report(other_loader.load(&request));
     assert_eq!((retried.outcome, retried.rows_loaded), (LoadOutcome::Loaded, ROWS as u64));
     request.execution = Some("arn:aws:states:::execution:process-file:another".to_owned());
-    assert_eq!(load_report(another.load(&request)).outcome, LoadOutcome::AlreadyLoaded);
-    environment.session.check_rows(ROWS, "unheard").await;
+    assert_eq!(load_report(other_loader.load(&request)).outcome, LoadOutcome::AlreadyLoaded);
+    environment.session.check_rows(ROWS, "unread").await;
     environment.session.check_invariants().await;
-    "COMMIT lost, its answer lost, killed between COMMIT and reply: the retry says Loaded with the same counts, 0 rows twice"
+    "COMMIT dropped, its reply dropped, loader killed between COMMIT and reply: the retry reports Loaded with the same counts, no row twice"
         .to_owned()
 }

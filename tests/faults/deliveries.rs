@@ -13,10 +13,10 @@ use crate::pick;
 
 const DELIVERIES: usize = 100;
 const ROWS: usize = 500;
-/// Fewer than the machine has for a load that is in progress.
-const TRIES_MAX: u32 = 20;
+/// Fewer attempts than the state machine makes for LoadInProgress.
+const ATTEMPTS_MAX: u32 = 20;
 
-/// Each process answers several deliveries, one after the other; the first of all processes come at once.
+/// Each process handles several deliveries in turn. The first deliveries of all processes come at once.
 pub(crate) async fn concurrent_deliveries_load_once() -> String {
     let environment = Environment::new().await;
     let processes = pick(10, DELIVERIES);
@@ -29,7 +29,7 @@ pub(crate) async fn concurrent_deliveries_load_once() -> String {
         tokio::task::spawn_blocking(move || {
             let answer = |round: usize| {
                 request.execution = Some(format!("arn:aws:states:::execution:process-file:{number}-{round}"));
-                load_report(load_as_the_machine(&mut loader, &request))
+                load_report(load_with_retries(&mut loader, &request))
             };
             (0..rounds).map(answer).collect::<Vec<LoadReport>>()
         })
@@ -45,31 +45,31 @@ pub(crate) async fn concurrent_deliveries_load_once() -> String {
     format!("{DELIVERIES} deliveries to {processes} processes: 1 Loaded, {} AlreadyLoaded, 0 errors", DELIVERIES - 1)
 }
 
-/// A rival that takes its time, on a machine that has none, is asked for again.
-fn load_as_the_machine(loader: &mut LoaderProcess, request: &LoadRequest) -> Outcome {
+/// Loads with retries, as the state machine does while another load holds the claim.
+fn load_with_retries(loader: &mut LoaderProcess, request: &LoadRequest) -> Outcome {
     let is_in_progress = |outcome: &Outcome| outcome.error_type() == Some(FailureName::LoadInProgress.as_str());
-    let mut tries = (0..TRIES_MAX).map(|_| loader.load(request));
-    tries.find(|outcome| !is_in_progress(outcome)).expect("the rival ends at last")
+    let mut attempts = (0..ATTEMPTS_MAX).map(|_| loader.load(request));
+    attempts.find(|outcome| !is_in_progress(outcome)).expect("the other load ends")
 }
 
-/// The default of `LoaderConcurrency`: Lambda runs no more loaders than these, and the machine lets the rest wait.
+/// The default of `LoaderConcurrency`. Lambda runs at most this many loaders, and the state machine retries the rest.
 pub(crate) const LOADERS: usize = 20;
 const PUTS_AT_ONCE: usize = 100;
 const POLL: Duration = Duration::from_millis(20);
 
-/// A thousand in the long form, or what `FAULTS_FILES` says.
+/// Returns `FAULTS_FILES` when it is set, else 1,000 in the long form.
 pub(crate) fn burst_files(short: usize) -> usize {
     let given = std::env::var("FAULTS_FILES").ok();
     given.map_or(pick(short, 1_000), |files| files.parse().expect("FAULTS_FILES is a number"))
 }
 
-/// Files that come at once, as Lambda gives them out: whichever loader is free takes the next one.
+/// Loads many files at once: each free loader takes the next file, as in Lambda.
 pub(crate) async fn burst_uses_one_connection_per_loader() -> String {
     let environment = Environment::new().await;
     let files = burst_files(200);
     let started = Instant::now();
     let put = async |number: usize| {
-        // One in ten cannot be loaded.
+        // One file in ten is invalid.
         let body = if number.is_multiple_of(10) { "order_id\n1\n".to_owned() } else { orders(2, "burst") };
         request(&environment.storage.put(Bucket::Plain, &format!("faults/burst-{number}.csv"), body).await)
     };
@@ -104,12 +104,12 @@ pub(crate) async fn burst_uses_one_connection_per_loader() -> String {
     let loaded = i64::try_from(files - bad).unwrap();
     assert_eq!(environment.session.count("penstock.load where outcome = 'Loaded'").await, loaded);
     assert_eq!(environment.session.count_rows("burst").await, 2 * loaded);
-    // PostgreSQL may still be ending the session of a load that failed when its loader opens the next one.
+    // A loader may open a session while PostgreSQL still ends the session of its failed load.
     assert!(connections <= 2 * i64::try_from(LOADERS).unwrap(), "{connections} connections");
     environment.session.check_invariants().await;
     format!(
         "{files} files dropped in {:.1} s: {loaded} loaded, {bad} failed by name, after {:.0} s; at most {connections} \
-         connections of {LOADERS} loaders",
+         connections for {LOADERS} loaders",
         dropped_in.as_secs_f64(),
         started.elapsed().as_secs_f64()
     )

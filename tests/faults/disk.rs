@@ -11,14 +11,14 @@ use crate::promises::SKIPPED;
 
 const DISK: &str = "size=4m";
 const LARGER_DISK: &str = "remount,size=64m";
-/// Of more than 4 MiB as PostgreSQL keeps them.
+/// These rows need more than 4 MiB in PostgreSQL.
 const ROWS: usize = 200_000;
 
-/// A file system in memory; dropping it takes it away, whoever still has files there.
+/// A file system in memory. Drop unmounts it, even when files are open.
 struct Disk(PathBuf);
 
 impl Disk {
-    /// None where this user may not mount.
+    /// Mounts the file system. None when this user may not mount.
     fn mount() -> Option<Self> {
         let folder = scratch_folder("disk");
         let mounted = mount(&folder, &["-t", "tmpfs", "-o", DISK, "tmpfs"]);
@@ -26,7 +26,7 @@ impl Disk {
     }
 
     fn grow(&self) {
-        assert!(mount(&self.0, &["-o", LARGER_DISK]), "the disk does not grow");
+        assert!(mount(&self.0, &["-o", LARGER_DISK]), "cannot enlarge the file system");
     }
 }
 
@@ -42,7 +42,7 @@ fn mount(at: &Path, arguments: &[&str]) -> bool {
 
 pub(crate) async fn full_disk_rolls_back_and_recovers() -> String {
     let Some(disk) = Disk::mount() else {
-        return format!("{SKIPPED}no file system may be mounted here; root may");
+        return format!("{SKIPPED}only root may mount a file system");
     };
     let server = PostgresServer::start();
     let owner = std::fs::metadata(server.data()).unwrap();
@@ -62,7 +62,5 @@ pub(crate) async fn full_disk_rolls_back_and_recovers() -> String {
     assert_eq!(load_report(loader.load(&request)).rows_loaded, ROWS as u64);
     session.check_rows(ROWS, "full-disk").await;
     session.check_invariants().await;
-    format!(
-        "SQLSTATE 53100 on a disk of 4 MiB: DatabaseUnavailable, 0 rows; on a larger one the retry has exactly {ROWS}"
-    )
+    format!("SQLSTATE 53100 on a disk of 4 MiB: DatabaseUnavailable, 0 rows; on a larger disk the retry loads {ROWS}")
 }

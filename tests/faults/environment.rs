@@ -1,5 +1,5 @@
-//! What every test stands on: one emulator with a bucket, a database of its own, loaders as processes, and the ledger's
-//! invariants, looked at after everything that went wrong.
+//! The environment of the fault tests: an emulator with buckets, a database for each test, functions as processes, and
+//! checks of the ledger's invariants.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,12 +26,12 @@ columns.order_id = "integer not null"
 columns.customer = "text"
 "#;
 
-/// What Lambda would give a load; far from its end in every test but those about it.
-const TIME: Duration = Duration::from_secs(120);
+/// The function's timeout. Only the tests of timeouts come near it.
+const TIMEOUT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
 const POLLS_MAX: u32 = 6_000;
 
-/// The emulator's S3, with one bucket that keeps versions and one that does not.
+/// S3 of an emulator, with one versioned and one unversioned bucket.
 pub(crate) struct EmulatorS3 {
     _emulator: Emulator,
     pub(crate) address: SocketAddr,
@@ -81,7 +81,7 @@ impl EmulatorS3 {
         Self { _emulator: emulator, address, s3 }
     }
 
-    /// Puts an object, and gives it as its event would.
+    /// Writes an object. Returns the reference that its event would hold, without a sequencer.
     pub(crate) async fn put(&self, bucket: Bucket, key: &str, body: impl Into<Vec<u8>>) -> ObjectRef {
         let body = body.into();
         let mut object = ObjectRef::new(bucket.name(), key);
@@ -93,7 +93,7 @@ impl EmulatorS3 {
         object
     }
 
-    /// The texts that a key ever had.
+    /// Returns the text of every version of a key.
     pub(crate) async fn versions(&self, bucket: Bucket, key: &str) -> Vec<String> {
         let listed = self.s3.list_object_versions().bucket(bucket.name()).prefix(key).send().await.unwrap();
         let mut texts = Vec::new();
@@ -107,13 +107,13 @@ impl EmulatorS3 {
     }
 }
 
-/// A file of so many orders, numbered from 1, all of one customer.
+/// Returns a CSV file of one customer's orders, numbered from 1.
 pub(crate) fn orders(rows: usize, customer: &str) -> String {
     let lines = (1..=rows).map(|number| format!("{number},{customer}\n"));
     ["order_id,customer\n".to_owned()].into_iter().chain(lines).collect()
 }
 
-/// A request of an execution of its own for each object version.
+/// Returns a load request. Each object version has its own execution.
 pub(crate) fn request(object: &ObjectRef) -> LoadRequest {
     let parsed = Definition::parse("shop", "pipelines/shop/pipeline.toml", DEFINITION).unwrap();
     let version = object.version_id.as_deref().or(object.etag.as_deref()).unwrap_or_default();
@@ -134,8 +134,8 @@ pub(crate) fn request(object: &ObjectRef) -> LoadRequest {
     }
 }
 
-/// A function, as the process that Lambda would run, with what its template tells it beside the addresses.
-pub(crate) fn function(name: &str, endpoint: &str, database_url: &str, more: &[(&str, &str)]) -> Function {
+/// Starts a function as a process. `variables` are those of its template beside the addresses.
+pub(crate) fn function(name: &str, endpoint: &str, database_url: &str, variables: &[(&str, &str)]) -> Function {
     let addresses = [
         ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_REGION", REGION),
@@ -143,10 +143,10 @@ pub(crate) fn function(name: &str, endpoint: &str, database_url: &str, more: &[(
         ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
         ("DATABASE_URL", database_url),
     ];
-    Function::start(binary(name), &[&addresses, more].concat())
+    Function::start(binary(name), &[&addresses, variables].concat())
 }
 
-/// A loader, as the process that Lambda would run.
+/// A loader as a process, like the one that Lambda runs.
 pub(crate) struct LoaderProcess(Function);
 
 impl LoaderProcess {
@@ -155,7 +155,7 @@ impl LoaderProcess {
     }
 
     pub(crate) fn load(&mut self, request: &LoadRequest) -> Outcome {
-        self.load_within(TIME, request)
+        self.load_within(TIMEOUT, request)
     }
 
     pub(crate) fn load_within(&mut self, time: Duration, request: &LoadRequest) -> Outcome {
@@ -163,9 +163,9 @@ impl LoaderProcess {
         block_in_place(|| self.0.invoke(payload, time))
     }
 
-    /// The load goes on while the test does something about it.
+    /// Starts the load and returns while it runs.
     pub(crate) fn begin(self, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
-        self.begin_within(TIME, request)
+        self.begin_within(TIMEOUT, request)
     }
 
     pub(crate) fn begin_within(mut self, time: Duration, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
@@ -181,7 +181,7 @@ impl LoaderProcess {
     }
 }
 
-/// A process that somebody else waits for.
+/// The process of a function, to signal it while another thread waits for its reply.
 #[derive(Clone, Copy)]
 pub(crate) struct FunctionProcess(pub(crate) Pid);
 
@@ -202,7 +202,7 @@ impl FunctionProcess {
         kill_process(self.0, Signal::CONT).unwrap();
     }
 
-    /// The most memory that it ever had.
+    /// Returns the peak resident memory in MiB.
     pub(crate) fn peak_mib(self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.as_raw_nonzero())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
@@ -221,10 +221,10 @@ pub(crate) fn check_failure(outcome: &Outcome, name: FailureName) {
 
 const COPIES: &str = "pg_stat_progress_copy where datname = current_database()";
 
-/// What another session sees of a database.
+/// A second session, which sees only committed rows.
 pub(crate) struct DatabaseSession(Client);
 
-/// A database of the shared server, for tests that do not stop it.
+/// A database of the shared server and the shared S3. Tests that stop the server use `PostgresServer`.
 pub(crate) struct Environment {
     pub(crate) database: TestDatabase,
     pub(crate) session: DatabaseSession,
@@ -242,12 +242,12 @@ impl Environment {
         self.loader_through(self.storage.address)
     }
 
-    /// One that reads S3 there.
+    /// Starts a loader that reads S3 at this address.
     pub(crate) fn loader_through(&self, storage: SocketAddr) -> LoaderProcess {
         LoaderProcess::start(&format!("http://{storage}"), &self.database.url)
     }
 
-    /// Makes schema and table, so that what a test does next is one load and nothing else. The process stays warm.
+    /// Loads a file once, so that the next load creates no schema and no table and the process is warm.
     pub(crate) async fn warm(&self, mut loader: LoaderProcess) -> LoaderProcess {
         let object = self.storage.put(Bucket::Plain, "faults/warm.csv", orders(1, "warm")).await;
         load_report(loader.load(&request(&object)));
@@ -256,7 +256,7 @@ impl Environment {
 }
 
 impl DatabaseSession {
-    pub(crate) fn by(client: Client) -> Self {
+    pub(crate) fn new(client: Client) -> Self {
         Self(client)
     }
 
@@ -268,7 +268,7 @@ impl DatabaseSession {
         self.0.batch_execute(statements).await.unwrap();
     }
 
-    /// Rows of a customer that a reader sees now; a table that is not there yet has none.
+    /// Returns the customer's committed rows. A missing table has none.
     pub(crate) async fn count_rows(&self, customer: &str) -> i64 {
         if self.count("pg_tables where schemaname = 'staging' and tablename = 'orders'").await == 0 {
             return 0;
@@ -276,7 +276,7 @@ impl DatabaseSession {
         self.count(&format!("staging.orders where customer = '{customer}'")).await
     }
 
-    /// All orders from 1 to `rows`, each once.
+    /// Checks that the customer has the orders 1 to `rows`, each once.
     pub(crate) async fn check_rows(&self, rows: usize, customer: &str) {
         let query = "select count(*), count(distinct order_id), min(order_id), max(order_id)
                      from staging.orders where customer = $1";
@@ -288,7 +288,7 @@ impl DatabaseSession {
         assert_eq!((first.map(i64::from), last.map(i64::from)), (Some(1), Some(rows)), "rows of {customer}");
     }
 
-    /// Waits until the count is as wanted.
+    /// Polls until the count meets the condition.
     pub(crate) async fn wait_until(&self, of: &str, is_wanted: impl Fn(i64) -> bool) {
         for _ in 0..POLLS_MAX {
             if is_wanted(self.count(of).await) {
@@ -296,15 +296,15 @@ impl DatabaseSession {
             }
             tokio::time::sleep(POLL).await;
         }
-        panic!("waited in vain for {of}");
+        panic!("timed out: {of}");
     }
 
-    /// A loader is in the middle of its rows.
+    /// Waits until a loader is copying rows.
     pub(crate) async fn wait_for_copy(&self) {
         self.wait_until(COPIES, |copies| copies > 0).await;
     }
 
-    /// PostgreSQL has noticed that the loader is gone.
+    /// Waits until PostgreSQL has ended the session of the killed loader.
     pub(crate) async fn wait_for_no_copy(&self) {
         self.wait_until(COPIES, |copies| copies == 0).await;
     }
@@ -313,7 +313,7 @@ impl DatabaseSession {
         self.0.query_one("select count(*) from penstock.load where key = $1", &[&key]).await.unwrap().get(0)
     }
 
-    /// What holds whatever happened: the loader's own assertions, over all that was ever committed.
+    /// Checks all committed loads and rows against the invariants.
     pub(crate) async fn check_invariants(&self) {
         for (violation, query) in INVARIANTS {
             assert_eq!(self.count(&format!("({query}) as violation")).await, 0, "{violation}");
@@ -321,30 +321,30 @@ impl DatabaseSession {
     }
 }
 
-/// Each says what is wrong with the rows that it finds.
+/// Name of each violation, and a query that returns its rows.
 const INVARIANTS: [(&str, &str); 6] = [
-    ("a load was committed without its end", "select from penstock.load where committed_at is null"),
+    ("a committed load without committed_at", "select from penstock.load where committed_at is null"),
     (
-        "a load whose rows do not add up",
+        "a load with rows_read <> rows_loaded + rows_rejected",
         "select from penstock.load where outcome = 'Loaded' and rows_read <> rows_loaded + rows_rejected",
     ),
     (
-        "a load that kept fewer rejects than it counted",
+        "a load with another number of rejects than it counted",
         "select from penstock.load where outcome = 'Loaded'
          and rows_rejected <> (select count(*) from penstock.reject where reject.load_id = load.load_id)",
     ),
     (
-        "a version that was loaded twice",
+        "an object version that was loaded twice",
         "select from penstock.load where outcome = 'Loaded'
          group by pipeline, dataset, bucket, key, version_id, etag, sequencer having count(*) > 1",
     ),
     (
-        "a row of no load, or of one that added none",
+        "a row without a load, or of a load that is not Loaded",
         "select from staging.orders where not exists (
              select from penstock.load where load_id = _load_id and outcome = 'Loaded')",
     ),
     (
-        "a table with another number of rows of a key than its last load brought",
+        "a key with another number of rows than its last load inserted",
         "select from (
              select distinct on (bucket, key) load_id, rows_loaded from penstock.load where outcome = 'Loaded'
              order by bucket, key, load_id desc) as last

@@ -1,4 +1,4 @@
-//! The whole stack under a plan of failures.
+//! The whole stack with a fault plan.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use crate::whole_stack::GOOD;
 
 const ROWS: i64 = 2;
 
-const PLAN: &str = r#"
+const FAULT_PLAN: &str = r#"
 [[failures]]
 state    = "LoadFile"
-key      = "people/unheard.csv"
+key      = "people/lost-reply.csv"
 attempts = [0]
 fault    = "crash-after"
 
@@ -23,17 +23,17 @@ fault    = "crash-before"
 
 [[failures]]
 state = "CheckFileExtension"
-key   = "people/refused.csv"
+key   = "people/permanent.csv"
 fault = "permanent"
 
-# At every attempt: more than is retried.
+# Fails every attempt, so the retries are exhausted.
 [[failures]]
 state = "ResolveTrigger"
-key   = "people/given-up.csv"
+key   = "people/exhausted.csv"
 fault = "transient"
 "#;
 
-/// How many attempts of this execution's states have failed.
+/// Returns how many attempts of the execution's states failed.
 async fn failed_attempts(stack: &Stack, execution: &Execution) -> usize {
     let request = stack.step_functions.get_execution_history().execution_arn(&execution.arn);
     let mut events = request.into_paginator().items().send();
@@ -46,18 +46,18 @@ async fn failed_attempts(stack: &Stack, execution: &Execution) -> usize {
 
 pub(crate) async fn only_planned_failures_occur() -> String {
     let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/pipelines");
-    let stack = Stack::start_under(&pipelines, PLAN).await;
-    let (unheard, killed, calm, refused, given_up) = tokio::join!(
-        stack.drop_file("people/unheard.csv", GOOD),
+    let stack = Stack::start_under(&pipelines, FAULT_PLAN).await;
+    let (lost_reply, killed, no_fault, permanent, exhausted) = tokio::join!(
+        stack.drop_file("people/lost-reply.csv", GOOD),
         stack.drop_file("people/killed.csv", GOOD),
-        stack.drop_file("people/calm.csv", GOOD),
-        stack.drop_file("people/refused.csv", GOOD),
-        stack.drop_file("people/given-up.csv", GOOD),
+        stack.drop_file("people/no-fault.csv", GOOD),
+        stack.drop_file("people/permanent.csv", GOOD),
+        stack.drop_file("people/exhausted.csv", GOOD),
     );
     let database = stack.database().await;
-    for (execution, attempts) in [(&unheard, 1), (&killed, 2), (&calm, 0)] {
+    for (execution, attempts) in [(&lost_reply, 1), (&killed, 2), (&no_fault, 0)] {
         assert_eq!(failed_attempts(&stack, execution).await, attempts, "{execution:?}");
-        // Also of the load whose reply was lost: by the ledger, with the same counts.
+        // The load with the lost reply reports the ledger's counts too.
         assert_eq!((execution.outcome(), &execution.report()["rows_loaded"]), ("Loaded", &ROWS.into()));
         let load_id = execution.report()["load_id"].as_i64();
         let query = "select (select count(*) from people.csv where _load_id = $1),
@@ -66,15 +66,15 @@ pub(crate) async fn only_planned_failures_occur() -> String {
         let row = database.query_one(query, &[&load_id]).await.unwrap();
         assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (ROWS, 1), "{execution:?}");
     }
-    for (execution, name, attempts) in [(&refused, "PlannedFailure", 1), (&given_up, "RandomFailure", 5)] {
+    for (execution, name, attempts) in [(&permanent, "PlannedFailure", 1), (&exhausted, "RandomFailure", 5)] {
         assert_eq!(execution.error.as_deref(), Some(name), "{execution:?}");
         assert_eq!(failed_attempts(&stack, execution).await, attempts, "{execution:?}");
     }
-    for execution in [&unheard, &killed, &calm, &refused, &given_up] {
+    for execution in [&lost_reply, &killed, &no_fault, &permanent, &exhausted] {
         assert_eq!(stack.notices(execution, 1).await.len(), 1, "{execution:?}");
     }
     let rows: i64 = database.query_one("select count(*) from people.csv", &[]).await.unwrap().get(0);
     assert_eq!(rows, 3 * ROWS);
-    "a reply lost after COMMIT, a loader that dies twice, one file refused and one given up: 3 of 5 loaded once, 5 notices"
+    "a reply lost after COMMIT, a loader that crashes twice, one permanent and one repeated failure: 3 of 5 files loaded once, 5 notices"
         .to_owned()
 }

@@ -27,15 +27,23 @@ pub(crate) async fn loader_killed_at_any_point_leaves_no_rows() -> String {
         process.kill();
         let (_, outcome) = load.await.unwrap();
         assert_eq!(outcome, Outcome::Exited);
-        assert_eq!(environment.session.count_rows(&customer).await, 0, "right after the kill at point {point}");
+        assert_eq!(
+            environment.session.count_rows(&customer).await,
+            0,
+            "before PostgreSQL ended the session, point {point}"
+        );
         proxy.release();
         environment.session.wait_for_no_copy().await;
-        assert_eq!(environment.session.count_rows(&customer).await, 0, "after the kill at point {point}");
+        assert_eq!(
+            environment.session.count_rows(&customer).await,
+            0,
+            "after PostgreSQL ended the session, point {point}"
+        );
 
         let retried = load_report(warm.load(&request(&object)));
         assert_eq!((retried.outcome, retried.rows_loaded), (LoadOutcome::Loaded, ROWS as u64));
         environment.session.check_rows(ROWS, &customer).await;
     }
     environment.session.check_invariants().await;
-    format!("killed at {points} points of a load of {ROWS} rows: 0 rows session each time, then exactly {ROWS}")
+    format!("killed at {points} points of a load of {ROWS} rows: 0 rows each time, then exactly {ROWS}")
 }

@@ -1,15 +1,10 @@
-//! What can go wrong, made to happen: the promises of `promises.rs`, each kept by real processes against a real
-//! PostgreSQL and an emulator that speaks S3.
+//! Fault tests: each injects a fault and checks a promise of `promises.rs`. They run real function processes against a
+//! real PostgreSQL and an emulator of S3.
 //!
-//! `make test-faults` is the long form; without `FAULTS=full` the counts are small. The table at the end has every
-//! promise, with the figure that its test measured or the place where another test proves it. A name as argument runs
-//! the tests that have it in theirs; `FAULTS_FILES` is the size of the burst, and `FAULTS_SEED` replays a trace.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test without its servers has nothing to say"
-)]
+//! `make test-faults` runs the long form. Without `FAULTS=full` the counts are small. An argument selects tests by part of
+//! their name. `FAULTS_FILES` sets the size of a burst, `FAULTS_SEED` replays a trace. At the end the suite prints a table
+//! of all promises, with the measured figure or the test elsewhere that proves the promise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test without its servers fails")]
 
 mod burst;
 mod commit;
@@ -40,13 +35,13 @@ use std::time::Instant;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
-/// Connections of the shared clients belong to a runtime; a runtime a test would take them away with it.
+/// One runtime for all tests: the connections of shared clients end with the runtime that opened them.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-/// Most of a test's time is waiting, so more of them run than there are cores; many more would wait for one another.
+/// Tests mostly wait, so more of them run than the machine has cores.
 const TESTS_AT_ONCE: usize = 6;
 
-/// A test of this suite: which promises it proves, and a run of it, which gives its figure.
+/// A test of this suite, with the promises that it proves. `run` returns the measured figure.
 struct Proof {
     promises: &'static [u8],
     name: &'static str,
@@ -100,12 +95,12 @@ fn proofs() -> impl Iterator<Item = Proof> {
     .into_iter()
 }
 
-/// `short` in the ordinary form, `full` in the long one.
+/// Returns `full` when `FAULTS=full` is set, else `short`.
 fn pick(short: usize, full: usize) -> usize {
     if std::env::var("FAULTS").is_ok_and(|form| form == "full") { full } else { short }
 }
 
-/// What each test that passed has measured.
+/// Figures of the tests that passed, by test name.
 static FIGURES: Mutex<Vec<(&str, String)>> = Mutex::new(Vec::new());
 
 fn main() -> ExitCode {

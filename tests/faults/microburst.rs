@@ -1,4 +1,5 @@
-//! A proxy that answers with S3's own errors: <https://pypi.org/project/microburst/>, in `.venv-faults`.
+//! A proxy that replies with S3's errors, in `.venv-faults`:
+//! <https://pypi.org/project/microburst/>
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Ends the program when our end of the pipe is gone, however we went.
+/// Kills the program when this process closes the pipe or dies.
 const ATTACHED: &str = r#""$0" "$@" </dev/null >/dev/null 2>&1 & cat >/dev/null; kill "$!""#;
 
 pub(crate) struct Microburst {
@@ -31,8 +32,8 @@ impl Microburst {
             .unwrap();
         let microburst = Self { address, supervisor };
         let deadline = Instant::now() + READY_TIMEOUT;
-        while microburst.ask("GET", "health", None).is_none() {
-            assert!(Instant::now() < deadline, "microburst does not answer");
+        while microburst.call("GET", "health", None).is_none() {
+            assert!(Instant::now() < deadline, "microburst does not reply");
             std::thread::sleep(Duration::from_millis(50));
         }
         microburst
@@ -42,49 +43,49 @@ impl Microburst {
         format!("http://{}", self.address)
     }
 
-    /// From now on `GetObject` of an object of so many bytes meets this fault, or none.
+    /// Sets the fault for `GetObject`, or none.
     ///
-    /// The proxy leaves out the length of a body, which S3 always tells: so it is told to say it.
+    /// S3 always sends Content-Length and the proxy does not, so the rules set it to `bytes`.
     pub(crate) fn fault(&self, fault: Option<&Value>, bytes: u64) {
-        let rule = |what: &Value| {
+        let rule = |action: &Value| {
             let mut rule = json!({"service": "s3", "operation": "GetObject"});
-            rule.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+            rule.as_object_mut().unwrap().extend(action.as_object().unwrap().clone());
             rule
         };
-        let tells_the_length = json!({"set_headers": {"Content-Length": bytes.to_string()}});
-        let passes = rule(&json!({"response": tells_the_length}));
-        let fails = fault.map(|fault| {
+        let content_length = json!({"set_headers": {"Content-Length": bytes.to_string()}});
+        let no_fault = rule(&json!({"response": content_length}));
+        let faulty = fault.map(|fault| {
             let mut rule = rule(fault);
             if let Some(response) = rule.get_mut("response").and_then(Value::as_object_mut) {
-                response.extend(tells_the_length.as_object().unwrap().clone());
+                response.extend(content_length.as_object().unwrap().clone());
             }
             rule
         });
-        let rules: Vec<Value> = fails.into_iter().chain([passes]).collect();
-        self.ask("POST", "rules", Some(&json!(rules))).unwrap();
+        let rules: Vec<Value> = faulty.into_iter().chain([no_fault]).collect();
+        self.call("POST", "rules", Some(&json!(rules))).unwrap();
     }
 
-    /// How many requests have met the fault.
+    /// Returns the number of requests that had the fault.
     pub(crate) fn fired(&self) -> u64 {
-        self.ask("GET", "rules", None).unwrap()[0]["fired_count"].as_u64().unwrap()
+        self.call("GET", "rules", None).unwrap()[0]["fired_count"].as_u64().unwrap()
     }
 
-    fn ask(&self, method: &str, what: &str, body: Option<&Value>) -> Option<Value> {
+    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Value> {
         let mut stream = TcpStream::connect(self.address).ok()?;
         let body = body.map(Value::to_string).unwrap_or_default();
         write!(
             stream,
-            "{method} /_microburst/{what} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\n\
+            "{method} /_microburst/{path} HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
             self.address,
             body.len()
         )
         .ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).ok()?;
+        let (head, body) = reply.split_once("\r\n\r\n")?;
         let succeeded = head.split(' ').nth(1).is_some_and(|status| status.starts_with('2'));
-        assert!(succeeded, "microburst refuses {what}: {answer}");
+        assert!(succeeded, "microburst: {path}: {reply}");
         Some(serde_json::from_str(body).unwrap_or_default())
     }
 }

@@ -17,7 +17,7 @@ use crate::fault_proxy::{FaultProxy, ProxyFault};
 const ROWS: usize = 60_000;
 const RESTARTS_MAX: u32 = 100;
 
-/// A PostgreSQL of a test's own, to be stopped and started at one address.
+/// A PostgreSQL server of one test, which can stop and restart behind one address.
 pub(crate) struct PostgresServer {
     folder: PathBuf,
     running: Option<Postgres>,
@@ -43,15 +43,16 @@ impl PostgresServer {
         self.folder.join("data")
     }
 
-    /// Ends all sessions, or those that are found `among` the rows of a view with their process id.
-    pub(crate) async fn end(&mut self, end: Stop, session: &DatabaseSession, among: &str) {
-        match end {
+    /// Stops the server, or terminates the sessions in `view`, which has a column `pid`.
+    pub(crate) async fn end(&mut self, stop: Stop, session: &DatabaseSession, view: &str) {
+        match stop {
             Stop::Server(signal) => self.stop(signal),
-            Stop::Backend => session.run(&format!("select pg_terminate_backend(pid) from {among}")).await,
+            Stop::Backend => session.run(&format!("select pg_terminate_backend(pid) from {view}")).await,
         }
     }
 
-    /// Ends the postmaster as this signal does: <https://www.postgresql.org/docs/current/server-shutdown.html>
+    /// Sends the signal to the postmaster and waits for its end:
+    /// <https://www.postgresql.org/docs/current/server-shutdown.html>
     fn stop(&mut self, signal: Signal) {
         let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let postmaster = Pid::from_raw(file.lines().next().unwrap().parse().unwrap()).unwrap();
@@ -65,7 +66,7 @@ impl PostgresServer {
         });
     }
 
-    /// After SIGKILL the old backends may hold the memory for a moment, and a new server waits for them.
+    /// Starts the server again. After SIGKILL, old backends may still hold the shared memory, so it retries.
     pub(crate) fn restart(&mut self) {
         let started = block_in_place(|| {
             (0..RESTARTS_MAX).find_map(|_| {
@@ -80,10 +81,10 @@ impl PostgresServer {
     }
 }
 
-/// What ends a session in the middle of its work.
+/// A way to end a session that is at work.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stop {
-    PostgresServer(Signal),
+    Server(Signal),
     Backend,
 }
 
@@ -99,7 +100,7 @@ pub(crate) async fn database_stop_during_load_is_retried() -> String {
     let storage = storage().await;
     let proxy = FaultProxy::before(storage.address);
     let mut loader = LoaderProcess::start(&format!("http://{}", proxy.address), &server.url);
-    for (name, end) in STOPS {
+    for (name, stop) in STOPS {
         let body = orders(ROWS, name);
         let after_bytes = body.len() / 2;
         let request = request(&storage.put(Bucket::Plain, &format!("faults/{name}.csv"), body).await);
@@ -108,12 +109,12 @@ pub(crate) async fn database_stop_during_load_is_retried() -> String {
         block_in_place(|| proxy.wait_for_fault());
         let session = server.session().await;
         session.wait_for_copy().await;
-        server.end(end, &session, "pg_stat_progress_copy").await;
+        server.end(stop, &session, "pg_stat_progress_copy").await;
         proxy.release();
         let outcome;
         (loader, outcome) = load.await.unwrap();
         check_failure(&outcome, FailureName::DatabaseUnavailable);
-        if let Stop::Server(_) = end {
+        if let Stop::Server(_) = stop {
             check_failure(&loader.load(&request), FailureName::DatabaseUnavailable);
             server.restart();
         }
@@ -125,5 +126,5 @@ pub(crate) async fn database_stop_during_load_is_retried() -> String {
         session.check_invariants().await;
     }
     let names = STOPS.map(|(name, _)| name).join(", ");
-    format!("{names} in the middle of {ROWS} rows: DatabaseUnavailable, 0 rows, the retry exact")
+    format!("{names} during a load of {ROWS} rows: DatabaseUnavailable, 0 rows, then the retry loads all")
 }

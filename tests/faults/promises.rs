@@ -1,5 +1,4 @@
-//! The promises, and where each is proven: the tests of this suite, and those elsewhere that run with them in
-//! `make test`.
+//! The promises and the tests that prove them: tests of this suite, and tests elsewhere that `make test` runs.
 
 use std::path::Path;
 
@@ -7,16 +6,16 @@ use libtest_mimic::Failed;
 
 use crate::proofs;
 
-/// How the figure of a test begins that could do nothing here.
+/// Prefix of the figure of a test that could not run on this machine.
 pub(crate) const SKIPPED: &str = "skipped: ";
 
-/// Number, what goes wrong, and the tests outside of this suite, as file and name.
+/// Number, fault, and the tests outside this suite as file and name.
 type Promise = (u8, &'static str, &'static [(&'static str, &'static str)]);
 
 const PROMISES: [Promise; 23] = [
     (
         1,
-        "the loader is killed in the middle of a load",
+        "the loader is killed during a load",
         &[("tests/integration/killed_loader.rs", "killed_loader_leaves_no_rows")],
     ),
     (
@@ -48,18 +47,18 @@ const PROMISES: [Promise; 23] = [
     ),
     (
         9,
-        "failure between COMMIT and the reply",
+        "the loader fails between COMMIT and its reply",
         &[("crates/loader/tests/promises/duplicates.rs", "a_lost_reply_is_answered_from_the_ledger")],
     ),
     (10, "SNS is down", &[]),
     (
         11,
-        "time is running out",
+        "the function's timeout is near",
         &[("crates/loader/tests/promises/database.rs", "a_load_gives_up_before_its_time_is_over")],
     ),
     (
         12,
-        "a frozen rival holds the claim",
+        "a frozen loader holds the claim",
         &[("crates/loader/tests/promises/database.rs", "a_frozen_rival_fails_fast")],
     ),
     (
@@ -81,10 +80,10 @@ const PROMISES: [Promise; 23] = [
             ("crates/protocol/src/object.rs", "sequencers_order_by_value_and_not_by_text"),
         ],
     ),
-    (18, "poisoned names", &[("tests/integration/formats.rs", "special_characters_in_key_load")]),
+    (18, "hostile names", &[("tests/integration/formats.rs", "special_characters_in_key_load")]),
     (
         19,
-        "keys with space, plus, percent, non-ASCII",
+        "keys with space, plus, percent or non-ASCII characters",
         &[
             ("tests/integration/formats.rs", "special_characters_in_key_load"),
             (
@@ -95,7 +94,7 @@ const PROMISES: [Promise; 23] = [
     ),
     (
         20,
-        "our own output lands in the input bucket",
+        "Penstock's own output would load again",
         &[
             ("crates/pipeline/src/catalog/tests.rs", "what_goes_out_never_comes_in_again"),
             ("tests/contract/template.rs", "nobody_may_write_to_the_landing_bucket"),
@@ -108,7 +107,7 @@ const PROMISES: [Promise; 23] = [
     ),
     (
         22,
-        "an empty data file, a header alone",
+        "an empty data file, or a header without rows",
         &[
             ("tests/integration/failures.rs", "unloadable_file_fails_with_one_notice"),
             ("tests/integration/formats.rs", "header_only_file_loads_zero_rows"),
@@ -116,7 +115,7 @@ const PROMISES: [Promise; 23] = [
     ),
     (
         23,
-        "the machine or a rule cannot start",
+        "an event cannot start its state machine",
         &[
             ("tests/contract/template.rs", "an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of"),
             ("tests/integration/dead_letters.rs", "redriven_dead_letter_starts_once"),
@@ -124,7 +123,7 @@ const PROMISES: [Promise; 23] = [
     ),
 ];
 
-/// A test that was renamed or removed no longer proves anything.
+/// Checks that every promise has a test and that every named test exists.
 pub(crate) fn check() -> Result<(), Failed> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for (number, fault, elsewhere) in PROMISES {
@@ -141,7 +140,7 @@ pub(crate) fn check() -> Result<(), Failed> {
     Ok(())
 }
 
-/// All promises, with what was measured now and what is proven elsewhere.
+/// Prints the table of promises with the measured figures.
 pub(crate) fn print(figures: &[(&str, String)]) {
     println!("\n| # | what goes wrong | test | figure | result |\n|--:|---|---|---|---|");
     for (number, fault, elsewhere) in PROMISES {

@@ -1,4 +1,4 @@
-//! Files that are larger than anything that may be kept of them.
+//! Files with a record, or with decompressed content, over the limits.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -10,15 +10,15 @@ use crate::environment::{Bucket, Environment, check_failure, load_report, orders
 const MIB: usize = 1024 * 1024;
 const RECORD_MIB: usize = 24;
 const BOMB_MIB: usize = 128;
-/// What a loader may have at all: far below what it is given to swallow.
+/// Limit for the loader's peak memory, far below the size of the inputs' content.
 const MEMORY_MIB_MAX: usize = 160;
 
 pub(crate) async fn endless_record_fails_at_limit() -> String {
     let environment = Environment::new().await;
     let body = format!("order_id,customer\n1,\"{}", "x".repeat(RECORD_MIB * MIB));
     let request = request(&environment.storage.put(Bucket::Plain, "faults/endless.csv", body).await);
-    let peak_mib = refused(&environment, &request, FailureName::RecordTooLarge).await;
-    format!("RecordTooLarge within a record of {RECORD_MIB} MiB; the process never had more than {peak_mib} MiB")
+    let peak_mib = check_limit(&environment, &request, FailureName::RecordTooLarge).await;
+    format!("RecordTooLarge for a record of {RECORD_MIB} MiB; peak memory {peak_mib} MiB")
 }
 
 pub(crate) async fn decompression_bomb_fails_at_limit() -> String {
@@ -27,14 +27,12 @@ pub(crate) async fn decompression_bomb_fails_at_limit() -> String {
     let kib = bomb.len() / 1024;
     let mut request = request(&environment.storage.put(Bucket::Plain, "faults/bomb.csv", bomb).await);
     request.compression = Compression::Gzip;
-    let peak_mib = refused(&environment, &request, FailureName::DecompressionLimit).await;
-    format!(
-        "DecompressionLimit on {kib} KiB that stand for {BOMB_MIB} MiB; the process never had more than {peak_mib} MiB"
-    )
+    let peak_mib = check_limit(&environment, &request, FailureName::DecompressionLimit).await;
+    format!("DecompressionLimit for {kib} KiB that decompress to {BOMB_MIB} MiB; peak memory {peak_mib} MiB")
 }
 
-/// Gives the most memory that the process had. It is well afterwards.
-async fn refused(environment: &Environment, request: &LoadRequest, name: FailureName) -> usize {
+/// Checks the failure, and that the same process then loads a valid file. Returns the peak memory in MiB.
+async fn check_limit(environment: &Environment, request: &LoadRequest, name: FailureName) -> usize {
     let mut loader = environment.loader();
     check_failure(&loader.load(request), name);
     let peak_mib = loader.process().peak_mib();
@@ -46,7 +44,7 @@ async fn refused(environment: &Environment, request: &LoadRequest, name: Failure
     peak_mib
 }
 
-/// A header, then the same row of a MiB so many times: by a program that does not know the limits.
+/// Compresses a header and `mib` rows of 1 MiB each with the program `gzip`.
 fn gzip(mib: usize) -> Vec<u8> {
     let mut gzip =
         Command::new("gzip").args(["-9", "-c"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

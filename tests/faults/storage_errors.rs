@@ -16,21 +16,21 @@ use crate::microburst::Microburst;
 const ROWS: usize = 20_000;
 const MANY_ROWS: usize = 400_000;
 /// `loader::limits::STORAGE_ATTEMPTS_MAX`
-const TRIES: u64 = 4;
-/// What breaks off before its head is read is asked for again by the SDK.
-const ONE_OR_MORE: RangeInclusive<u64> = 1..=TRIES;
-/// The SDK's own number.
-const RESOLVER_TRIES: u64 = 3;
+const ATTEMPTS: u64 = 4;
+/// The SDK retries a response that ends within its head.
+const ONE_OR_MORE: RangeInclusive<u64> = 1..=ATTEMPTS;
+/// The default of the SDK.
+const RESOLVER_ATTEMPTS: u64 = 3;
 
-/// A loader that reads S3 through a proxy.
-struct Stage {
+/// A loader that reads S3 through microburst.
+struct ProxiedLoader {
     environment: Environment,
     proxy: Microburst,
     loader: LoaderProcess,
     loads: usize,
 }
 
-impl Stage {
+impl ProxiedLoader {
     async fn new() -> Self {
         let environment = Environment::new().await;
         let proxy = Microburst::before(environment.storage.address);
@@ -48,12 +48,12 @@ impl Stage {
         (customer, LoadRequest { compression, ..request(&object) })
     }
 
-    /// The fault fails the load by this name, so often; without it the same request is loaded.
-    async fn fails(&mut self, fault: &Value, name: FailureName, fired: RangeInclusive<u64>) {
-        self.fails_with(Compression::None, fault, name, fired).await;
+    /// Checks that the load fails by this name after `fired` requests, and loads once the fault is removed.
+    async fn check_fails(&mut self, fault: &Value, name: FailureName, fired: RangeInclusive<u64>) {
+        self.check_fails_with(Compression::None, fault, name, fired).await;
     }
 
-    async fn fails_with(
+    async fn check_fails_with(
         &mut self,
         compression: Compression,
         fault: &Value,
@@ -64,24 +64,24 @@ impl Stage {
         let bytes = request.object.size_bytes.unwrap();
         self.proxy.fault(Some(fault), bytes);
         check_failure(&self.loader.load(&request), name);
-        assert!(fired.contains(&self.proxy.fired()), "{} requests met {fault}", self.proxy.fired());
+        assert!(fired.contains(&self.proxy.fired()), "{} requests had {fault}", self.proxy.fired());
         assert_eq!(self.environment.session.count_rows(&customer).await, 0, "{fault}");
         self.proxy.fault(None, bytes);
         assert_eq!(load_report(self.loader.load(&request)).outcome, LoadOutcome::Loaded);
         self.environment.session.check_rows(ROWS, &customer).await;
     }
 
-    /// The fault is got over without a word.
-    async fn passes(&mut self, fault: &Value) {
+    /// Checks that the load succeeds in spite of the fault.
+    async fn check_recovers(&mut self, fault: &Value) {
         let (customer, request) = self.request(Compression::None).await;
         self.proxy.fault(Some(fault), request.object.size_bytes.unwrap());
         assert_eq!(load_report(self.loader.load(&request)).rows_loaded, ROWS as u64, "{fault}");
-        assert!(self.proxy.fired() > 0, "no request met {fault}");
+        assert!(self.proxy.fired() > 0, "no request had {fault}");
         self.environment.session.check_rows(ROWS, &customer).await;
     }
 }
 
-/// Not made smaller: so much of it is still on the way when its beginning is looked at.
+/// Stores the text without compressing it, so that most of the body is unread when the decoder sees the header.
 fn gzip(text: &str) -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::none());
     gzip.write_all(text.as_bytes()).unwrap();
@@ -89,26 +89,24 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 pub(crate) async fn storage_errors_are_retried_then_reported() -> String {
-    let mut stage = Stage::new().await;
-    let refusals = [
+    let mut loader = ProxiedLoader::new().await;
+    let errors = [
         json!({"error": {"code": "InternalError", "status": 500}}),
         json!({"error": {"code": "SlowDown", "status": 503}}),
         json!({"reset": true}),
     ];
-    for refusal in &refusals {
-        stage.passes(&once(refusal)).await;
-        stage.fails(refusal, FailureName::StorageUnavailable, TRIES..=TRIES).await;
+    for error in &errors {
+        loader.check_recovers(&once(error)).await;
+        loader.check_fails(error, FailureName::StorageUnavailable, ATTEMPTS..=ATTEMPTS).await;
     }
-    stage.environment.session.check_invariants().await;
-    format!(
-        "500, 503 SlowDown, reset: got over when it comes once; StorageUnavailable after {TRIES} tries, 0 rows, then exact"
-    )
+    loader.environment.session.check_invariants().await;
+    format!("500, 503 SlowDown, reset: one is retried; StorageUnavailable after {ATTEMPTS} attempts, 0 rows, then all")
 }
 
-/// The resolver reads definitions before there is anything to load.
+/// The resolver reads definitions from S3.
 pub(crate) async fn resolver_retries_storage_errors_then_reports() -> String {
     let storage = storage().await;
-    // A bucket that has no other definition: the proxy tells one length for all that it passes on.
+    // The bucket holds one definition, because the proxy sends one Content-Length for every object.
     storage.put(Bucket::Versioned, "pipelines/shop/pipeline.toml", DEFINITION).await;
     let proxy = Microburst::before(storage.address);
     let buckets = [("DEFINITIONS_BUCKET", Bucket::Versioned.name()), ("LANDING_BUCKET", Bucket::Plain.name())];
@@ -121,16 +119,16 @@ pub(crate) async fn resolver_retries_storage_errors_then_reports() -> String {
 
     let slow_down = json!({"error": {"code": "SlowDown", "status": 503}});
     proxy.fault(Some(&slow_down), DEFINITION.len() as u64);
-    // On a machine that has no time left the list before it may be what takes too long.
+    // On a busy machine the list request may already time out.
     while proxy.fired() == 0 {
         check_failure(&resolve(), FailureName::StorageUnavailable);
     }
-    assert!((1..=RESOLVER_TRIES).contains(&proxy.fired()), "{} tries", proxy.fired());
+    assert!((1..=RESOLVER_ATTEMPTS).contains(&proxy.fired()), "{} attempts", proxy.fired());
     proxy.fault(Some(&once(&slow_down)), DEFINITION.len() as u64);
     let resolution: Resolution = serde_json::from_value(resolve().answer()).unwrap();
     assert!(matches!(resolution, Resolution::Load { .. }), "{resolution:?}");
-    assert_eq!(proxy.fired(), 1, "the one refusal was met");
-    format!("a resolver that meets 503 once resolves; for ever: StorageUnavailable after {RESOLVER_TRIES} tries")
+    assert_eq!(proxy.fired(), 1, "one request had the fault");
+    format!("the resolver retries one 503; repeated: StorageUnavailable after {RESOLVER_ATTEMPTS} attempts")
 }
 
 fn once(fault: &Value) -> Value {
@@ -140,23 +138,23 @@ fn once(fault: &Value) -> Value {
 }
 
 pub(crate) async fn corrupt_body_is_never_committed() -> String {
-    let mut stage = Stage::new().await;
+    let mut loader = ProxiedLoader::new().await;
     let bodies = [
         ("cut off in the middle", json!({"response": {"abort_frac": 0.5}})),
         ("16 wrong bytes", json!({"response": {"corrupt_bytes": 16}})),
         ("1 wrong byte", json!({"response": {"corrupt_bytes": 1}})),
     ];
     for (_, fault) in &bodies {
-        stage.fails(fault, FailureName::ObjectCorrupted, ONE_OR_MORE).await;
-        // Its decoder stumbles first, and may not say that the file is to blame.
-        stage.fails_with(Compression::Gzip, fault, FailureName::ObjectCorrupted, ONE_OR_MORE).await;
+        loader.check_fails(fault, FailureName::ObjectCorrupted, ONE_OR_MORE).await;
+        // The decoder fails first. Its error must not be reported as a malformed file.
+        loader.check_fails_with(Compression::Gzip, fault, FailureName::ObjectCorrupted, ONE_OR_MORE).await;
     }
-    stage.environment.session.check_invariants().await;
+    loader.environment.session.check_invariants().await;
     let bodies: Vec<&str> = bodies.iter().map(|(body, ..)| *body).collect();
-    format!("{}, plain and gzip: ObjectCorrupted, 0 rows, then exact", bodies.join(", "))
+    format!("{}, plain and gzip: ObjectCorrupted, 0 rows, then all", bodies.join(", "))
 }
 
-/// The decoder refuses it at once, for good; but it is not the file that is to blame.
+/// A corrupt gzip header is a permanent error for the decoder. The checksum shows that the transfer is at fault.
 pub(crate) async fn corrupt_body_is_transient() -> String {
     let environment = Environment::new().await;
     let proxy = FaultProxy::before(environment.storage.address);
@@ -171,14 +169,14 @@ pub(crate) async fn corrupt_body_is_transient() -> String {
     assert_eq!(environment.session.count_rows("damaged").await, 0);
     assert_eq!(load_report(loader.load(&request)).rows_loaded, MANY_ROWS as u64);
     environment.session.check_rows(MANY_ROWS, "damaged").await;
-    format!("a damaged header of {mib} MiB of gzip: ObjectCorrupted, which is tried again, and not MalformedFile")
+    format!("a corrupt header of {mib} MiB of gzip: ObjectCorrupted, which is retried, not MalformedFile")
 }
 
 pub(crate) async fn slow_body_loads_completely() -> String {
-    let mut stage = Stage::new().await;
-    stage.passes(&json!({"response": {"bandwidth_kbps": 64}})).await;
-    stage.environment.session.check_invariants().await;
-    format!("{ROWS} rows at 64 KiB/s: exact")
+    let mut loader = ProxiedLoader::new().await;
+    loader.check_recovers(&json!({"response": {"bandwidth_kbps": 64}})).await;
+    loader.environment.session.check_invariants().await;
+    format!("{ROWS} rows at 64 KiB/s: all loaded")
 }
 
 pub(crate) async fn stalled_body_fails_before_lambda_timeout() -> String {
@@ -196,5 +194,5 @@ pub(crate) async fn stalled_body_fails_before_lambda_timeout() -> String {
     assert_eq!(load_report(loader.load(&request)).rows_loaded, ROWS as u64);
     environment.session.check_rows(ROWS, "stalled").await;
     environment.session.check_invariants().await;
-    "silence in the middle of a body: StorageStalled after 30 s, 0 rows, then exact".to_owned()
+    "a body that stalls halfway: StorageStalled after 30 s, 0 rows, then all".to_owned()
 }

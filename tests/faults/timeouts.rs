@@ -10,11 +10,11 @@ use crate::pick;
 
 const ROWS: usize = 60_000;
 
-/// The driver kills a function that is not back in time, and this one answers.
+/// The driver kills a function at its timeout. This one replies before.
 pub(crate) async fn load_fails_before_lambda_timeout() -> String {
     let environment = Environment::new().await;
     let proxy = FaultProxy::before(environment.storage.address);
-    // Of 45 s the margin is the whole 20 s; of a short time it is a fifth.
+    // The loader keeps a margin of 20 s, or a fifth of a short timeout.
     let time = Duration::from_secs(pick(10, 45) as u64);
     let body = orders(ROWS, "late");
     let after_bytes = body.len() / 2;
@@ -31,17 +31,13 @@ pub(crate) async fn load_fails_before_lambda_timeout() -> String {
     assert_eq!(load_report(loader.load(&request)).rows_loaded, ROWS as u64);
     environment.session.check_rows(ROWS, "late").await;
     environment.session.check_invariants().await;
-    format!(
-        "of {} s, DeadlineExceeded came {:.1} s before the end; 0 rows, then exact",
-        time.as_secs(),
-        left.as_secs_f64()
-    )
+    format!("timeout of {} s: DeadlineExceeded {:.1} s before it; 0 rows, then all", time.as_secs(), left.as_secs_f64())
 }
 
 pub(crate) async fn load_behind_frozen_claim_fails_fast() -> String {
     let environment = Environment::new().await;
     let proxy = FaultProxy::before(environment.storage.address);
-    let mut rival = environment.warm(environment.loader()).await;
+    let mut second = environment.warm(environment.loader()).await;
     let body = orders(ROWS, "frozen");
     let after_bytes = body.len() / 2;
     let request = request(&environment.storage.put(Bucket::Plain, "faults/frozen.csv", body).await);
@@ -54,25 +50,28 @@ pub(crate) async fn load_behind_frozen_claim_fails_fast() -> String {
     process.freeze();
     proxy.release();
     let started = Instant::now();
-    let outcome = rival.load(&request);
+    let outcome = second.load(&request);
     let waited = started.elapsed();
     process.thaw();
     check_failure(&outcome, FailureName::LoadInProgress);
     assert_eq!(load_report(load.await.unwrap().1).outcome, LoadOutcome::Loaded);
-    let mut another = request.clone();
-    another.execution = None;
-    assert_eq!(load_report(rival.load(&another)).outcome, LoadOutcome::AlreadyLoaded);
+    let mut other_execution = request.clone();
+    other_execution.execution = None;
+    assert_eq!(load_report(second.load(&other_execution)).outcome, LoadOutcome::AlreadyLoaded);
     environment.session.check_rows(ROWS, "frozen").await;
     environment.session.check_invariants().await;
-    format!("LoadInProgress after {:.1} s; thawed, the first loads, and the second finds it", waited.as_secs_f64())
+    format!(
+        "LoadInProgress after {:.1} s; once resumed, the first load commits and the second is AlreadyLoaded",
+        waited.as_secs_f64()
+    )
 }
 
-/// Frozen it cannot give up by itself: Lambda's time-out ends it.
+/// A frozen process cannot stop by itself, so Lambda's timeout kills it.
 pub(crate) async fn loader_killed_at_timeout_leaves_no_rows() -> String {
     let environment = Environment::new().await;
     let proxy = FaultProxy::before(environment.storage.address);
     let time = Duration::from_secs(5);
-    let body = orders(ROWS, "timed out");
+    let body = orders(ROWS, "timed-out");
     let after_bytes = body.len() / 2;
     let request = request(&environment.storage.put(Bucket::Plain, "faults/timed-out.csv", body).await);
     proxy.arm(ProxyFault::Stall { after_bytes });
@@ -85,9 +84,9 @@ pub(crate) async fn loader_killed_at_timeout_leaves_no_rows() -> String {
     assert_eq!(load.await.unwrap().1, Outcome::TimedOut);
     proxy.release();
     environment.session.wait_for_no_copy().await;
-    assert_eq!(environment.session.count_rows("timed out").await, 0);
+    assert_eq!(environment.session.count_rows("timed-out").await, 0);
     assert_eq!(load_report(environment.loader().load(&request)).rows_loaded, ROWS as u64);
-    environment.session.check_rows(ROWS, "timed out").await;
+    environment.session.check_rows(ROWS, "timed-out").await;
     environment.session.check_invariants().await;
-    format!("frozen, and ended after {} s: 0 rows, then exact", time.as_secs())
+    format!("frozen and killed after {} s: 0 rows, then all", time.as_secs())
 }

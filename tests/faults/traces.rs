@@ -1,4 +1,4 @@
-//! Traces that the model may take, walked by real loaders on a real ledger.
+//! Random traces of the model, replayed by real loaders on a real ledger.
 
 use std::fmt::Debug;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -14,56 +14,56 @@ use tokio::task::block_in_place;
 
 use crate::environment::{Bucket, Environment, LoaderProcess, load_report, orders, request};
 use crate::fault_proxy::{FaultProxy, ProxyFault};
-use crate::model::{Execution, Ledger, Version};
+use crate::model::{Execution, ModelLedger, Version};
 use crate::pick;
 
 const VERSIONS: usize = 4;
-/// Large enough that half of a body does not fit into what is on the way already.
+/// Large enough that half of the body does not fit into the socket buffers.
 const ROWS: usize = 20_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Delivery {
     version: Version,
-    /// Whether the execution is that of the version's first delivery, trying again.
+    /// True for a retry by the execution of the version's first delivery.
     is_retry: bool,
-    fate: Fate,
+    crash: Crash,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fate {
-    Lives,
-    DiesBeforeCommit,
-    DiesAfterCommit,
+enum Crash {
+    Never,
+    BeforeCommit,
+    AfterCommit,
 }
 
 fn deliveries() -> impl Strategy<Value = Vec<Delivery>> {
-    let fate = prop_oneof![3 => Just(Fate::Lives), 1 => Just(Fate::DiesBeforeCommit), 1 => Just(Fate::DiesAfterCommit)];
-    let delivery = (0..VERSIONS, proptest::bool::ANY, fate).prop_map(|(version, is_retry, fate)| Delivery {
+    let crash = prop_oneof![3 => Just(Crash::Never), 1 => Just(Crash::BeforeCommit), 1 => Just(Crash::AfterCommit)];
+    let delivery = (0..VERSIONS, proptest::bool::ANY, crash).prop_map(|(version, is_retry, crash)| Delivery {
         version,
         is_retry,
-        fate,
+        crash,
     });
     vec(delivery, 1..10)
 }
 
-/// One key, from its first delivery to its last.
-struct Walk<'a> {
+/// The replay of one trace on one key.
+struct Replay<'a> {
     environment: &'a Environment,
     storage: &'a FaultProxy,
     database: (&'a FaultProxy, &'a str),
     requests: Vec<LoadRequest>,
     customers: Vec<String>,
-    ledger: Ledger,
+    ledger: ModelLedger,
     deliveries: usize,
 }
 
-impl Walk<'_> {
+impl Replay<'_> {
     fn loader(&self) -> LoaderProcess {
         LoaderProcess::start(&format!("http://{}", self.storage.address), self.database.1)
     }
 
-    /// Does in the model and with a process what the delivery says, and compares.
-    async fn deliver(&mut self, Delivery { version, is_retry, fate }: Delivery) {
+    /// Makes the delivery in the model and with a process, and compares.
+    async fn deliver(&mut self, Delivery { version, is_retry, crash }: Delivery) {
         self.deliveries += 1;
         let execution: Execution = if is_retry { version } else { VERSIONS + self.deliveries };
         let mut request = self.requests[version].clone();
@@ -71,24 +71,24 @@ impl Walk<'_> {
 
         let found = self.ledger.find(version, execution);
         let outcome = found.unwrap_or_else(|| self.ledger.decide(version));
-        // Who finds the version has no transaction to die in.
-        let fate = if found.is_some() { Fate::Lives } else { fate };
-        if found.is_none() && fate != Fate::DiesBeforeCommit {
+        // A delivery whose version has a row opens no transaction.
+        let crash = if found.is_some() { Crash::Never } else { crash };
+        if found.is_none() && crash != Crash::BeforeCommit {
             self.ledger.commit(version, execution, outcome);
         }
-        match fate {
-            Fate::Lives => assert_eq!(load_report(self.loader().load(&request)).outcome, outcome),
-            Fate::DiesBeforeCommit if outcome == LoadOutcome::Loaded => {
-                self.die(&request, self.storage, ProxyFault::Stall { after_bytes: ROWS }).await;
+        match crash {
+            Crash::Never => assert_eq!(load_report(self.loader().load(&request)).outcome, outcome),
+            Crash::BeforeCommit if outcome == LoadOutcome::Loaded => {
+                self.crash(&request, self.storage, ProxyFault::Stall { after_bytes: ROWS }).await;
             }
-            // One that is superseded does not read the body.
-            Fate::DiesBeforeCommit => self.die(&request, self.storage, ProxyFault::Stall { after_bytes: 0 }).await,
-            Fate::DiesAfterCommit => self.die(&request, self.database.0, ProxyFault::HoldReply).await,
+            // A superseded load does not read the body.
+            Crash::BeforeCommit => self.crash(&request, self.storage, ProxyFault::Stall { after_bytes: 0 }).await,
+            Crash::AfterCommit => self.crash(&request, self.database.0, ProxyFault::HoldReply).await,
         }
         self.compare().await;
     }
 
-    async fn die(&self, request: &LoadRequest, proxy: &FaultProxy, fault: ProxyFault) {
+    async fn crash(&self, request: &LoadRequest, proxy: &FaultProxy, fault: ProxyFault) {
         proxy.arm(fault);
         let loader = self.loader();
         let process = loader.process();
@@ -120,7 +120,7 @@ pub(crate) async fn loader_matches_the_model() -> String {
     let (database, url) = FaultProxy::before_database(&environment.database.url);
     let (seed, traces) = (seed(), pick(6, 100));
     let (mut keys, mut deliveries_made) = (0, 0);
-    let walk = async |trace: &[Delivery]| {
+    let replay = async |trace: &[Delivery]| {
         keys += 1;
         let key = format!("faults/trace-{keys}.csv");
         let customers: Vec<String> = (0..VERSIONS).map(|version| format!("trace {keys} version {version}")).collect();
@@ -131,22 +131,29 @@ pub(crate) async fn loader_matches_the_model() -> String {
             requests.push(request(&object));
         }
         let database = (&database, url.as_str());
-        let ledger = Ledger::default();
-        let mut walk =
-            Walk { environment: &environment, storage: &storage, database, requests, customers, ledger, deliveries: 0 };
+        let ledger = ModelLedger::default();
+        let mut replay = Replay {
+            environment: &environment,
+            storage: &storage,
+            database,
+            requests,
+            customers,
+            ledger,
+            deliveries: 0,
+        };
         for delivery in trace {
-            walk.deliver(*delivery).await;
+            replay.deliver(*delivery).await;
         }
         deliveries_made += trace.len();
     };
-    sample(seed, traces, &deliveries(), walk);
+    run_traces(seed, traces, &deliveries(), replay);
     environment.session.check_invariants().await;
     format!(
-        "seed {seed}: {traces} traces of {deliveries_made} deliveries, kills among them: outcome, ledger and table as the model says"
+        "seed {seed}: {traces} traces of {deliveries_made} deliveries, with kills: outcome, ledger and table match the model"
     )
 }
 
-/// Given to replay a failure, else a new one.
+/// Returns `FAULTS_SEED`, or a random seed.
 fn seed() -> u64 {
     match std::env::var("FAULTS_SEED") {
         Ok(seed) => seed.parse().expect("FAULTS_SEED is a number"),
@@ -154,28 +161,28 @@ fn seed() -> u64 {
     }
 }
 
-/// Runs traces until one fails, then looks for a shorter one that fails as well, and says how to see it again.
-fn sample<T: Debug>(
+/// Runs random traces. When one fails, shrinks it and panics with the command that replays it.
+fn run_traces<T: Debug>(
     seed: u64,
     cases: usize,
     strategy: &impl Strategy<Value = Vec<T>>,
-    mut walk: impl AsyncFnMut(&[T]),
+    mut replay: impl AsyncFnMut(&[T]),
 ) {
     let cases = u32::try_from(cases).unwrap();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 100, ..Config::default() };
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let walk = std::cell::RefCell::new(&mut walk);
+    let replay = std::cell::RefCell::new(&mut replay);
     let result = runner.run(strategy, |trace| {
-        block_in_place(|| Handle::current().block_on((walk.borrow_mut())(&trace)));
+        block_in_place(|| Handle::current().block_on((replay.borrow_mut())(&trace)));
         Ok(())
     });
     match result {
         Ok(()) => {}
         Err(TestError::Fail(reason, trace)) => {
             panic!(
-                "{reason}\nthe shortest trace that fails: {trace:#?}\nreplay: FAULTS_SEED={seed} cargo test --test faults model_says"
+                "{reason}\nshortest failing trace: {trace:#?}\nto replay it: FAULTS_SEED={seed} cargo test --test faults matches_the_model"
             )
         }
         Err(TestError::Abort(reason)) => panic!("{reason}"),

@@ -1,4 +1,4 @@
-//! Runs that are cut off in the middle of their SQL, or right after its COMMIT.
+//! Runs that are interrupted within their SQL or right after COMMIT.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::fault_proxy::{FaultProxy, ProxyFault};
 use crate::outage::{PostgresServer, STOPS, Stop};
 
 const ROWS: usize = 500;
-/// What Lambda would give a run.
-const TIME: Duration = Duration::from_secs(120);
-/// How long a transformer's session may outlive it: PostgreSQL looks for its client every five seconds.
+/// The function's timeout.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a session may outlive its transformer. PostgreSQL checks for its client every five seconds.
 const ORPHAN_TIME_MAX: Duration = Duration::from_secs(20);
 
 const DEFINITION: &str = r#"
@@ -35,12 +35,12 @@ query = "select part, orders from analytics.totals where run_id = :run_id order 
 to = "PIPELINE/{run_id}.csv"
 "#;
 
-/// Of a test's own: runs of every database are numbered from 1.
+/// Names the exports after the pipeline: the S3 is shared, and runs of every database are numbered from 1.
 fn definition(pipeline: &str) -> String {
     DEFINITION.replace("PIPELINE", pipeline)
 }
 
-/// Its second half waits for a lock that a test holds: so a fault hits the same place on every machine.
+/// The second half waits for a lock that the test holds, so that a fault always hits the same place.
 const SCRIPT: &str = "
 create schema if not exists analytics;
 create table if not exists analytics.totals (run_id bigint, part text, orders bigint);
@@ -49,12 +49,12 @@ insert into analytics.totals select :run_id, 'before', count(*) from staging.ord
 select pg_advisory_xact_lock(4711);
 insert into analytics.totals select run_id, 'after', orders from analytics.totals where run_id = :run_id;
 ";
-const CLOSE_THE_GATE: &str = "select pg_advisory_lock(4711)";
-const OPEN_THE_GATE: &str = "select pg_advisory_unlock(4711)";
-const AT_THE_GATE: &str = "pg_locks where locktype = 'advisory' and objid = 4711 and not granted
+const LOCK: &str = "select pg_advisory_lock(4711)";
+const UNLOCK: &str = "select pg_advisory_unlock(4711)";
+const WAITING_FOR_LOCK: &str = "pg_locks where locktype = 'advisory' and objid = 4711 and not granted
                            and database = (select oid from pg_database where datname = current_database())";
 
-/// A transformer, as the process that Lambda would run.
+/// A transformer as a process, like the one that Lambda runs.
 struct TransformerProcess(Function);
 
 impl TransformerProcess {
@@ -63,16 +63,16 @@ impl TransformerProcess {
         Self(function("transformer", &format!("http://{}", storage.address), database_url, &buckets))
     }
 
-    /// One that has a session already, in which the next COMMIT is that of a run's transforms.
+    /// Starts a transformer and opens its session, so that its next COMMIT is that of a run's transforms.
     fn warm(storage: &EmulatorS3, database_url: &str) -> Self {
         let mut transformer = Self::start(storage, database_url);
-        transformer.answer(&RunRequest::Sweep { execution: "arn:warm".to_owned() }).answer();
+        transformer.invoke(&RunRequest::Sweep { execution: "arn:warm".to_owned() }).answer();
         transformer
     }
 
-    fn answer(&mut self, request: &RunRequest) -> Outcome {
+    fn invoke(&mut self, request: &RunRequest) -> Outcome {
         let payload = serde_json::to_vec(request).unwrap();
-        block_in_place(|| self.0.invoke(payload, TIME))
+        block_in_place(|| self.0.invoke(payload, TIMEOUT))
     }
 
     fn run(&mut self, run_id: i64) -> Outcome {
@@ -80,14 +80,14 @@ impl TransformerProcess {
     }
 
     fn run_as(&mut self, execution: &str, run_id: i64) -> Outcome {
-        self.answer(&RunRequest::Run { execution: execution.to_owned(), run_id })
+        self.invoke(&RunRequest::Run { execution: execution.to_owned(), run_id })
     }
 
-    /// The run goes on while the test does something about it.
+    /// Starts the run and returns while it executes.
     fn begin(mut self, run_id: i64) -> JoinHandle<(Self, Outcome)> {
         spawn_blocking(move || {
             let payload = serde_json::to_vec(&RunRequest::Run { execution: "arn:one".to_owned(), run_id }).unwrap();
-            let outcome = self.0.invoke(payload, TIME);
+            let outcome = self.0.invoke(payload, TIMEOUT);
             (self, outcome)
         })
     }
@@ -101,7 +101,7 @@ fn run_report(outcome: Outcome) -> RunReport {
     serde_json::from_value(outcome.answer()).unwrap()
 }
 
-/// A run that is ready: by a load, as the machine has it. The pipeline is this test's own.
+/// Loads a file that completes a run. Returns the run's id. Each test has its own pipeline.
 async fn ready(storage: &EmulatorS3, loader: &mut LoaderProcess, pipeline: &str, batch: &str) -> i64 {
     let definition = definition(pipeline);
     storage.put(Bucket::Plain, &format!("pipelines/{pipeline}/pipeline.toml"), definition.clone()).await;
@@ -114,7 +114,7 @@ async fn ready(storage: &EmulatorS3, loader: &mut LoaderProcess, pipeline: &str,
     load_report(loader.load(&request)).run.expect("a load of a pipeline with transforms is a run").run_id
 }
 
-/// Nothing of the run's transforms is there, and the run is still its execution's, to be tried again.
+/// Checks that no result of the run is visible and that its execution still holds the claim.
 async fn check_nothing_is_visible(session: &DatabaseSession, storage: &EmulatorS3, pipeline: &str, run_id: i64) {
     if session.count("pg_tables where schemaname = 'analytics' and tablename = 'totals'").await > 0 {
         assert_eq!(session.count(&format!("analytics.totals where run_id = {run_id}")).await, 0);
@@ -125,7 +125,7 @@ async fn check_nothing_is_visible(session: &DatabaseSession, storage: &EmulatorS
     assert_eq!(exports(storage, pipeline, run_id).await, [""; 0]);
 }
 
-/// Both halves once, the export written once, the same answer when it is asked for again, and nothing for another.
+/// Checks that both halves and the export exist once, that a retry reports the same, and that another execution is refused.
 async fn check_done(
     session: &DatabaseSession,
     storage: &EmulatorS3,
@@ -146,7 +146,7 @@ async fn check_done(
     assert_eq!(exports(storage, pipeline, run_id).await, [format!("part,orders\nbefore,{ROWS}\nafter,{ROWS}\n")]);
 }
 
-/// What was ever written for this run.
+/// Returns every version of the run's export.
 async fn exports(storage: &EmulatorS3, pipeline: &str, run_id: i64) -> Vec<String> {
     storage.versions(Bucket::Versioned, &format!("{pipeline}/{run_id}.csv")).await
 }
@@ -156,21 +156,21 @@ pub(crate) async fn database_stop_during_transform_is_retried() -> String {
     let storage = storage().await;
     let mut loader = LoaderProcess::start(&format!("http://{}", storage.address), &server.url);
     let mut transformer = TransformerProcess::start(storage, &server.url);
-    for (name, end) in STOPS {
+    for (name, stop) in STOPS {
         let run_id = ready(storage, &mut loader, "stopped", name).await;
-        let gate = server.session().await;
-        gate.run(CLOSE_THE_GATE).await;
+        let lock_session = server.session().await;
+        lock_session.run(LOCK).await;
         let run = transformer.begin(run_id);
-        gate.wait_until(AT_THE_GATE, |waiting| waiting == 1).await;
-        server.end(end, &gate, AT_THE_GATE).await;
+        lock_session.wait_until(WAITING_FOR_LOCK, |waiting| waiting == 1).await;
+        server.end(stop, &lock_session, WAITING_FOR_LOCK).await;
         let outcome;
         (transformer, outcome) = run.await.unwrap();
         check_failure(&outcome, FailureName::DatabaseUnavailable);
-        if let Stop::Server(_) = end {
+        if let Stop::Server(_) = stop {
             check_failure(&transformer.run(run_id), FailureName::DatabaseUnavailable);
             server.restart();
         } else {
-            gate.run(OPEN_THE_GATE).await;
+            lock_session.run(UNLOCK).await;
         }
         let session = server.session().await;
         check_nothing_is_visible(&session, storage, "stopped", run_id).await;
@@ -180,7 +180,7 @@ pub(crate) async fn database_stop_during_transform_is_retried() -> String {
         session.check_invariants().await;
     }
     let names = STOPS.map(|(name, _)| name).join(", ");
-    format!("{names} between two statements: DatabaseUnavailable, nothing visible, the retry exact, one export")
+    format!("{names} between two statements: DatabaseUnavailable, nothing visible, the retry completes, one export")
 }
 
 pub(crate) async fn killed_transformer_leaves_nothing() -> String {
@@ -188,27 +188,27 @@ pub(crate) async fn killed_transformer_leaves_nothing() -> String {
     let storage = environment.storage;
     let mut loader = LoaderProcess::start(&format!("http://{}", storage.address), &environment.database.url);
     let run_id = ready(storage, &mut loader, "killed", "killed").await;
-    environment.session.run(CLOSE_THE_GATE).await;
+    environment.session.run(LOCK).await;
     let transformer = TransformerProcess::start(storage, &environment.database.url);
     let process = transformer.process();
     let run = transformer.begin(run_id);
-    environment.session.wait_until(AT_THE_GATE, |waiting| waiting == 1).await;
+    environment.session.wait_until(WAITING_FOR_LOCK, |waiting| waiting == 1).await;
     process.kill();
     assert_eq!(run.await.unwrap().1, Outcome::Exited);
     let killed = Instant::now();
-    // The gate is closed: PostgreSQL notices by itself that nobody waits for this statement any more.
-    environment.session.wait_until(AT_THE_GATE, |waiting| waiting == 0).await;
+    // The lock stays held, so only PostgreSQL's check for its client can end the session.
+    environment.session.wait_until(WAITING_FOR_LOCK, |waiting| waiting == 0).await;
     let orphaned = killed.elapsed();
     assert!(orphaned < ORPHAN_TIME_MAX, "the session outlived its transformer by {orphaned:?}");
     check_nothing_is_visible(&environment.session, storage, "killed", run_id).await;
 
-    environment.session.run(OPEN_THE_GATE).await;
-    let mut another = TransformerProcess::start(storage, &environment.database.url);
-    assert_eq!(run_report(another.run(run_id)).outcome, RunOutcome::Succeeded);
-    check_done(&environment.session, storage, &mut another, "killed", run_id).await;
+    environment.session.run(UNLOCK).await;
+    let mut second = TransformerProcess::start(storage, &environment.database.url);
+    assert_eq!(run_report(second.run(run_id)).outcome, RunOutcome::Succeeded);
+    check_done(&environment.session, storage, &mut second, "killed", run_id).await;
     environment.session.check_invariants().await;
     format!(
-        "killed between two statements: its session gone after {:.1} s, nothing visible, the retry exact, one export",
+        "killed between two statements: session ended after {:.1} s, nothing visible, the retry completes, one export",
         orphaned.as_secs_f64()
     )
 }
@@ -219,19 +219,19 @@ pub(crate) async fn lost_commit_reply_runs_transforms_once() -> String {
     let (proxy, url) = FaultProxy::before_database(&environment.database.url);
     let mut loader = LoaderProcess::start(&format!("http://{}", storage.address), &environment.database.url);
     for (fault, is_committed) in [(ProxyFault::DropCommit, false), (ProxyFault::DropReply, true)] {
-        let run_id = ready(storage, &mut loader, "unheard", &format!("{fault:?}")).await;
+        let run_id = ready(storage, &mut loader, "lost-reply", &format!("{fault:?}")).await;
         let mut transformer = TransformerProcess::warm(storage, &url);
         proxy.arm(fault);
         check_failure(&transformer.run(run_id), FailureName::DatabaseUnavailable);
         if !is_committed {
-            check_nothing_is_visible(&environment.session, storage, "unheard", run_id).await;
+            check_nothing_is_visible(&environment.session, storage, "lost-reply", run_id).await;
         }
         assert_eq!(run_report(transformer.run(run_id)).outcome, RunOutcome::Succeeded, "{fault:?}");
-        check_done(&environment.session, storage, &mut transformer, "unheard", run_id).await;
+        check_done(&environment.session, storage, &mut transformer, "lost-reply", run_id).await;
     }
 
-    // Killed when the tables are committed, and no export is written.
-    let run_id = ready(storage, &mut loader, "unheard", "killed").await;
+    // Kill the transformer after COMMIT and before the export.
+    let run_id = ready(storage, &mut loader, "lost-reply", "killed").await;
     let transformer = TransformerProcess::warm(storage, &url);
     let process = transformer.process();
     proxy.arm(ProxyFault::HoldReply);
@@ -241,11 +241,11 @@ pub(crate) async fn lost_commit_reply_runs_transforms_once() -> String {
     assert_eq!(run.await.unwrap().1, Outcome::Exited);
     proxy.release();
     assert_eq!(environment.session.count(&format!("analytics.totals where run_id = {run_id}")).await, 2);
-    assert_eq!(exports(storage, "unheard", run_id).await, [""; 0]);
-    let mut another = TransformerProcess::start(storage, &environment.database.url);
-    assert_eq!(run_report(another.run(run_id)).outcome, RunOutcome::Succeeded);
-    check_done(&environment.session, storage, &mut another, "unheard", run_id).await;
+    assert_eq!(exports(storage, "lost-reply", run_id).await, [""; 0]);
+    let mut second = TransformerProcess::start(storage, &environment.database.url);
+    assert_eq!(run_report(second.run(run_id)).outcome, RunOutcome::Succeeded);
+    check_done(&environment.session, storage, &mut second, "lost-reply", run_id).await;
     environment.session.check_invariants().await;
-    "COMMIT lost, its answer lost, killed between COMMIT and export: the retry answers the same, tables and export once"
+    "COMMIT dropped, its reply dropped, killed between COMMIT and export: the retry reports the same, tables and export once"
         .to_owned()
 }

@@ -4,11 +4,11 @@ use test_support::runtime_api::Outcome;
 use crate::environment::{Bucket, Environment, check_failure, load_report, orders, request};
 use crate::pick;
 
-/// As S3's: hex, of different lengths, ascending.
+/// Sequencers as S3 writes them: hexadecimal, of different lengths, ascending.
 const SEQUENCERS: [&str; 4] = ["9F", "A0", "0100", "1000"];
 const ROWS: usize = 2_000;
 
-/// The events tell times that are the wrong way round: no order may be taken from them.
+/// The times of the events descend, so an order by time would be wrong.
 pub(crate) async fn any_order_of_versions_keeps_highest_sequencer() -> String {
     let environment = Environment::new().await;
     let mut loader = environment.loader();
@@ -51,7 +51,7 @@ pub(crate) async fn any_order_of_versions_keeps_highest_sequencer() -> String {
     }
     environment.session.check_invariants().await;
     format!(
-        "{} orders of 4 versions, times against the sequencers: the 4th version's rows each time",
+        "{} orders of 4 versions, with times opposite to the sequencers: the 4th version's rows each time",
         orders_of_events.len()
     )
 }
@@ -65,7 +65,7 @@ fn permutations(length: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Half of the overwrites are done before the read begins, half run against it.
+/// Half of the overwrites end before the read starts, half run during the read.
 pub(crate) async fn overwritten_object_never_mixes_versions() -> String {
     let environment = Environment::new().await;
     let mut loader = environment.loader();
@@ -92,9 +92,11 @@ pub(crate) async fn overwritten_object_never_mixes_versions() -> String {
             replaced += 1;
             check_failure(&outcome, FailureName::ObjectReplaced);
             assert_eq!(environment.session.count_rows(&old).await, 0, "round {round}: rows of a load that failed");
-            assert!(matches!(bucket, Bucket::Plain), "round {round}: the version is there, and was not read");
+            assert!(matches!(bucket, Bucket::Plain), "round {round}: the version exists and was not read");
         }
     }
     environment.session.check_invariants().await;
-    format!("{rounds} objects overwritten: the event's version read {read} times, ObjectReplaced {replaced}, a mix 0")
+    format!(
+        "{rounds} objects overwritten: the event's version read {read} times, ObjectReplaced {replaced} times, never a mix"
+    )
 }

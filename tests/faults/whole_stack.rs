@@ -1,4 +1,4 @@
-//! The whole stack, with something of it gone.
+//! The whole stack with a failing part: topic, function, role or state machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,13 +20,13 @@ pub(crate) async fn stack() -> Stack {
     Stack::start(&Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/pipelines"), 0.0).await
 }
 
-/// One for the tests that mend what they break, one after the other.
+/// The stack of the tests that repair their damage. They run one at a time.
 async fn shared_stack() -> MutexGuard<'static, Stack> {
     static STACK: OnceCell<Mutex<Stack>> = OnceCell::const_new();
     STACK.get_or_init(async || Mutex::new(stack().await)).await.lock().await
 }
 
-/// What the AWS CLI says, as an operator would ask.
+/// Runs the AWS CLI and returns its JSON.
 fn aws(stack: &Stack, arguments: &[&str]) -> Value {
     let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let names = ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
@@ -43,38 +43,39 @@ fn aws(stack: &Stack, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
-/// What `penstock` prints as JSON, whether or not it found everything in order.
+/// Runs `penstock` and returns its JSON, whatever its exit code.
 fn penstock(stack: &Stack, arguments: &[&str]) -> Value {
     let output = block_in_place(|| stack.penstock(arguments));
     let printed = serde_json::from_slice(&output.stdout);
     printed.unwrap_or_else(|error| panic!("penstock {arguments:?}: {error}: {output:?}"))
 }
 
-/// What is open, as key and standing, by the command that an operator would type.
-fn open(stack: &Stack) -> Vec<(String, String)> {
-    let told = penstock(stack, &["reconcile", "--grace", "0", "--json"]);
+/// Returns key and standing of each open file, from `penstock reconcile`.
+fn open_files(stack: &Stack) -> Vec<(String, String)> {
+    let reconciled = penstock(stack, &["reconcile", "--grace", "0", "--json"]);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let open = told["open"].as_array().unwrap();
+    let open = reconciled["open"].as_array().unwrap();
     open.iter().map(|it| (text(&it["key"]), text(&it["standing"]))).collect()
 }
 
-/// After whatever went wrong, no object is in any but a final state. Gives how many stand where.
+/// Checks that every object is in a final state. Returns the counts by standing.
 pub(crate) fn check_nothing_is_open(stack: &Stack) -> Value {
     let output = block_in_place(|| stack.penstock(&["reconcile", "--grace", "0", "--json"]));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let reconciled: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     assert_eq!(
-        (&told["open"], &told["unknown"], output.status.success()),
+        (&reconciled["open"], &reconciled["unknown"], output.status.success()),
         (&json!([]), &json!([]), true),
         "{output:?}"
     );
-    told["standings"].clone()
+    reconciled["standings"].clone()
 }
 
 pub(crate) async fn count(stack: &Stack, query: &str) -> i64 {
     stack.database().await.query_one(query, &[]).await.unwrap().get(0)
 }
 
-/// Rows of a key that a reader sees now; a table that is not there yet has none.
+/// Returns the key's committed rows. A missing table has none.
 async fn count_rows(stack: &Stack, key: &str) -> i64 {
     if count(stack, "select count(*) from pg_tables where schemaname = 'people' and tablename = 'csv'").await == 0 {
         return 0;
@@ -83,27 +84,27 @@ async fn count_rows(stack: &Stack, key: &str) -> i64 {
     stack.database().await.query_one(rows, &[&key]).await.unwrap().get(0)
 }
 
-/// Both executions end as they would have; only the message is missing, and can be sent again from what they say.
+/// Both executions end as usual. Only their notices are missing, and the executions record that.
 pub(crate) async fn undeliverable_notice_is_recorded_in_execution() -> String {
     let stack = shared_stack().await;
     aws(&stack, &["sns", "delete-topic", "--topic-arn", stack.env("TOPIC_ARN")]);
     let (loaded, failed) =
-        tokio::join!(stack.drop_file("people/unheard.csv", GOOD), stack.drop_file("people/unheard-bad.csv", BAD));
+        tokio::join!(stack.drop_file("people/unnoticed.csv", GOOD), stack.drop_file("people/unnoticed-bad.csv", BAD));
 
     assert_eq!(loaded.outcome(), "Loaded", "{loaded:?}");
     assert_eq!(loaded.report()["rows_loaded"], 2);
     let notice = &loaded.output["notice"];
     assert_eq!(notice["sent"], false, "{loaded:?}");
     assert!(notice["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{loaded:?}");
-    assert_eq!(count_rows(&stack, "people/unheard.csv").await, 2);
+    assert_eq!(count_rows(&stack, "people/unnoticed.csv").await, 2);
 
     assert_eq!(failed.error.as_deref(), Some("HeaderMismatch"), "{failed:?}");
     let cause = failed.cause.unwrap_or_default();
     assert!(cause.contains("The notice of this failure could not be sent"), "{cause}");
     assert!(cause.contains("joined"), "{cause}");
 
-    // Of the two only the failure has somebody to tell: it is named, and told once there is a topic again.
-    assert_eq!(open(&stack), [("people/unheard-bad.csv".to_owned(), "unnoticed".to_owned())]);
+    // Only a failure must be noticed: `reconcile` lists it, and its notice is sent once the topic exists.
+    assert_eq!(open_files(&stack), [("people/unnoticed-bad.csv".to_owned(), "unnoticed".to_owned())]);
     let topic = stack.env("TOPIC_ARN");
     aws(&stack, &["sns", "create-topic", "--name", topic.rsplit(':').next().unwrap()]);
     let queue = stack.env("NOTIFICATIONS_QUEUE_URL");
@@ -116,16 +117,16 @@ pub(crate) async fn undeliverable_notice_is_recorded_in_execution() -> String {
     assert_eq!(again.error.as_deref(), Some("HeaderMismatch"), "{again:?}");
     assert_eq!(stack.notices(&again, 1).await.len(), 1);
     check_nothing_is_open(&stack);
-    "without its topic a load stays Loaded and a failure keeps its name; both executions say that no notice left; with it \
-     again, `reconcile --start` sends the one that is owed"
+    "without the topic a load stays Loaded and a failure keeps its name; both executions record the unsent notice; with \
+     the topic again, `reconcile --start` sends the failure's notice"
         .to_owned()
 }
 
-/// A function that ends whenever it is called: every way in which Lambda sees it end.
-const STOPS: [(&str, &str); 3] = [
+/// Programs that end at every call, in each way that Lambda distinguishes.
+const CRASHES: [(&str, &str); 3] = [
     ("killed for its memory", "#!/bin/sh\nkill -KILL $$\n"),
     ("exits", "#!/bin/sh\nexit 1\n"),
-    ("out of time", "#!/bin/sh\nexec sleep 60\n"),
+    ("times out", "#!/bin/sh\nexec sleep 60\n"),
 ];
 
 pub(crate) async fn crashing_function_sends_one_notice() -> String {
@@ -134,19 +135,19 @@ pub(crate) async fn crashing_function_sends_one_notice() -> String {
     let loader = functions.as_array().unwrap().iter().filter_map(Value::as_str).find(|name| name.contains("oader"));
     let loader = loader.expect("a loader among the functions");
     aws(&stack, &["lambda", "update-function-configuration", "--function-name", loader, "--timeout", "2"]);
-    let ends = &STOPS[..pick(1, STOPS.len())];
+    let crashes = &CRASHES[..pick(1, CRASHES.len())];
     let mut names = Vec::new();
-    for (number, (end, bootstrap)) in ends.iter().enumerate() {
+    for (number, (crash, bootstrap)) in crashes.iter().enumerate() {
         replace_code(&stack, loader, bootstrap);
-        let key = format!("people/ended-{number}.csv");
+        let key = format!("people/crashed-{number}.csv");
         let execution = stack.drop_file(&key, GOOD).await;
-        assert!(!execution.succeeded, "{end}: {execution:?}");
-        assert_eq!(stack.notices(&execution, 1).await.len(), 1, "{end}");
-        assert_eq!(count_rows(&stack, &key).await, 0, "{end}");
-        names.push(format!("{end}: {}", execution.error.unwrap_or_default()));
+        assert!(!execution.succeeded, "{crash}: {execution:?}");
+        assert_eq!(stack.notices(&execution, 1).await.len(), 1, "{crash}");
+        assert_eq!(count_rows(&stack, &key).await, 0, "{crash}");
+        names.push(format!("{crash}: {}", execution.error.unwrap_or_default()));
     }
     check_nothing_is_open(&stack);
-    format!("a loader that always ends ({}): 0 rows, one notice each, nothing open", names.join(", "))
+    format!("a loader that always crashes ({}): 0 rows, one notice each, nothing open", names.join(", "))
 }
 
 fn replace_code(stack: &Stack, function: &str, bootstrap: &str) {
@@ -163,8 +164,8 @@ fn replace_code(stack: &Stack, function: &str, bootstrap: &str) {
     aws(stack, &["lambda", "update-function-code", "--function-name", function, "--zip-file", &zip]);
 }
 
-/// The role that may not call a function: here a function of another account, which the emulator refuses by the name
-/// that Step Functions has for it. Its patience with such a refusal is a minute, and kept in the long form only.
+/// The state machine's role may not call a function. The test names a function of another account, which the emulator
+/// refuses with the error name of Step Functions. The machine retries that for a minute, so only the long form waits.
 pub(crate) async fn denied_role_sends_one_notice() -> String {
     let stack = shared_stack().await;
     let machine = stack.env("STATE_MACHINE_ARN");
@@ -193,10 +194,11 @@ pub(crate) async fn denied_role_sends_one_notice() -> String {
     assert_eq!(replayed.outcome(), "Loaded", "{replayed:?}");
     assert_eq!(count_rows(&stack, "people/refused.csv").await, 2);
     check_nothing_is_open(&stack);
-    "LoadFile refused: Lambda.AWSLambdaException, 0 rows, one notice; allowed again, `replay` loads the file".to_owned()
+    "LoadFile denied: Lambda.AWSLambdaException, 0 rows, one notice; once allowed, `replay` loads the file".to_owned()
 }
 
-/// The rule finds no machine, as after a deployment that went wrong. A stack of its own: with a machine its executions go, and what they knew.
+/// The rule's state machine does not exist, as after a failed deployment. The test has its own stack, because deleting a
+/// state machine deletes its executions.
 pub(crate) async fn undelivered_event_is_redriven_once() -> String {
     let stack = stack().await;
     let machine = stack.env("STATE_MACHINE_ARN");
@@ -215,7 +217,7 @@ pub(crate) async fn undelivered_event_is_redriven_once() -> String {
     let text = |name: &str| described[name].as_str().unwrap();
     let create = ["stepfunctions", "create-state-machine", "--name", text("name"), "--role-arn", text("roleArn")];
     aws(&stack, &[&create[..], &["--definition", text("definition")]].concat());
-    let mut waiting = open(&stack);
+    let mut waiting = open_files(&stack);
     waiting.sort();
     assert_eq!(waiting, keys.map(|key| (key.to_owned(), "dead_letter".to_owned())));
 
@@ -231,13 +233,13 @@ pub(crate) async fn undelivered_event_is_redriven_once() -> String {
     assert_eq!(count_rows(&stack, keys[0]).await, 2);
     check_nothing_is_open(&stack);
     format!(
-        "{} events without a machine wait in the stack's queue, with the reason; `dead-letters --redrive` sees each through \
-         once",
+        "{} events without a state machine wait in the dead-letter queue with the reason; `dead-letters --redrive` starts \
+         each once",
         keys.len()
     )
 }
 
-/// So many letters, once they are there.
+/// Waits until the queue holds this many letters, and returns them.
 async fn dead_letters(stack: &Stack, count: usize) -> Vec<Value> {
     for _ in 0..POLLS_MAX {
         let letters = penstock(stack, &["dead-letters", "--json"]);
@@ -246,5 +248,5 @@ async fn dead_letters(stack: &Stack, count: usize) -> Vec<Value> {
         }
         tokio::time::sleep(POLL).await;
     }
-    panic!("{count} events were to wait in the dead-letter queue");
+    panic!("the dead-letter queue does not hold {count} events");
 }
