@@ -1,15 +1,15 @@
 //! PostgreSQL's binary COPY format: <https://www.postgresql.org/docs/current/sql-copy.html>, "Binary Format".
 
-/// What comes before the first tuple: signature, flags, length of the header's extension.
+/// Bytes before the first tuple: signature, flags, length of the header extension.
 pub const COPY_HEADER: [u8; 19] = *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// What comes after the last tuple.
+/// Bytes after the last tuple.
 pub const COPY_TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// NULL has the length -1 and no bytes.
 pub(crate) const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
-/// One field of a length that the type fixes. Length and bytes go out in one piece: this is the hot path.
+/// Appends a field of fixed length. One write holds length and value, because this is the hot path.
 macro_rules! fixed_field {
     ($name:ident, $type:ty, $width:literal) => {
         #[inline]
@@ -28,14 +28,14 @@ fixed_field!(int8, i64, 8);
 fixed_field!(float4, f32, 4);
 fixed_field!(float8, f64, 8);
 
-/// One field of a length of its own.
+/// Appends a field of variable length.
 #[inline]
 pub(crate) fn bytes(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(&length(value.len()));
     out.extend_from_slice(value);
 }
 
-/// A field is part of a record, and a record is far shorter than 2 GiB.
+/// A field is part of a record, which is far shorter than 2 GiB.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "see above: RECORD_BYTES_MAX")]
 pub(crate) fn length(bytes: usize) -> [u8; 4] {

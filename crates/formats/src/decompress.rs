@@ -4,10 +4,11 @@ use std::ops::Range;
 use flate2::bufread::MultiGzDecoder;
 use protocol::Compression;
 
-use crate::FileError;
+use crate::error::FileError;
 use crate::limits::{Limits, ZSTD_WINDOW_LOG_MAX};
+use crate::signature::{GZIP_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE};
 
-/// Decompresses in passing, within limits, and tells a damaged file from one that could not be read.
+/// Decompresses a stream within limits. Errors distinguish a damaged file from a failed read.
 pub(crate) struct Decompressor<'a> {
     codec: Codec<'a>,
     decompressed_bytes: u64,
@@ -15,9 +16,9 @@ pub(crate) struct Decompressor<'a> {
 }
 
 enum Codec<'a> {
-    None(Input<'a>),
-    Gzip(Box<MultiGzDecoder<BufReader<Input<'a>>>>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Input<'a>>>>),
+    None(CountedInput<'a>),
+    Gzip(Box<MultiGzDecoder<BufReader<CountedInput<'a>>>>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<CountedInput<'a>>>>),
 }
 
 pub(crate) fn open<'a>(
@@ -25,9 +26,9 @@ pub(crate) fn open<'a>(
     input: &'a mut dyn Read,
     limits: &Limits,
 ) -> Result<Decompressor<'a>, FileError> {
-    let mut input = Input { reader: input, bytes: 0, failure: None, first: [0; 4], first_unread: 0..0 };
+    let mut input = CountedInput { reader: input, bytes: 0, failure: None, first: [0; 4], first_unread: 0..0 };
     input.read_first()?;
-    let codec = match agree(compression, input.first_bytes())? {
+    let codec = match detect_compression(compression, input.first_bytes())? {
         Compression::None => Codec::None(input),
         Compression::Gzip => Codec::Gzip(Box::new(MultiGzDecoder::new(BufReader::new(input)))),
         Compression::Zstd => {
@@ -40,15 +41,9 @@ pub(crate) fn open<'a>(
     Ok(Decompressor { codec, decompressed_bytes: 0, limits: *limits })
 }
 
-pub(crate) const GZIP_MAGIC: &[u8] = b"\x1f\x8b\x08";
-pub(crate) const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
-/// A zstd file may begin with a frame to be skipped. So may a text, so the name decides.
-/// <https://datatracker.ietf.org/doc/html/rfc8878#name-skippable-frames>
-const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
-
-/// The name says what a file is, and a file whose name says nothing tells by itself; a file that differs from its name
-/// is damaged. Neither magic number is text in any encoding that we read.
-fn agree(named: Compression, first: &[u8]) -> Result<Compression, FileError> {
+/// Returns the compression that the file's name declares, or the one that its first bytes show. A file is damaged if
+/// the two contradict each other. No supported encoding has text that begins with these magic bytes.
+fn detect_compression(named: Compression, first: &[u8]) -> Result<Compression, FileError> {
     let begins_as = |magic: &[u8]| first.starts_with(magic);
     let found = if begins_as(GZIP_MAGIC) {
         Compression::Gzip
@@ -59,7 +54,7 @@ fn agree(named: Compression, first: &[u8]) -> Result<Compression, FileError> {
     };
     let fits = match named {
         Compression::None => true,
-        // Of fewer bytes the codec knows what to say.
+        // With fewer bytes than the magic number, the codec reports the error.
         Compression::Gzip => found == named || GZIP_MAGIC.starts_with(first),
         Compression::Zstd => found == named || ZSTD_MAGIC.starts_with(first) || first.ends_with(ZSTD_SKIPPABLE),
     };
@@ -77,7 +72,7 @@ fn agree(named: Compression, first: &[u8]) -> Result<Compression, FileError> {
 }
 
 impl Decompressor<'_> {
-    /// Zero at the end. `line` is where the reader stands, for the message.
+    /// Returns 0 at the end of the file. Errors contain `line`.
     pub(crate) fn read(&mut self, buffer: &mut [u8], line: u64) -> Result<usize, FileError> {
         let bytes = loop {
             match self.codec.read(buffer) {
@@ -99,7 +94,7 @@ impl Decompressor<'_> {
         if input.bytes == 0 {
             return Ok(0);
         }
-        if asks_for_too_large_a_window(error) {
+        if is_window_too_large(error) {
             let window_max = 1_u64 << ZSTD_WINDOW_LOG_MAX;
             return Err(FileError::DecompressionLimit {
                 compressed_bytes: input.bytes,
@@ -139,8 +134,8 @@ pub(crate) fn check_growth(limits: &Limits, grown: u64, compressed: u64) -> Resu
     Err(FileError::DecompressionLimit { compressed_bytes: compressed, decompressed_bytes: grown, limit })
 }
 
-/// The codec keeps of zstd's error code only its text.
-fn asks_for_too_large_a_window(error: &io::Error) -> bool {
+/// Compares texts, because the `zstd` crate keeps only the text of an error code.
+fn is_window_too_large(error: &io::Error) -> bool {
     /// `ZSTD_error_frameParameter_windowTooLarge`: <https://github.com/facebook/zstd/blob/v1.5.7/lib/zstd_errors.h>.
     const WINDOW_TOO_LARGE: usize = 16;
     error.to_string() == zstd::zstd_safe::get_error_name(WINDOW_TOO_LARGE.wrapping_neg())
@@ -155,7 +150,7 @@ impl<'a> Codec<'a> {
         }
     }
 
-    fn input(&mut self) -> &mut Input<'a> {
+    fn input(&mut self) -> &mut CountedInput<'a> {
         match self {
             Self::None(input) => input,
             Self::Gzip(decoder) => decoder.get_mut().get_mut(),
@@ -164,17 +159,17 @@ impl<'a> Codec<'a> {
     }
 }
 
-/// Counts what comes in, and keeps a failure of the input apart from what a codec makes of it.
-struct Input<'a> {
+/// Counts the bytes of the input, and keeps its read error, which codecs hide.
+struct CountedInput<'a> {
     reader: &'a mut dyn Read,
     bytes: u64,
     failure: Option<io::Error>,
-    /// Looked at already, and still to be read.
+    /// The file's first bytes. Detection reads them before the codec does.
     first: [u8; 4],
     first_unread: Range<usize>,
 }
 
-impl Input<'_> {
+impl CountedInput<'_> {
     fn read_first(&mut self) -> Result<(), FileError> {
         while self.first_unread.end < self.first.len() {
             match self.reader.read(&mut self.first[self.first_unread.end..]) {
@@ -193,7 +188,7 @@ impl Input<'_> {
     }
 }
 
-impl Read for Input<'_> {
+impl Read for CountedInput<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if !self.first_unread.is_empty() {
             let bytes = self.first_bytes().read(buffer)?;

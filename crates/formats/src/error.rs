@@ -1,9 +1,9 @@
-/// The rows have nowhere to go any more.
+/// The receiver of the rows no longer exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the rows' receiver has gone away")]
 pub struct SinkClosed;
 
-/// Why a file as a whole cannot be loaded. Nothing of it may be kept.
+/// An error that concerns the whole file. Nothing of the file is loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("the file has no bytes in it")]
@@ -15,7 +15,7 @@ pub enum FileError {
     Malformed { line: u64, reason: String },
     #[error("line {line}: the record that begins here is larger than {limit} bytes")]
     RecordTooLarge { line: u64, limit: usize },
-    /// `limit` says which of the two was met, and its value.
+    /// `limit` names the exceeded limit and its value.
     #[error("{compressed_bytes} bytes of the file had grown to {decompressed_bytes} when it was stopped: {limit}")]
     DecompressionLimit { compressed_bytes: u64, decompressed_bytes: u64, limit: String },
     #[error("the file cannot be read")]
@@ -24,7 +24,7 @@ pub enum FileError {
     Closed(#[from] SinkClosed),
 }
 
-/// A list short enough for a notice's subject line and its reader.
+/// Formats a list of names, short enough for a notice.
 pub(crate) fn names<T: AsRef<str>>(names: &[T]) -> String {
     const SHOWN_MAX: usize = 20;
     let mut list = String::from("[");
@@ -39,7 +39,7 @@ pub(crate) fn names<T: AsRef<str>>(names: &[T]) -> String {
     list
 }
 
-/// A name from the file, which may be anything or nothing, made fit for a message.
+/// Quotes a name from a file. Escapes control characters and cuts long names.
 pub(crate) fn quoted(name: &str) -> String {
     const CHARS_MAX: usize = 64;
     match name.char_indices().nth(CHARS_MAX) {

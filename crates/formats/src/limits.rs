@@ -1,69 +1,69 @@
-//! Every limit of this crate. What lies past one is refused by name; nothing is cut silently.
+//! The limits of this crate. A file above a limit fails with an error that names the limit.
 
-/// One record, without its line end. Past it the file fails: most often a quote that never closes.
+/// Size of one record, without its line end. A quote that is never closed is the usual cause of a larger record.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Fields of a header: a PostgreSQL table has no more columns.
+/// Fields of a header: the column limit of a PostgreSQL table.
 /// <https://www.postgresql.org/docs/current/limits.html>
 pub const FIELDS_MAX: usize = 1600;
 
-/// How much of a rejected record is kept.
+/// Stored bytes of a rejected record.
 pub const REJECT_RAW_BYTES_MAX: usize = 8 * 1024;
 
-/// What a compressed file may grow to.
+/// Decompressed size of a file.
 pub const DECOMPRESSED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 
-/// How many times its size a compressed file may grow to, once past [`DECOMPRESSION_RATIO_FREE_BYTES`].
+/// Ratio of decompressed to compressed size. It applies above [`DECOMPRESSION_RATIO_FREE_BYTES`].
 pub const DECOMPRESSION_RATIO_MAX: u64 = 1000;
 
-/// Honest small files (a column of zeros) compress beyond any ratio, and do no harm.
+/// Decompressed size without a ratio limit. A small valid file, such as a column of zeros, can have any ratio.
 pub const DECOMPRESSION_RATIO_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The window, and so the memory, that a zstd frame may ask for: 8 MiB, as a power of two. Every decoder should take
-/// that much, and no encoder should ask for more: <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2>.
+/// Window size of a zstd frame, and so its memory: 8 MiB, as a power of two. By the RFC, every decoder should support
+/// this size, and no encoder should require more: <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2>.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// Tuples leave in blocks of about this size.
+/// Approximate size of one block of COPY tuples.
 pub const COPY_BLOCK_BYTES: usize = 128 * 1024;
 
-/// A file that is not UTF-8 is turned into it in blocks of this size.
+/// Block size of the conversion from another encoding to UTF-8.
 pub const TRANSCODE_BLOCK_BYTES: usize = 64 * 1024;
 
-/// The input is read in blocks of this size; only a longer record makes the buffer grow.
+/// Block size of reads. The buffer grows only for a longer record.
 pub const READ_BLOCK_BYTES: usize = 256 * 1024;
 
-/// Blank lines are held back until something follows them, for at the end of a file they mean nothing. What is held
-/// are runs of equally long ones; with more runs than this, they are rejected, wherever they stand.
+/// Runs of blank lines that are kept until a record follows, because blank lines at the end of a file are ignored. A
+/// run holds consecutive blank lines of equal length. Above this limit, blank lines are rejected.
 pub const BLANK_RUNS_MAX: usize = 1024;
 
-/// Arrays and objects within one another, in a JSON record or a jsonb value.
+/// Depth of arrays and objects in a JSON record or jsonb value.
 pub const JSON_DEPTH_MAX: usize = 128;
 
-/// What a Parquet file may say about itself in its footer.
+/// Size of a Parquet footer.
 pub const PARQUET_FOOTER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// Columns and groups of a Parquet schema, nested ones included.
+/// Columns and groups of a Parquet schema, at all levels.
 pub const PARQUET_SCHEMA_ELEMENTS_MAX: usize = 16 * 1024;
 
-/// Groups within one another in a Parquet schema.
+/// Depth of groups in a Parquet schema.
 pub const PARQUET_DEPTH_MAX: usize = JSON_DEPTH_MAX;
 
-/// One page, decompressed: of each column that is read one is in memory. Most writers end a page at 1 MiB.
+/// Decompressed size of one page. One page per column is in memory. Most writers end a page at 1 MiB.
 pub const PARQUET_PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Values of one dictionary. Most writers give up a dictionary at 1 MiB.
+/// Values of one dictionary. Most writers stop using a dictionary at 1 MiB.
 pub const PARQUET_DICTIONARY_VALUES_MAX: usize = 1024 * 1024;
 
-/// What the pages of one nested column may have for the rows that are decoded at once, which may be one.
+/// Bytes that the pages of one nested column may have per decoded batch, which may be a single row.
 pub const PARQUET_ROW_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// What of a Parquet file is fetched at once: row groups in one piece as far as they fit, else a part of each column.
+/// Bytes of a Parquet file that one request fetches: whole row groups if they fit, else a part of each column.
 pub const PARQUET_FETCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// However many columns there are, no fewer bytes of one are fetched at once.
+/// Smallest fetch per column, for files with many columns.
 pub const PARQUET_BLOCK_BYTES_MIN: usize = 64 * 1024;
 
-/// The limits of one conversion, so that tests can go to their edges with small files.
+/// The limits of one conversion. Tests set lower values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) record_bytes_max: usize,

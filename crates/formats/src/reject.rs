@@ -1,22 +1,22 @@
 use crate::limits::JSON_DEPTH_MAX;
 
-/// One record that did not fit, told so that a person finds it in the file and sees what to correct.
+/// A refused record: where it is in the file, and what to correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
-    /// Physical line of the record's first byte, from 1, the header included and line feeds inside quotes counted.
+    /// Line of the record's first byte, from 1. The header and line feeds inside quotes count.
     pub line: u64,
-    /// Of the record's first byte, in the decompressed file.
+    /// Offset of the record's first byte in the decompressed file.
     pub byte_offset: u64,
-    /// The table's column, where one is to blame.
+    /// The table's column with the wrong value. `None` if the whole record is wrong.
     pub column: Option<String>,
     pub reason: String,
     /// The record without its line end, cut at [`crate::limits::REJECT_RAW_BYTES_MAX`].
     pub raw: Vec<u8>,
 }
 
-/// Why a value or a record does not fit. Never holds values of the row, for reasons reach logs and notices.
+/// The reason for a reject. It contains no values of the row, because reasons appear in logs and notices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Reason {
+pub(crate) enum RejectReason {
     #[error("null in a not null column")]
     Null,
     #[error("invalid UTF-8")]
@@ -79,7 +79,7 @@ pub(crate) enum Reason {
     JsonType { expected: &'static str, found: &'static str },
     #[error("not a JSON object")]
     NotAnObject,
-    /// `key` is in quotes, as [`crate::error::quoted`] makes it.
+    /// `key` is already quoted by [`crate::error::quoted`].
     #[error("key {key} is not a column of the dataset")]
     UnknownKey { key: String },
     #[error("key {key} comes twice")]
@@ -99,24 +99,24 @@ pub(crate) enum Reason {
     ColumnCount { found: usize, expected: usize },
 }
 
-/// A reason, and the place in the table of the column to blame.
+/// A reject reason with the position of the column in the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RowFault {
+pub(crate) struct RowError {
     pub(crate) column: Option<usize>,
-    pub(crate) reason: Reason,
+    pub(crate) reason: RejectReason,
 }
 
-impl RowFault {
-    pub(crate) fn of_row(reason: Reason) -> Self {
+impl RowError {
+    pub(crate) fn of_row(reason: RejectReason) -> Self {
         Self { column: None, reason }
     }
 
-    pub(crate) fn of_column(column: usize, reason: Reason) -> Self {
+    pub(crate) fn of_column(column: usize, reason: RejectReason) -> Self {
         Self { column: Some(column), reason }
     }
 }
 
-/// A record as it stands in the file.
+/// A record's bytes and where they are in the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) line: u64,
@@ -125,7 +125,7 @@ pub(crate) struct Record<'a> {
 }
 
 impl Record<'_> {
-    pub(crate) fn reject(&self, column: Option<&str>, reason: &Reason, raw_bytes_max: usize) -> Reject {
+    pub(crate) fn reject(&self, column: Option<&str>, reason: &RejectReason, raw_bytes_max: usize) -> Reject {
         Reject {
             line: self.line,
             byte_offset: self.byte_offset,

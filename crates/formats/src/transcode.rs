@@ -1,26 +1,26 @@
-//! Declared encodings, turned into UTF-8 in passing. A byte that means nothing fails the file: nothing is replaced.
+//! Converts declared encodings to UTF-8. Invalid bytes fail the file, and nothing is replaced.
 
 use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use pipeline::Encoding;
 
-use crate::FileError;
 use crate::decompress::Decompressor;
+use crate::error::FileError;
 use crate::limits::Limits;
 
-/// The file as UTF-8, or as what is taken for it: UTF-8 itself is checked where it is used.
-pub(crate) struct Source<'a> {
+/// The decompressed file as UTF-8. A file in UTF-8 passes unchecked, because each field is checked later.
+pub(crate) struct TextSource<'a> {
     decompressor: Decompressor<'a>,
     transcoder: Option<Box<Transcoder>>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> TextSource<'a> {
     pub(crate) fn new(decompressor: Decompressor<'a>, encoding: Encoding, limits: &Limits) -> Self {
         let transcoder = || Box::new(Transcoder::new(encoding, limits.transcode_block_bytes));
         let transcoder = (encoding != Encoding::Utf8).then(transcoder);
         Self { decompressor, transcoder }
     }
 
-    /// Zero at the end. `line` is where the reader stands, for the message.
+    /// Returns 0 at the end of the file. Errors contain `line`.
     pub(crate) fn read(&mut self, buffer: &mut [u8], line: u64) -> Result<usize, FileError> {
         match &mut self.transcoder {
             None => self.decompressor.read(buffer, line),
@@ -31,30 +31,30 @@ impl<'a> Source<'a> {
 
 struct Transcoder {
     encoding: Encoding,
-    /// None for Latin-1, which needs no state.
+    /// `None` for Latin-1, which needs no state.
     decoder: Option<Decoder>,
-    /// A block as it stands in the file.
+    /// One block of the file.
     raw: Vec<u8>,
     block_bytes: usize,
-    /// Of the block's end, in the file.
+    /// Offset of the block's end in the file.
     byte_offset: u64,
-    /// The block as UTF-8, and how much of it has been read.
+    /// The block in UTF-8.
     text: Vec<u8>,
     text_at: usize,
-    /// Of the block's first byte.
+    /// Line of the block's first byte.
     line: u64,
     ended: bool,
 }
 
 /// A byte order mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+enum ByteOrderMark {
     Utf8,
     Utf16Le,
     Utf16Be,
 }
 
-impl Mark {
+impl ByteOrderMark {
     fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0xef, 0xbb, 0xbf, ..] => Some(Self::Utf8),
@@ -108,11 +108,11 @@ impl Transcoder {
         self.decode()
     }
 
-    /// A byte order mark that is right stays: it is one in UTF-8, too, and is skipped there.
+    /// Chooses the decoder. It keeps a correct byte order mark: this becomes the mark of UTF-8, which the window skips.
     fn open(&self) -> Result<Option<Decoder>, FileError> {
-        let encoding = match (self.encoding, Mark::of(&self.raw)) {
-            (Encoding::Utf16 | Encoding::Utf16Le, Some(Mark::Utf16Le)) | (Encoding::Utf16Le, None) => UTF_16LE,
-            (Encoding::Utf16 | Encoding::Utf16Be, Some(Mark::Utf16Be)) | (Encoding::Utf16Be, None) => UTF_16BE,
+        let encoding = match (self.encoding, ByteOrderMark::of(&self.raw)) {
+            (Encoding::Utf16 | Encoding::Utf16Le, Some(ByteOrderMark::Utf16Le)) | (Encoding::Utf16Le, None) => UTF_16LE,
+            (Encoding::Utf16 | Encoding::Utf16Be, Some(ByteOrderMark::Utf16Be)) | (Encoding::Utf16Be, None) => UTF_16BE,
             (Encoding::Utf16, None) => {
                 return Err(self.malformed("no byte order mark to tell utf-16le from utf-16be", 0));
             }
@@ -124,28 +124,28 @@ impl Transcoder {
     }
 
     fn decode(&mut self) -> Result<(), FileError> {
-        // Three bytes of UTF-8 for one of the file at most, and room for a pair that was held back.
+        // One byte becomes at most 3 bytes of UTF-8. Four more hold a surrogate pair that began in the block before.
         self.text.resize(self.raw.len() * 3 + 4, 0);
         let Some(decoder) = &mut self.decoder else {
             let written = encoding_rs::mem::convert_latin1_to_utf8(&self.raw, &mut self.text);
             self.text.truncate(written);
             return Ok(());
         };
-        // The decoder takes these for control characters.
+        // The decoder accepts these bytes as control characters.
         let is_undefined = |byte: &u8| self.encoding == Encoding::Windows1252 && is_undefined_in_1252(*byte);
         let defined = self.raw.iter().position(is_undefined).unwrap_or(self.raw.len());
         let (result, read, written) =
             decoder.decode_to_utf8_without_replacement(&self.raw[..defined], &mut self.text, self.ended);
         self.text.truncate(written);
         let read_to = self.byte_offset - (self.raw.len() - read) as u64;
-        let fault_at = match result {
-            // Half a pair may have been held back from the block before.
+        let error_at = match result {
+            // The first half of a pair may be in the block before.
             DecoderResult::Malformed(length, after) => Some(read_to - u64::from(after) - u64::from(length)),
             DecoderResult::InputEmpty | DecoderResult::OutputFull => (read < self.raw.len()).then_some(read_to),
         };
-        if let Some(fault_at) = fault_at {
+        if let Some(error_at) = error_at {
             self.line += line_feeds(&self.text);
-            return Err(self.malformed("bytes that mean nothing", fault_at));
+            return Err(self.malformed("bytes that mean nothing", error_at));
         }
         if self.ended {
             self.decoder = None;
@@ -167,7 +167,7 @@ impl Transcoder {
     }
 }
 
-/// <https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/CP1252.TXT>
+/// Table: <https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/CP1252.TXT>.
 fn is_undefined_in_1252(byte: u8) -> bool {
     matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d)
 }

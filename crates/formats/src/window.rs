@@ -1,20 +1,20 @@
-use crate::FileError;
-use crate::disguise::MARK_BYTES_MAX;
+use crate::error::FileError;
 use crate::limits::Limits;
-use crate::transcode::Source;
+use crate::signature::MARK_BYTES_MAX;
+use crate::transcode::TextSource;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const LINE_END_BYTES_MAX: usize = b"\r\n".len();
 
-/// The part of the file, decompressed and as UTF-8, that is in memory: one read block, or one record when that is longer.
+/// The part of the decompressed UTF-8 file that is in memory: one read block, or one record if that is longer.
 ///
-/// Knows where in the file it stands, and which of its bytes are known to be text.
+/// Tracks line and offset, and how far the bytes are known to be valid text.
 pub(crate) struct Window<'a> {
-    source: Source<'a>,
+    source: TextSource<'a>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// From `start` to here all is valid UTF-8 without NUL.
+    /// From `start` to this index, all bytes are valid UTF-8 without NUL.
     text_to: usize,
     ended: bool,
     line: u64,
@@ -23,8 +23,8 @@ pub(crate) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// Reads the first block, at least [`MARK_BYTES_MAX`] of it, and skips a byte order mark.
-    pub(crate) fn open(source: Source<'a>, limits: &Limits) -> Result<Self, FileError> {
+    /// Reads the first block, with at least [`MARK_BYTES_MAX`] bytes, and skips a byte order mark.
+    pub(crate) fn open(source: TextSource<'a>, limits: &Limits) -> Result<Self, FileError> {
         let mut window = Self {
             source,
             buffer: vec![0; limits.read_block_bytes],
@@ -52,12 +52,12 @@ impl<'a> Window<'a> {
         &self.buffer[self.start..self.end]
     }
 
-    /// Nothing comes after [`Window::unread`].
+    /// Returns whether [`Window::unread`] holds the rest of the file.
     pub(crate) fn ended(&self) -> bool {
         self.ended
     }
 
-    /// Physical line of the first unread byte, from 1.
+    /// Line of the first unread byte, from 1.
     pub(crate) fn line(&self) -> u64 {
         self.line
     }
@@ -77,9 +77,9 @@ impl<'a> Window<'a> {
         self.line += line_feeds as u64;
     }
 
-    /// Reads as much as there is room for; what was unread keeps its place in [`Window::unread`].
+    /// Reads until the buffer is full. [`Window::unread`] still begins with the same bytes.
     ///
-    /// The caller takes the unread bytes for the beginning of one record, so there must not be too many of them.
+    /// The unread bytes must be the beginning of one record. Their number is checked against the record limit.
     pub(crate) fn fill(&mut self) -> Result<(), FileError> {
         self.check_record((self.end - self.start).saturating_sub(LINE_END_BYTES_MAX))?;
         self.make_room();
@@ -93,7 +93,7 @@ impl<'a> Window<'a> {
         Ok(())
     }
 
-    /// A record of this many bytes, its line end not counted, begins at the first unread byte.
+    /// Checks the size of the record at the first unread byte, without its line end.
     #[inline]
     pub(crate) fn check_record(&self, bytes: usize) -> Result<(), FileError> {
         if bytes > self.record_bytes_max {
@@ -102,7 +102,7 @@ impl<'a> Window<'a> {
         Ok(())
     }
 
-    /// Whether the next bytes are valid UTF-8 without NUL. A `false` is a hint to look closer: at the fields.
+    /// Returns whether the next bytes are valid UTF-8 without NUL. After `false`, the caller checks each field.
     #[inline]
     pub(crate) fn is_text(&mut self, bytes: usize) -> bool {
         if self.start > self.text_to {
@@ -111,14 +111,14 @@ impl<'a> Window<'a> {
         self.start + bytes <= self.text_to
     }
 
-    /// Whole blocks are looked at, not fields: at this size it costs next to nothing.
+    /// Checks whole blocks instead of fields, which costs almost nothing.
     fn find_text(&mut self) {
         let from = self.text_to.max(self.start);
         let block = &self.buffer[from..self.end];
         let block = &block[..memchr::memchr(0, block).unwrap_or(block.len())];
         let valid = match simdutf8::compat::from_utf8(block) {
             Ok(text) => text.len(),
-            Err(fault) => fault.valid_up_to(),
+            Err(error) => error.valid_up_to(),
         };
         self.text_to = from + valid;
     }

@@ -1,27 +1,26 @@
 use pipeline::CsvOptions;
 
-/// The bytes that mean something. Known when this is compiled for the common dialect, so that it costs nothing there.
+/// The special bytes of a CSV dialect. Generic, so that the standard dialect uses constants and costs nothing.
 pub(super) trait Dialect: Copy {
     fn delimiter(self) -> u8;
     fn is_quote(self, byte: u8) -> bool;
-    /// A quote inside quotes is written twice; else an escape comes before it.
+    /// Whether a quote inside quotes is written twice. If not, the escape byte precedes it.
     fn doubles_quotes(self) -> bool;
-    /// The quote, or the escape, that comes first.
+    /// Finds the first quote or escape byte.
     fn find_in_quotes(self, bytes: &[u8]) -> Option<usize>;
-    /// Whether the byte means something outside of quotes.
+    /// Whether the byte has a meaning outside quotes.
     fn is_special(self, byte: u8) -> bool;
-    /// The high bit of every byte that [`Dialect::is_special`]. Bytes above the first hit may be wrong, the first
-    /// never is.
+    /// Sets the high bit of every byte in `word` that [`Dialect::is_special`]. Only the first such bit is reliable.
     fn hits(self, word: u64) -> u64;
-    /// Appends what the text of a field means that has doubled quotes or escapes inside.
+    /// Appends the text of a field that contains doubled quotes or escapes.
     fn unescape(self, text: &[u8], out: &mut Vec<u8>);
 }
 
-/// Commas, and double quotes that are doubled inside: RFC 4180.
+/// The dialect of RFC 4180: commas, and double quotes that are doubled inside.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standard;
+pub(super) struct StandardDialect;
 
-impl Dialect for Standard {
+impl Dialect for StandardDialect {
     #[inline]
     fn delimiter(self) -> u8 {
         b','
@@ -57,17 +56,17 @@ impl Dialect for Standard {
     }
 }
 
-/// Any other, as the dataset declares it.
+/// A dialect that the dataset declares.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Declared {
+pub(super) struct CustomDialect {
     delimiter: u8,
     quote: Option<u8>,
     escape: Option<u8>,
-    /// The delimiter again when there is none.
+    /// The quote, or the delimiter again if there is no quote.
     quote_or_delimiter: u8,
 }
 
-impl Declared {
+impl CustomDialect {
     pub(super) fn new(delimiter: u8, options: &CsvOptions) -> Self {
         let CsvOptions { quote, escape, .. } = *options;
         let escape = escape.filter(|escape| Some(*escape) != quote);
@@ -79,7 +78,7 @@ impl Declared {
     }
 }
 
-impl Dialect for Declared {
+impl Dialect for CustomDialect {
     #[inline]
     fn delimiter(self) -> u8 {
         self.delimiter
@@ -124,7 +123,7 @@ impl Dialect for Declared {
     }
 }
 
-/// Drops every escape that stands before a quote or another escape.
+/// Drops each escape byte before a quote or another escape byte.
 fn unescape(escape: u8, quote: u8, text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(found) = memchr::memchr(escape, rest) {
@@ -139,7 +138,7 @@ fn unescape(escape: u8, quote: u8, text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// The high bit of every byte that equals `byte`.
+/// Sets the high bit of every byte in `word` that equals `byte`.
 /// <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>
 #[inline]
 fn matches(word: u64, byte: u8) -> u64 {

@@ -1,32 +1,32 @@
 use super::dialect::Dialect;
 use super::scanner::{Extent, Quoting, Scanner};
-use crate::FileError;
-use crate::columns::Mapping;
-use crate::plan::Plan;
-use crate::reject::Reason;
+use crate::column_mapping::ColumnMapping;
+use crate::error::FileError;
+use crate::reject::RejectReason;
+use crate::row_encoder::RowEncoder;
 use crate::window::Window;
 
-/// Which of the file's fields is which column.
+/// The file's header, mapped to the table's columns.
 pub(super) struct Header {
-    mapping: Mapping,
+    mapping: ColumnMapping,
     in_file: bool,
 }
 
 impl Header {
-    /// Of a file that has none: its fields are the columns in their order.
-    pub(super) fn declared(plan: &Plan<'_>) -> Self {
-        Self { mapping: Mapping::identity(plan.columns.len()), in_file: false }
+    /// The mapping of a file without a header: its fields are the dataset's columns in order.
+    pub(super) fn declared(encoder: &RowEncoder<'_>) -> Self {
+        Self { mapping: ColumnMapping::identity(encoder.columns.len()), in_file: false }
     }
 
     pub(super) fn read<D: Dialect>(
-        plan: &Plan<'_>,
+        encoder: &RowEncoder<'_>,
         window: &mut Window<'_>,
         scanner: &Scanner<D>,
         extent: Extent,
     ) -> Result<Self, FileError> {
         let line = window.line();
         let malformed = |reason: String| FileError::Malformed { line, reason: format!("in the header: {reason}") };
-        if let Some((_, reason)) = scanner.fault() {
+        if let Some((_, reason)) = scanner.error() {
             return Err(malformed(reason.to_string()));
         }
         if scanner.fields().len() < scanner.field_count() {
@@ -35,7 +35,7 @@ impl Header {
         }
         let bytes = &window.unread()[..extent.length];
         let text = std::str::from_utf8(bytes).map_err(|_| malformed("invalid UTF-8".to_owned()))?;
-        let name = |field: &super::scanner::Field| {
+        let name = |field: &super::scanner::FieldSpan| {
             let name = text.get(field.start..field.end).unwrap_or_default();
             match field.quoting {
                 Quoting::None | Quoting::Plain => name.to_owned(),
@@ -46,15 +46,15 @@ impl Header {
                 }
             }
         };
-        let mapping = Mapping::by_name(plan, scanner.fields().iter().map(name).collect())?;
+        let mapping = ColumnMapping::by_name(encoder, scanner.fields().iter().map(name).collect())?;
         Ok(Self { mapping, in_file: true })
     }
 
-    pub(super) fn places(&self) -> &[usize] {
-        &self.mapping.places
+    pub(super) fn positions(&self) -> &[usize] {
+        &self.mapping.positions
     }
 
-    pub(super) fn extras(&self) -> &[(usize, String)] {
+    pub(super) fn rescued_fields(&self) -> &[(usize, String)] {
         &self.mapping.rescued
     }
 
@@ -62,17 +62,21 @@ impl Header {
         self.mapping.columns.len()
     }
 
-    /// The table's column at this place of the file; none past the header's end.
-    pub(super) fn column(&self, place: usize) -> Option<usize> {
-        self.mapping.columns.get(place).copied().flatten()
+    /// Returns the table's column for a position in the file. `None` for an ignored field, and beyond the header's end.
+    pub(super) fn column(&self, position: usize) -> Option<usize> {
+        self.mapping.columns.get(position).copied().flatten()
     }
 
-    pub(super) fn is_read(&self, place: usize) -> bool {
-        self.column(place).is_some()
+    pub(super) fn is_read(&self, position: usize) -> bool {
+        self.column(position).is_some()
     }
 
-    pub(super) fn field_count_fault(&self, found: usize) -> Reason {
+    pub(super) fn field_count_error(&self, found: usize) -> RejectReason {
         let expected = self.field_count();
-        if self.in_file { Reason::FieldCount { found, expected } } else { Reason::ColumnCount { found, expected } }
+        if self.in_file {
+            RejectReason::FieldCount { found, expected }
+        } else {
+            RejectReason::ColumnCount { found, expected }
+        }
     }
 }

@@ -1,9 +1,9 @@
 use super::dialect::Dialect;
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
-/// Where one field's text stands, seen from the record's first byte; without the quotes around it.
+/// Position of a field's text, relative to the record's first byte and without the enclosing quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field {
+pub(super) struct FieldSpan {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) quoting: Quoting,
@@ -13,14 +13,14 @@ pub(super) struct Field {
 pub(super) enum Quoting {
     None,
     Plain,
-    /// In quotes, with doubled quotes or escapes inside.
+    /// In quotes, with doubled quotes or escape bytes inside.
     Escaped,
 }
 
-/// How long a record is.
+/// The length of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
-    /// Without its line end.
+    /// Without the line end.
     pub(super) length: usize,
     pub(super) consumed: usize,
 }
@@ -28,70 +28,70 @@ pub(super) struct Extent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scan {
     Record(Extent),
-    /// The record does not end here: show it again with more after it.
+    /// The record is incomplete. Call again with more bytes.
     More,
-    /// The file ends inside the quotes that open here.
+    /// The file ends inside a quoted field that begins at `at`.
     OpenQuote {
         at: usize,
     },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ScanState {
     FieldStart,
     Unquoted,
     Quoted,
-    /// Behind a quote that closes the field, unless another one follows.
+    /// After a quote that closes the field, unless another quote follows.
     AfterQuote,
 }
 
-/// Finds one record's end and fields, each byte looked at once however the record arrives.
+/// Finds the end and the fields of one record. It scans each byte once, also if the record arrives in parts.
 #[derive(Debug)]
 pub(super) struct Scanner<D> {
     dialect: D,
-    state: State,
+    state: ScanState,
     at: usize,
-    /// The open field's text so far.
-    field: Field,
-    fields: Vec<Field>,
+    /// The open field.
+    field: FieldSpan,
+    fields: Vec<FieldSpan>,
     field_count: usize,
     fields_max: usize,
     has_quotes: bool,
-    /// The first thing wrong, and in which field.
-    fault: Option<(usize, Reason)>,
+    /// The first error and its field.
+    error: Option<(usize, RejectReason)>,
 }
 
-const NO_FIELD: Field = Field { start: 0, end: 0, quoting: Quoting::None };
+const EMPTY_FIELD: FieldSpan = FieldSpan { start: 0, end: 0, quoting: Quoting::None };
 
 impl<D: Dialect> Scanner<D> {
     pub(super) fn new(dialect: D, fields_max: usize) -> Self {
         Self {
             dialect,
-            state: State::FieldStart,
+            state: ScanState::FieldStart,
             at: 0,
-            field: NO_FIELD,
+            field: EMPTY_FIELD,
             fields: Vec::new(),
             field_count: 0,
             fields_max,
             has_quotes: false,
-            fault: None,
+            error: None,
         }
     }
 
-    /// To be called between two records.
+    /// Prepares for the next record.
     #[inline]
     pub(super) fn reset(&mut self) {
-        self.state = State::FieldStart;
+        self.state = ScanState::FieldStart;
         self.at = 0;
         self.fields.clear();
         self.field_count = 0;
         self.has_quotes = false;
-        self.fault = None;
+        self.error = None;
     }
 
-    /// The first fields, up to the limit that [`Scanner::new`] was given.
+    /// The record's fields, up to the limit given to [`Scanner::new`].
     #[inline]
-    pub(super) fn fields(&self) -> &[Field] {
+    pub(super) fn fields(&self) -> &[FieldSpan] {
         &self.fields
     }
 
@@ -111,18 +111,18 @@ impl<D: Dialect> Scanner<D> {
     }
 
     #[inline]
-    pub(super) fn fault(&self) -> Option<(usize, &Reason)> {
-        self.fault.as_ref().map(|(place, reason)| (*place, reason))
+    pub(super) fn error(&self) -> Option<(usize, &RejectReason)> {
+        self.error.as_ref().map(|(position, reason)| (*position, reason))
     }
 
-    /// `bytes` begin with the record; `ended` tells that nothing comes after them.
+    /// Scans a record. `bytes` begin with the record. `ended` says that the file ends after them.
     pub(super) fn scan(&mut self, bytes: &[u8], ended: bool) -> Scan {
         loop {
             let found = match self.state {
-                State::FieldStart => self.plain_fields(bytes).or_else(|| self.field_start(bytes, ended)),
-                State::Unquoted => self.unquoted(bytes, ended),
-                State::Quoted => self.quoted(bytes, ended),
-                State::AfterQuote => self.after_quote(bytes, ended),
+                ScanState::FieldStart => self.plain_fields(bytes).or_else(|| self.field_start(bytes, ended)),
+                ScanState::Unquoted => self.unquoted(bytes, ended),
+                ScanState::Quoted => self.quoted(bytes, ended),
+                ScanState::AfterQuote => self.after_quote(bytes, ended),
             };
             if let Some(scan) = found {
                 return scan;
@@ -130,8 +130,7 @@ impl<D: Dialect> Scanner<D> {
         }
     }
 
-    /// The short way through most of a file: fields without quotes, whose end is in sight. Stops at the beginning of
-    /// any other field.
+    /// The fast path: fields without quotes whose end is in the buffer. Stops at the beginning of any other field.
     #[inline]
     fn plain_fields(&mut self, bytes: &[u8]) -> Option<Scan> {
         let mut start = self.at;
@@ -146,7 +145,7 @@ impl<D: Dialect> Scanner<D> {
                     return None;
                 }
             };
-            self.add_field(Field { start, end, quoting: Quoting::None });
+            self.add_field(FieldSpan { start, end, quoting: Quoting::None });
             if line_end > 0 {
                 self.at = end;
                 return Some(Scan::Record(Extent { length: end, consumed: end + line_end }));
@@ -157,24 +156,24 @@ impl<D: Dialect> Scanner<D> {
 
     #[inline]
     fn field_start(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
-        self.field = Field { start: self.at, end: self.at, quoting: Quoting::None };
+        self.field = FieldSpan { start: self.at, end: self.at, quoting: Quoting::None };
         match bytes.get(self.at) {
             Some(byte) if self.dialect.is_quote(*byte) => {
                 self.has_quotes = true;
                 self.at += 1;
-                self.field = Field { start: self.at, end: self.at, quoting: Quoting::Plain };
-                self.state = State::Quoted;
+                self.field = FieldSpan { start: self.at, end: self.at, quoting: Quoting::Plain };
+                self.state = ScanState::Quoted;
                 None
             }
             None if !ended => Some(Scan::More),
             _ => {
-                self.state = State::Unquoted;
+                self.state = ScanState::Unquoted;
                 None
             }
         }
     }
 
-    /// Also the rest of a quoted field that goes on after its closing quote: its fault is noted already.
+    /// Also scans the rest of a quoted field after its closing quote, which already has an error.
     #[inline]
     fn unquoted(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
         self.at = next_special(self.dialect, bytes, self.at);
@@ -190,7 +189,7 @@ impl<D: Dialect> Scanner<D> {
             Some(b'\n') => self.close_record(1),
             Some(b'\r') => self.carriage_return(bytes, ended),
             Some(_) => {
-                self.note(Reason::QuoteInside);
+                self.note(RejectReason::QuoteInside);
                 self.at += 1;
                 None
             }
@@ -204,7 +203,7 @@ impl<D: Dialect> Scanner<D> {
             Some(found) if self.dialect.is_quote(bytes[self.at + found]) => {
                 self.field.end = self.at + found;
                 self.at = self.field.end + 1;
-                self.state = State::AfterQuote;
+                self.state = ScanState::AfterQuote;
                 None
             }
             Some(found) if self.at + found + 1 < bytes.len() => {
@@ -213,7 +212,7 @@ impl<D: Dialect> Scanner<D> {
                 None
             }
             _ if ended => Some(Scan::OpenQuote { at: self.field.start - 1 }),
-            // The escaped byte decides what comes after: wait for it.
+            // The next byte is escaped and not in the buffer yet.
             found => {
                 self.at = found.map_or(bytes.len(), |found| self.at + found);
                 Some(Scan::More)
@@ -227,7 +226,7 @@ impl<D: Dialect> Scanner<D> {
             Some(byte) if self.dialect.is_quote(*byte) && self.dialect.doubles_quotes() => {
                 self.field.quoting = Quoting::Escaped;
                 self.at += 1;
-                self.state = State::Quoted;
+                self.state = ScanState::Quoted;
                 return None;
             }
             Some(byte) if *byte == self.dialect.delimiter() => {
@@ -237,19 +236,19 @@ impl<D: Dialect> Scanner<D> {
             }
             Some(b'\n') => return self.close_record(1),
             Some(b'\r') => return self.carriage_return(bytes, ended),
-            Some(_) => self.note(Reason::TextAfterQuote),
+            Some(_) => self.note(RejectReason::TextAfterQuote),
             None if ended => return self.close_record(0),
             None => return Some(Scan::More),
         }
-        self.state = State::Unquoted;
+        self.state = ScanState::Unquoted;
         None
     }
 
     #[cold]
-    fn carriage_return_alone(&mut self) {
-        self.note(Reason::LoneCarriageReturn);
+    fn lone_carriage_return(&mut self) {
+        self.note(RejectReason::LoneCarriageReturn);
         self.at += 1;
-        self.state = State::Unquoted;
+        self.state = ScanState::Unquoted;
     }
 
     #[inline]
@@ -258,7 +257,7 @@ impl<D: Dialect> Scanner<D> {
             Some(b'\n') => self.close_record(2),
             None if !ended => Some(Scan::More),
             _ => {
-                self.carriage_return_alone();
+                self.lone_carriage_return();
                 None
             }
         }
@@ -267,11 +266,11 @@ impl<D: Dialect> Scanner<D> {
     #[inline]
     fn close_field(&mut self) {
         self.add_field(self.field);
-        self.state = State::FieldStart;
+        self.state = ScanState::FieldStart;
     }
 
     #[inline]
-    fn add_field(&mut self, field: Field) {
+    fn add_field(&mut self, field: FieldSpan) {
         self.field_count += 1;
         if self.field_count <= self.fields_max {
             self.fields.push(field);
@@ -285,16 +284,16 @@ impl<D: Dialect> Scanner<D> {
     }
 
     #[cold]
-    fn note(&mut self, reason: Reason) {
-        if self.fault.is_none() {
-            self.fault = Some((self.field_count, reason));
+    fn note(&mut self, reason: RejectReason) {
+        if self.error.is_none() {
+            self.error = Some((self.field_count, reason));
         }
     }
 }
 
-/// The first byte at or after `from` that means something outside of quotes; the end when there is none.
+/// Returns the index of the first special byte at or after `from`, or the end.
 ///
-/// Eight bytes at a time: fields are short, and for short distances this beats the calls that vector code needs.
+/// Scans 8 bytes at a time. Most fields are short, and for short distances this is faster than a call to vector code.
 #[inline]
 fn next_special<D: Dialect>(dialect: D, bytes: &[u8], from: usize) -> usize {
     let mut at = from;

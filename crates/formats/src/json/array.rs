@@ -1,14 +1,14 @@
-use super::lexer::is_space;
 use super::object::ObjectReader;
-use crate::FileError;
-use crate::output::Output;
-use crate::plan::Plan;
-use crate::reject::{Reason, Record};
+use crate::error::FileError;
+use crate::json_syntax::is_space;
+use crate::reject::{Record, RejectReason};
+use crate::row_encoder::RowEncoder;
+use crate::row_writer::RowWriter;
 use crate::window::Window;
 
 /// What may come next, between two elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Expected {
+enum ArrayState {
     Array,
     FirstElement,
     Element,
@@ -18,32 +18,36 @@ enum Expected {
 
 /// One array of objects. An element that does not fit is rejected; what is no JSON fails the file, for nobody can say
 /// where the next element begins.
-pub(crate) fn read_array(plan: &Plan<'_>, window: &mut Window<'_>, output: &mut Output<'_>) -> Result<(), FileError> {
-    let mut reader = ObjectReader::new(plan);
-    let mut expected = Expected::Array;
+pub(crate) fn read_array(
+    encoder: &RowEncoder<'_>,
+    window: &mut Window<'_>,
+    writer: &mut RowWriter<'_>,
+) -> Result<(), FileError> {
+    let mut reader = ObjectReader::new(encoder);
+    let mut expected = ArrayState::Array;
     while let Some(byte) = next_token(window)? {
         expected = match (expected, byte) {
-            (Expected::Array, b'[') => Expected::FirstElement,
-            (Expected::FirstElement | Expected::Separator, b']') => Expected::Nothing,
-            (Expected::Separator, b',') => Expected::Element,
-            (Expected::FirstElement | Expected::Element, first) if !matches!(first, b',' | b']' | b'}' | b':') => {
-                read_element(window, &mut reader, output)?;
-                expected = Expected::Separator;
+            (ArrayState::Array, b'[') => ArrayState::FirstElement,
+            (ArrayState::FirstElement | ArrayState::Separator, b']') => ArrayState::Nothing,
+            (ArrayState::Separator, b',') => ArrayState::Element,
+            (ArrayState::FirstElement | ArrayState::Element, first) if !matches!(first, b',' | b']' | b'}' | b':') => {
+                read_element(window, &mut reader, writer)?;
+                expected = ArrayState::Separator;
                 continue;
             }
-            _ => return Err(malformed(window.line(), expected.complaint(byte))),
+            _ => return Err(malformed(window.line(), expected.error_text(byte))),
         };
         window.consume(1, 0);
     }
     match expected {
-        Expected::Nothing => Ok(()),
-        Expected::Array => Err(malformed(window.line(), "there is no JSON array in the file")),
+        ArrayState::Nothing => Ok(()),
+        ArrayState::Array => Err(malformed(window.line(), "there is no JSON array in the file")),
         _ => Err(malformed(window.line(), "the file ends before its JSON array does")),
     }
 }
 
-impl Expected {
-    fn complaint(self, found: u8) -> &'static str {
+impl ArrayState {
+    fn error_text(self, found: u8) -> &'static str {
         match self {
             Self::Array if found == b'{' => {
                 "the file is a JSON object, where an array of objects is needed; one object a line is a .jsonl file"
@@ -78,19 +82,19 @@ fn next_token(window: &mut Window<'_>) -> Result<Option<u8>, FileError> {
 fn read_element(
     window: &mut Window<'_>,
     reader: &mut ObjectReader<'_>,
-    output: &mut Output<'_>,
+    writer: &mut RowWriter<'_>,
 ) -> Result<(), FileError> {
     let length = element_length(window)?;
     let is_text = window.is_text(length);
     let bytes = &window.unread()[..length];
     let parsed = reader.parse(bytes);
-    if let Err(fault) = &parsed
-        && let Reason::InvalidJson { at, what } = fault.reason
+    if let Err(error) = &parsed
+        && let RejectReason::InvalidJson { at, what } = error.reason
     {
         return Err(malformed(window.line() + line_feeds(&bytes[..at]) as u64, format!("invalid JSON: {what}")));
     }
     let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
-    output.row(record, |out| {
+    writer.row(record, |out| {
         parsed?;
         reader.encode(bytes, is_text, out)
     })?;

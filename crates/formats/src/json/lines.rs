@@ -1,22 +1,26 @@
-use super::lexer::is_space;
 use super::object::ObjectReader;
-use crate::FileError;
-use crate::output::Output;
-use crate::plan::Plan;
+use crate::error::FileError;
+use crate::json_syntax::is_space;
 use crate::reject::Record;
+use crate::row_encoder::RowEncoder;
+use crate::row_writer::RowWriter;
 use crate::window::Window;
 
 /// One object a line: <https://jsonlines.org>. A line that is no JSON object is rejected, and the next one read.
-pub(crate) fn read_lines(plan: &Plan<'_>, window: &mut Window<'_>, output: &mut Output<'_>) -> Result<(), FileError> {
-    let mut reader = ObjectReader::new(plan);
+pub(crate) fn read_lines(
+    encoder: &RowEncoder<'_>,
+    window: &mut Window<'_>,
+    writer: &mut RowWriter<'_>,
+) -> Result<(), FileError> {
+    let mut reader = ObjectReader::new(encoder);
     while let Some((length, line_end)) = next_line(window)? {
         let is_text = window.is_text(length);
         let bytes = &window.unread()[..length];
         if bytes.iter().copied().all(is_space) {
-            output.blank_line(window.line(), window.byte_offset(), length + line_end)?;
+            writer.blank_line(window.line(), window.byte_offset(), length + line_end)?;
         } else {
             let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
-            output.row(record, |out| {
+            writer.row(record, |out| {
                 reader.parse(bytes)?;
                 reader.encode(bytes, is_text, out)
             })?;

@@ -1,10 +1,8 @@
 //! JSON files: one object a line, or one array of objects. Both are read record by record, never as a whole.
 
 mod array;
-pub(crate) mod lexer;
 mod lines;
 mod object;
-pub(crate) mod unescape;
 
 pub(crate) use array::read_array;
 pub(crate) use lines::read_lines;

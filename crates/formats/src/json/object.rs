@@ -2,23 +2,22 @@ use std::collections::{HashMap, HashSet};
 
 use pipeline::Extra;
 
-use super::lexer::{Kind, Lexer, Value};
-use super::unescape;
 use crate::error::quoted;
-use crate::plan::Plan;
-use crate::reject::{Reason, RowFault};
-use crate::rescued::Rescued;
-use crate::types::{JsonFamily, check_jsonb};
+use crate::json_syntax::{JsonKind, JsonLexer, JsonToken, unescape};
+use crate::reject::{RejectReason, RowError};
+use crate::rescued::RescuedObject;
+use crate::row_encoder::RowEncoder;
+use crate::types::{AcceptedJson, check_jsonb};
 
 /// Finds the columns' values in one object after another. Its memory serves all of them.
 pub(super) struct ObjectReader<'a> {
-    plan: &'a Plan<'a>,
+    encoder: &'a RowEncoder<'a>,
     columns: HashMap<&'a [u8], usize>,
     /// The column of each member of the last object: objects of one file are mostly alike.
     order: Vec<usize>,
-    values: Vec<Option<Value>>,
+    values: Vec<Option<JsonToken>>,
     /// Keys and values of no column, where they are rescued.
-    extras: Vec<(Value, Value)>,
+    extras: Vec<(JsonToken, JsonToken)>,
     extra_keys: HashSet<Vec<u8>>,
     text: Vec<u8>,
 }
@@ -27,75 +26,76 @@ pub(super) struct ObjectReader<'a> {
 const NO_COLUMN: usize = usize::MAX;
 
 impl<'a> ObjectReader<'a> {
-    pub(super) fn new(plan: &'a Plan<'a>) -> Self {
-        let header =
-            |(index, planned): (usize, &'a crate::plan::PlannedColumn<'a>)| (planned.column.header.as_bytes(), index);
+    pub(super) fn new(encoder: &'a RowEncoder<'a>) -> Self {
+        let header = |(index, column_encoder): (usize, &'a crate::row_encoder::ColumnEncoder<'a>)| {
+            (column_encoder.column.header.as_bytes(), index)
+        };
         Self {
-            plan,
-            columns: plan.columns.iter().enumerate().map(header).collect(),
+            encoder,
+            columns: encoder.columns.iter().enumerate().map(header).collect(),
             order: Vec::new(),
-            values: vec![None; plan.columns.len()],
+            values: vec![None; encoder.columns.len()],
             extras: Vec::new(),
             extra_keys: HashSet::new(),
             text: Vec::new(),
         }
     }
 
-    /// Takes the object apart. [`Reason::InvalidJson`] comes before all other faults.
-    pub(super) fn parse(&mut self, record: &[u8]) -> Result<(), RowFault> {
+    /// Takes the object apart. [`RejectReason::InvalidJson`] comes before all other faults.
+    pub(super) fn parse(&mut self, record: &[u8]) -> Result<(), RowError> {
         self.values.fill(None);
         self.extras.clear();
         self.extra_keys.clear();
-        let mut first_fault = None;
+        let mut first_error = None;
         let mut index = 0;
-        let parsed = Lexer::new(record).record(&mut |key, value| {
-            if let Err(fault) = self.member(record, index, key, value) {
-                first_fault.get_or_insert(fault);
+        let parsed = JsonLexer::new(record).record(&mut |key, value| {
+            if let Err(error) = self.member(record, index, key, value) {
+                first_error.get_or_insert(error);
             }
             index += 1;
         });
-        parsed.map_err(RowFault::of_row)?;
-        first_fault.map_or(Ok(()), Err)
+        parsed.map_err(RowError::of_row)?;
+        first_error.map_or(Ok(()), Err)
     }
 
     /// Appends the fields of the object that was parsed last.
-    pub(super) fn encode(&mut self, record: &[u8], is_text: bool, out: &mut Vec<u8>) -> Result<(), RowFault> {
+    pub(super) fn encode(&mut self, record: &[u8], is_text: bool, out: &mut Vec<u8>) -> Result<(), RowError> {
         for column in 0..self.values.len() {
             match self.values[column] {
-                None | Some(Value { kind: Kind::Null, .. }) => self.plan.encode_null(column, out)?,
+                None | Some(JsonToken { kind: JsonKind::Null, .. }) => self.encoder.encode_null(column, out)?,
                 Some(value) => self.encode_value(column, record, value, is_text, out)?,
             }
         }
-        match self.plan.rescued_column() {
+        match self.encoder.rescued_column() {
             None => Ok(()),
-            Some(column) => self.rescue(record, is_text, out).map_err(|reason| RowFault::of_column(column, reason)),
+            Some(column) => self.rescue(record, is_text, out).map_err(|reason| RowError::of_column(column, reason)),
         }
     }
 
-    fn rescue(&self, record: &[u8], is_text: bool, out: &mut Vec<u8>) -> Result<(), Reason> {
-        let mut object = Rescued::begin(out);
-        let is_kept = |value: &Value| self.plan.rescues_nulls || value.kind != Kind::Null;
+    fn rescue(&self, record: &[u8], is_text: bool, out: &mut Vec<u8>) -> Result<(), RejectReason> {
+        let mut object = RescuedObject::begin(out);
+        let is_kept = |value: &JsonToken| self.encoder.rescues_nulls || value.kind != JsonKind::Null;
         for (key, value) in self.extras.iter().filter(|(_, value)| is_kept(value)) {
             object.add_json(&record[key.start..key.end], &record[value.start..value.end]);
         }
         let text = object.end();
         if !is_text && simdutf8::basic::from_utf8(text).is_err() {
-            return Err(Reason::InvalidUtf8);
+            return Err(RejectReason::InvalidUtf8);
         }
         if text.is_empty() { Ok(()) } else { check_jsonb(text) }
     }
 
-    fn member(&mut self, record: &[u8], index: usize, key: Value, value: Value) -> Result<(), RowFault> {
+    fn member(&mut self, record: &[u8], index: usize, key: JsonToken, value: JsonToken) -> Result<(), RowError> {
         let whole_key = key;
         let key = match key_text(record, key, &mut self.text) {
             // It is no column's name, so nobody reads it.
-            Err(_) if self.plan.extra == Extra::Ignore => return Ok(()),
+            Err(_) if self.encoder.extra == Extra::Ignore => return Ok(()),
             key => key?,
         };
         let guess = self.order.get(index).copied();
         let column = match guess {
             Some(column)
-                if self.plan.columns.get(column).is_some_and(|guess| guess.column.header.as_bytes() == key) =>
+                if self.encoder.columns.get(column).is_some_and(|guess| guess.column.header.as_bytes() == key) =>
             {
                 column
             }
@@ -107,11 +107,11 @@ impl<'a> ObjectReader<'a> {
             }
         };
         if column == NO_COLUMN {
-            return match self.plan.extra {
-                Extra::Reject => Err(RowFault::of_row(Reason::UnknownKey { key: readable(key) })),
+            return match self.encoder.extra {
+                Extra::Reject => Err(RowError::of_row(RejectReason::UnknownKey { key: readable(key) })),
                 Extra::Ignore => Ok(()),
                 Extra::Rescue if !self.extra_keys.insert(key.to_vec()) => {
-                    Err(RowFault::of_row(Reason::DuplicateKey { key: readable(key) }))
+                    Err(RowError::of_row(RejectReason::DuplicateKey { key: readable(key) }))
                 }
                 Extra::Rescue => {
                     self.extras.push((whole_key, value));
@@ -120,7 +120,7 @@ impl<'a> ObjectReader<'a> {
             };
         }
         if self.values[column].is_some() {
-            return Err(RowFault::of_column(column, Reason::DuplicateKey { key: readable(key) }));
+            return Err(RowError::of_column(column, RejectReason::DuplicateKey { key: readable(key) }));
         }
         self.values[column] = Some(value);
         Ok(())
@@ -130,37 +130,38 @@ impl<'a> ObjectReader<'a> {
         &mut self,
         column: usize,
         record: &[u8],
-        value: Value,
+        value: JsonToken,
         is_text: bool,
         out: &mut Vec<u8>,
-    ) -> Result<(), RowFault> {
+    ) -> Result<(), RowError> {
         let whole = &record[value.start..value.end];
         if !is_text && simdutf8::basic::from_utf8(whole).is_err() {
-            return Err(RowFault::of_column(column, Reason::InvalidUtf8));
+            return Err(RowError::of_column(column, RejectReason::InvalidUtf8));
         }
-        let family = self.plan.columns[column].encoder.json_family();
+        let family = self.encoder.columns[column].type_encoder.accepted_json();
         let text = match (family, value.kind) {
-            (JsonFamily::Any, _) | (JsonFamily::Boolean, Kind::Boolean) | (JsonFamily::Number, Kind::Number) => whole,
-            (JsonFamily::String | JsonFamily::Number, Kind::String { escaped: false }) => value.text(record),
-            (JsonFamily::String | JsonFamily::Number, Kind::String { escaped: true }) => {
+            (AcceptedJson::Any, _)
+            | (AcceptedJson::Boolean, JsonKind::Boolean)
+            | (AcceptedJson::Number, JsonKind::Number) => whole,
+            (AcceptedJson::String | AcceptedJson::Number, JsonKind::String { escaped: false }) => value.text(record),
+            (AcceptedJson::String | AcceptedJson::Number, JsonKind::String { escaped: true }) => {
                 self.text.clear();
-                unescape::append(value.text(record), &mut self.text)
-                    .map_err(|reason| RowFault::of_column(column, reason))?;
+                unescape(value.text(record), &mut self.text).map_err(|reason| RowError::of_column(column, reason))?;
                 &self.text
             }
             (_, found) => {
-                let reason = Reason::JsonType { expected: family.name(), found: found.name() };
-                return Err(RowFault::of_column(column, reason));
+                let reason = RejectReason::JsonType { expected: family.name(), found: found.name() };
+                return Err(RowError::of_column(column, reason));
             }
         };
-        self.plan.encode(column, text, out)
+        self.encoder.encode(column, text, out)
     }
 }
 
-fn key_text<'t>(record: &'t [u8], key: Value, scratch: &'t mut Vec<u8>) -> Result<&'t [u8], RowFault> {
-    if key.kind == (Kind::String { escaped: true }) {
+fn key_text<'t>(record: &'t [u8], key: JsonToken, scratch: &'t mut Vec<u8>) -> Result<&'t [u8], RowError> {
+    if key.kind == (JsonKind::String { escaped: true }) {
         scratch.clear();
-        unescape::append(key.text(record), scratch).map_err(RowFault::of_row)?;
+        unescape(key.text(record), scratch).map_err(RowError::of_row)?;
         return Ok(scratch);
     }
     Ok(key.text(record))

@@ -1,6 +1,6 @@
 //! Decimal text taken apart, so that no value passes through a float.
 
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
 /// The most digits of a `numeric`: <https://www.postgresql.org/docs/current/datatype-numeric.html>.
 pub(super) const INTEGER_DIGITS_MAX: i64 = 131_072;
@@ -16,7 +16,7 @@ pub(crate) struct Decimal<'a> {
 
 /// Where a number's first and last significant digits stand, seen from the decimal point.
 #[derive(Clone, Copy)]
-pub(super) struct Size {
+pub(super) struct DigitCounts {
     pub(super) significant: bool,
     /// Zero or less for a number that begins after the point.
     pub(super) integer_digits: i64,
@@ -26,7 +26,7 @@ pub(super) struct Size {
 
 impl<'a> Decimal<'a> {
     #[inline]
-    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, Reason> {
+    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, RejectReason> {
         let (negative, text) = match text {
             [b'-', text @ ..] => (true, text),
             text => (false, text),
@@ -42,7 +42,7 @@ impl<'a> Decimal<'a> {
         let exponent = match rest {
             [] => 0,
             [b'e' | b'E', exponent @ ..] => parse_exponent(exponent)?,
-            _ => return Err(Reason::NotANumber),
+            _ => return Err(RejectReason::NotANumber),
         };
         Ok(Self { negative, integer, fraction, exponent })
     }
@@ -69,7 +69,7 @@ impl<'a> Decimal<'a> {
 
     /// Cuts the zeros off both ends, which PostgreSQL's form does not keep.
     #[inline]
-    pub(super) fn trim(&mut self) -> Size {
+    pub(super) fn trim(&mut self) -> DigitCounts {
         self.integer = without_leading_zeros(self.integer);
         let point = if self.integer.is_empty() {
             let fraction = without_leading_zeros(self.fraction);
@@ -85,11 +85,15 @@ impl<'a> Decimal<'a> {
         }
         let digits = (self.integer.len() + self.fraction.len()) as i64;
         let integer_digits = point + self.exponent;
-        Size { significant: digits > 0, integer_digits, fraction_digits: digits.min(1) * (digits - integer_digits) }
+        DigitCounts {
+            significant: digits > 0,
+            integer_digits,
+            fraction_digits: digits.min(1) * (digits - integer_digits),
+        }
     }
 }
 
-fn parse_exponent(text: &[u8]) -> Result<i64, Reason> {
+fn parse_exponent(text: &[u8]) -> Result<i64, RejectReason> {
     /// Far past every limit, and far from an overflow.
     const ENDLESS: i64 = 1 << 40;
     let (negative, text) = match text {
@@ -98,7 +102,7 @@ fn parse_exponent(text: &[u8]) -> Result<i64, Reason> {
     };
     let (digits, rest) = digits(text);
     if digits.is_empty() || !rest.is_empty() {
-        return Err(Reason::NotANumber);
+        return Err(RejectReason::NotANumber);
     }
     let exponent = digits.iter().fold(0, |value, digit| ENDLESS.min(value * 10 + i64::from(digit - b'0')));
     Ok(if negative { -exponent } else { exponent })
@@ -123,7 +127,7 @@ fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
 }
 
 #[cold]
-fn not_a_number(unsigned: &[u8]) -> Reason {
+fn not_a_number(unsigned: &[u8]) -> RejectReason {
     let not_finite = ["nan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name.as_bytes()));
-    if not_finite { Reason::NotFinite } else { Reason::NotANumber }
+    if not_finite { RejectReason::NotFinite } else { RejectReason::NotANumber }
 }

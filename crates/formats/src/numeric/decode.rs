@@ -9,7 +9,7 @@ const SIGN_NEGATIVE_INFINITY: u16 = 0xF000;
 /// A `numeric` that PostgreSQL sent. [`Display`](fmt::Display) writes it as PostgreSQL does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numeric {
-    sign: Sign,
+    sign: NumericSign,
     /// Exponent of the first digit: it counts 10000 to this power.
     weight: i32,
     /// Decimal digits shown after the point.
@@ -19,7 +19,7 @@ pub struct Numeric {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sign {
+enum NumericSign {
     Positive,
     Negative,
     /// NaN or an infinity, with its name.
@@ -33,11 +33,11 @@ impl Numeric {
         let count: usize = words.next()??.into();
         let weight = i32::from(words.next()??.cast_signed());
         let sign = match words.next()?? {
-            SIGN_POSITIVE => Sign::Positive,
-            SIGN_NEGATIVE => Sign::Negative,
-            SIGN_NAN => Sign::Special("NaN"),
-            SIGN_INFINITY => Sign::Special("Infinity"),
-            SIGN_NEGATIVE_INFINITY => Sign::Special("-Infinity"),
+            SIGN_POSITIVE => NumericSign::Positive,
+            SIGN_NEGATIVE => NumericSign::Negative,
+            SIGN_NAN => NumericSign::Special("NaN"),
+            SIGN_INFINITY => NumericSign::Special("Infinity"),
+            SIGN_NEGATIVE_INFINITY => NumericSign::Special("-Infinity"),
             _ => return None,
         };
         let scale = words.next()??.into();
@@ -50,8 +50,8 @@ impl Numeric {
     /// Returns `None` for NaN, an infinity, and a result above 128 bits.
     pub fn unscaled(&self, scale: u8) -> Option<i128> {
         let mut sum: i128 = 0;
-        for (digit, place) in self.digits.iter().zip(0..) {
-            let exponent = 4 * (self.weight - place) + i32::from(scale);
+        for (digit, position) in self.digits.iter().zip(0..) {
+            let exponent = 4 * (self.weight - position) + i32::from(scale);
             let digit = i128::from(*digit);
             let part = match u32::try_from(exponent) {
                 Ok(exponent) => 10_i128.checked_pow(exponent)?.checked_mul(digit)?,
@@ -61,24 +61,24 @@ impl Numeric {
             sum = sum.checked_add(part)?;
         }
         match self.sign {
-            Sign::Positive => Some(sum),
-            Sign::Negative => Some(-sum),
-            Sign::Special(_) => None,
+            NumericSign::Positive => Some(sum),
+            NumericSign::Negative => Some(-sum),
+            NumericSign::Special(_) => None,
         }
     }
 
     fn digit(&self, weight: i32) -> u16 {
-        let place = usize::try_from(self.weight - weight).ok();
-        place.and_then(|place| self.digits.get(place)).copied().unwrap_or(0)
+        let position = usize::try_from(self.weight - weight).ok();
+        position.and_then(|position| self.digits.get(position)).copied().unwrap_or(0)
     }
 }
 
 impl fmt::Display for Numeric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.sign {
-            Sign::Special(name) => return f.write_str(name),
-            Sign::Negative => f.write_str("-")?,
-            Sign::Positive => {}
+            NumericSign::Special(name) => return f.write_str(name),
+            NumericSign::Negative => f.write_str("-")?,
+            NumericSign::Positive => {}
         }
         let first = self.weight.max(0);
         write!(f, "{}", self.digit(first))?;
@@ -89,7 +89,7 @@ impl fmt::Display for Numeric {
             return Ok(());
         }
         let fraction: String =
-            (1..).take(self.scale.div_ceil(4)).map(|place| format!("{:04}", self.digit(-place))).collect();
+            (1..).take(self.scale.div_ceil(4)).map(|position| format!("{:04}", self.digit(-position))).collect();
         write!(f, ".{}", fraction.get(..self.scale).unwrap_or(&fraction))
     }
 }

@@ -1,34 +1,34 @@
-use super::decimal::{Decimal, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Size};
+use super::decimal::{Decimal, DigitCounts, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX};
 use super::decode::{SIGN_NEGATIVE, SIGN_POSITIVE};
 use crate::copy;
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
 /// Decimal digits in one digit to the base 10000.
 const GROUP: i64 = 4;
 
 /// What a column's declaration lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds(Option<(u16, u16)>);
+pub(crate) struct NumericBounds(Option<(u16, u16)>);
 
-impl Bounds {
+impl NumericBounds {
     pub(crate) fn new(precision_scale: Option<(u16, u16)>) -> Self {
         Self(precision_scale)
     }
 
     /// The digits to show after the point, if a number of this size fits.
     #[inline]
-    fn scale(self, number: &Decimal<'_>, size: Size) -> Result<u16, Reason> {
+    fn scale(self, number: &Decimal<'_>, size: DigitCounts) -> Result<u16, RejectReason> {
         let (scale, integer_digits_max) = match self.0 {
             Some((precision, scale)) => (scale, i64::from(precision) - i64::from(scale)),
             None => (FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX),
         };
         if size.fraction_digits > i64::from(scale) {
-            return Err(Reason::WouldRound { scale });
+            return Err(RejectReason::WouldRound { scale });
         }
         if size.significant && size.integer_digits > integer_digits_max {
             return Err(match self.0 {
-                Some((precision, scale)) => Reason::TooManyDigits { precision, scale },
-                None => Reason::OutOfRange("numeric"),
+                Some((precision, scale)) => RejectReason::TooManyDigits { precision, scale },
+                None => RejectReason::OutOfRange("numeric"),
             });
         }
         let shown = if self.0.is_some() { i64::from(scale) } else { number.written_fraction_digits() };
@@ -37,7 +37,7 @@ impl Bounds {
 }
 
 #[inline]
-pub(crate) fn encode(text: &[u8], bounds: Bounds, out: &mut Vec<u8>) -> Result<(), Reason> {
+pub(crate) fn encode(text: &[u8], bounds: NumericBounds, out: &mut Vec<u8>) -> Result<(), RejectReason> {
     let mut number = Decimal::parse(text)?;
     // Before trimming: `1.50` shows two digits.
     let written = Decimal { ..number };
@@ -97,9 +97,9 @@ mod tests {
     use super::*;
     use crate::tests::decode;
 
-    fn check(kind: Option<(u16, u16)>, text: &str, expected: Result<&str, Reason>) {
+    fn check(kind: Option<(u16, u16)>, text: &str, expected: Result<&str, RejectReason>) {
         let mut out = Vec::new();
-        let decoded = encode(text.as_bytes(), Bounds::new(kind), &mut out).map(|()| decode::numeric(&out[4..]));
+        let decoded = encode(text.as_bytes(), NumericBounds::new(kind), &mut out).map(|()| decode::numeric(&out[4..]));
         assert_eq!(decoded, expected.map(str::to_owned), "{text:?}");
         if decoded.is_ok() {
             assert_eq!(copy::length(out.len() - 4), out[..4], "{text:?}");
@@ -141,10 +141,10 @@ mod tests {
             "", "-", ".", "-.", "+1", " 1", "1 ", "1..2", "1.2.3", "1e", "1e+", "1e1.5", "1_000", "1,5", "0x1", "--1",
             "$1",
         ] {
-            check(None, text, Err(Reason::NotANumber));
+            check(None, text, Err(RejectReason::NotANumber));
         }
         for text in ["NaN", "nan", "inf", "-Infinity", "INFINITY"] {
-            check(None, text, Err(Reason::NotFinite));
+            check(None, text, Err(RejectReason::NotFinite));
         }
     }
 
@@ -156,32 +156,32 @@ mod tests {
         check(money, "12", Ok("12.00"));
         check(money, "12.3400000", Ok("12.34"));
         check(money, "1.2e1", Ok("12.00"));
-        check(money, "12.345", Err(Reason::WouldRound { scale: 2 }));
-        check(money, "1e-3", Err(Reason::WouldRound { scale: 2 }));
+        check(money, "12.345", Err(RejectReason::WouldRound { scale: 2 }));
+        check(money, "1e-3", Err(RejectReason::WouldRound { scale: 2 }));
         check(money, "0e-9", Ok("0.00"));
         check(money, "99999999.99", Ok("99999999.99"));
-        check(money, "100000000", Err(Reason::TooManyDigits { precision: 10, scale: 2 }));
+        check(money, "100000000", Err(RejectReason::TooManyDigits { precision: 10, scale: 2 }));
         check(money, "000000000000099999999.99", Ok("99999999.99"));
         check(money, "0e999999999999999999999", Ok("0.00"));
-        check(money, "1e999999999999999999999", Err(Reason::TooManyDigits { precision: 10, scale: 2 }));
+        check(money, "1e999999999999999999999", Err(RejectReason::TooManyDigits { precision: 10, scale: 2 }));
         check(Some((3, 0)), "999", Ok("999"));
-        check(Some((3, 0)), "1000", Err(Reason::TooManyDigits { precision: 3, scale: 0 }));
+        check(Some((3, 0)), "1000", Err(RejectReason::TooManyDigits { precision: 3, scale: 0 }));
         // PostgreSQL allows a scale above the precision: only numbers below 0.01 fit.
         check(Some((2, 4)), "0.0099", Ok("0.0099"));
-        check(Some((2, 4)), "0.01", Err(Reason::TooManyDigits { precision: 2, scale: 4 }));
+        check(Some((2, 4)), "0.01", Err(RejectReason::TooManyDigits { precision: 2, scale: 4 }));
     }
 
     #[test]
     fn the_limits_of_postgresql() {
         let longest = format!("9{}", "0".repeat(131_071));
         check(None, &longest, Ok(&longest));
-        check(None, &format!("{longest}0"), Err(Reason::OutOfRange("numeric")));
+        check(None, &format!("{longest}0"), Err(RejectReason::OutOfRange("numeric")));
         check(None, "1e131071", Ok(&format!("1{}", "0".repeat(131_071))));
-        check(None, "1e131072", Err(Reason::OutOfRange("numeric")));
+        check(None, "1e131072", Err(RejectReason::OutOfRange("numeric")));
         let finest = format!("0.{}1", "0".repeat(16_382));
         check(None, &finest, Ok(&finest));
-        check(None, &format!("0.{}1", "0".repeat(16_383)), Err(Reason::WouldRound { scale: 16_383 }));
-        check(None, "1e-16384", Err(Reason::WouldRound { scale: 16_383 }));
+        check(None, &format!("0.{}1", "0".repeat(16_383)), Err(RejectReason::WouldRound { scale: 16_383 }));
+        check(None, "1e-16384", Err(RejectReason::WouldRound { scale: 16_383 }));
         check(None, &format!("1.{}", "0".repeat(20_000)), Ok(&format!("1.{}", "0".repeat(16_383))));
     }
 

@@ -13,4 +13,4 @@ mod round_trip;
 pub use decode::Numeric;
 
 pub(crate) use decimal::Decimal;
-pub(crate) use encode::{Bounds, encode};
+pub(crate) use encode::{NumericBounds, encode};

@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 
-use super::{Bounds, Numeric, encode};
-use crate::reject::Reason;
+use super::{Numeric, NumericBounds, encode};
+use crate::reject::RejectReason;
 use crate::tests::decode;
 
 #[track_caller]
 fn check(text: &str, expected: &str, unscaled: Option<(u8, i128)>) {
     let mut field = Vec::new();
-    assert_eq!(encode(text.as_bytes(), Bounds::new(None), &mut field), Ok(()));
+    assert_eq!(encode(text.as_bytes(), NumericBounds::new(None), &mut field), Ok(()));
     let sent = &field[4..];
     let number = Numeric::parse(sent).unwrap();
     assert_eq!(number.to_string(), expected, "{text:?}");
@@ -36,7 +36,11 @@ fn encoded_numeric_decodes_to_same_text() {
 #[test]
 fn special_value_is_not_encoded() {
     for text in ["NaN", "Infinity", "-Infinity"] {
-        assert_eq!(encode(text.as_bytes(), Bounds::new(None), &mut Vec::new()), Err(Reason::NotFinite), "{text}");
+        assert_eq!(
+            encode(text.as_bytes(), NumericBounds::new(None), &mut Vec::new()),
+            Err(RejectReason::NotFinite),
+            "{text}"
+        );
     }
 }
 

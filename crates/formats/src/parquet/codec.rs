@@ -10,7 +10,7 @@ const BROTLI_BUFFER_BYTES: usize = 4096;
 const BROTLI_LARGE_WINDOW: u8 = 0x11;
 
 /// Why a codec that a file names is not read; `None` when it is.
-pub(super) fn refusal(codec: CompressionCodec) -> Option<&'static str> {
+pub(super) fn unsupported(codec: CompressionCodec) -> Option<&'static str> {
     match codec {
         CompressionCodec::LZO => Some("compressed with LZO, which nothing here reads; write Snappy or zstd"),
         CompressionCodec::LZ4 => Some(
@@ -51,7 +51,7 @@ pub(super) fn decompress(codec: CompressionCodec, compressed: &Bytes, size: usiz
             let decoder = zstd_decoder(compressed).map_err(|error| damaged(&error))?;
             read(decoder, size).map_err(|error| damaged(&error))?
         }
-        CompressionCodec::LZO | CompressionCodec::LZ4 => return Err(refusal(codec).unwrap_or_default().to_owned()),
+        CompressionCodec::LZO | CompressionCodec::LZ4 => return Err(unsupported(codec).unwrap_or_default().to_owned()),
     };
     if decompressed.len() == size {
         return Ok(decompressed);

@@ -6,16 +6,15 @@ use std::panic::catch_unwind;
 
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
 
-use super::RandomAccess;
-use super::chunk::read;
+use super::chunk_bytes::read;
 use super::codec;
-use super::thrift::{LIST, Reader, STRUCTURE, Unreadable};
-use crate::FileError;
-use crate::decompress::{GZIP_MAGIC, ZSTD_MAGIC};
+use super::thrift::{LIST, STRUCTURE, ThriftError, ThriftReader};
+use crate::error::FileError;
 use crate::error::quoted;
 use crate::limits::{Limits, PARQUET_DEPTH_MAX, PARQUET_SCHEMA_ELEMENTS_MAX};
+use crate::random_access::RandomAccess;
+use crate::signature::{GZIP_MAGIC, PARQUET_MAGIC, ZSTD_MAGIC};
 
-pub(super) const MAGIC: &[u8; 4] = b"PAR1";
 const MAGIC_ENCRYPTED: &[u8] = b"PARE";
 /// The footer's length, and the magic bytes.
 const END_BYTES: u64 = 8;
@@ -34,11 +33,11 @@ pub(super) fn read_footer(file: &dyn RandomAccess, limits: &Limits) -> Result<Pa
     }
     let end = read(file, bytes - END_BYTES..bytes).map_err(FileError::Read)?;
     let (length, magic) = end.split_at(4);
-    if magic != MAGIC {
-        return Err(malformed(complaint(file, magic)?));
+    if magic != PARQUET_MAGIC {
+        return Err(malformed(problem(file, magic)?));
     }
     let length = length.iter().rev().fold(0_u64, |length, byte| length << 8 | u64::from(*byte));
-    let columns = MAGIC.len() as u64..(bytes - END_BYTES).saturating_sub(length);
+    let columns = PARQUET_MAGIC.len() as u64..(bytes - END_BYTES).saturating_sub(length);
     if columns.is_empty() && length + FILE_BYTES_MIN > bytes {
         return Err(malformed(&format!("the footer has {length} bytes, and the whole file {bytes}")));
     }
@@ -52,11 +51,11 @@ pub(super) fn read_footer(file: &dyn RandomAccess, limits: &Limits) -> Result<Pa
     Ok(metadata)
 }
 
-fn complaint(file: &dyn RandomAccess, end: &[u8]) -> Result<&'static str, FileError> {
+fn problem(file: &dyn RandomAccess, end: &[u8]) -> Result<&'static str, FileError> {
     let start = read(file, 0..4).map_err(FileError::Read)?;
     Ok(if end == MAGIC_ENCRYPTED {
         "the file is encrypted"
-    } else if start == MAGIC[..] {
+    } else if start == PARQUET_MAGIC[..] {
         "the file does not end with its footer: it was cut off, or is not written to its end"
     } else if start.starts_with(GZIP_MAGIC) || start.starts_with(ZSTD_MAGIC) {
         "the file is compressed as a whole; Parquet compresses its pages itself"
@@ -81,24 +80,24 @@ fn decode(footer: &[u8]) -> Result<ParquetMetaData, FileError> {
 
 /// Goes through the footer before the `parquet` crate does, which takes the schema's numbers for memory and follows its
 /// depth on the stack.
-fn check_schema(footer: &[u8]) -> Result<(), Unreadable> {
+fn check_schema(footer: &[u8]) -> Result<(), ThriftError> {
     /// In `FileMetaData`.
     const SCHEMA: i64 = 2;
-    let mut reader = Reader::new(footer);
+    let mut reader = ThriftReader::new(footer);
     reader.structure(&mut |reader, id, kind| {
         if id != SCHEMA || kind != LIST {
             return Ok(false);
         }
         let (length, kind) = reader.list()?;
         if kind != STRUCTURE || length > PARQUET_SCHEMA_ELEMENTS_MAX {
-            return Err(Unreadable::Nonsense);
+            return Err(ThriftError::Invalid);
         }
         // Of each group that is open: the children still to come.
         let mut open: Vec<usize> = Vec::new();
         for left in (0..length).rev() {
             let children = children(reader)?;
             if children > left || open.len() > PARQUET_DEPTH_MAX {
-                return Err(Unreadable::Nonsense);
+                return Err(ThriftError::Invalid);
             }
             open.push(children);
             while open.last() == Some(&0) {
@@ -113,7 +112,7 @@ fn check_schema(footer: &[u8]) -> Result<(), Unreadable> {
 }
 
 /// Of one element of the schema.
-fn children(reader: &mut Reader<'_>) -> Result<usize, Unreadable> {
+fn children(reader: &mut ThriftReader<'_>) -> Result<usize, ThriftError> {
     /// In `SchemaElement`.
     const CHILDREN: i64 = 5;
     let mut children = 0;
@@ -121,7 +120,7 @@ fn children(reader: &mut Reader<'_>) -> Result<usize, Unreadable> {
         if id != CHILDREN || !(4..=6).contains(&kind) {
             return Ok(false);
         }
-        children = usize::try_from(reader.integer()?).map_err(|_| Unreadable::Nonsense)?;
+        children = usize::try_from(reader.integer()?).map_err(|_| ThriftError::Invalid)?;
         Ok(true)
     })?;
     Ok(children)
@@ -156,13 +155,13 @@ fn check_column(
     if column.file_path().is_some_and(|path| !path.is_empty()) {
         return Err("in another file");
     }
-    if let Some(refusal) = codec::refusal(column.compression_codec()) {
-        return Err(refusal);
+    if let Some(unsupported) = codec::unsupported(column.compression_codec()) {
+        return Err(unsupported);
     }
-    let range = range_of(column).ok_or("at no place in the file")?;
+    let range = range_of(column).ok_or("at no position in the file")?;
     let is_empty = group.num_rows() == 0;
     if !is_empty && (range.start < columns.start || range.end > columns.end) {
-        return Err("at no place in the file");
+        return Err("at no position in the file");
     }
     Ok(())
 }

@@ -12,11 +12,11 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::chunk::Chunk;
+use super::chunk_bytes::ChunkBytes;
 use super::codec::decompress;
-use super::header::{Content, DataV2, PageHeader};
-use super::thrift::{Reader, Unreadable};
-use crate::FileError;
+use super::page_header::{DataV2, PageContent, PageHeader};
+use super::thrift::{ThriftError, ThriftReader};
+use crate::error::FileError;
 use crate::limits::Limits;
 
 /// A page's header is a few dozen bytes, but for statistics.
@@ -26,7 +26,7 @@ const HEADER_BYTES_MAX: usize = 1024 * 1024;
 const LEVEL_BYTES: u64 = 4;
 
 pub(super) struct Pages {
-    pub(super) chunk: Chunk,
+    pub(super) chunk: ChunkBytes,
     pub(super) codec: CompressionCodec,
     pub(super) column: ColumnDescPtr,
     pub(super) limits: Limits,
@@ -51,7 +51,9 @@ impl Pages {
                 return Err(damaged("a page's checksum is not that of its bytes"));
             }
             match header.content {
-                Content::Other | Content::Data { values: 0, .. } | Content::DataV2(DataV2 { values: 0, .. }) => {}
+                PageContent::Other
+                | PageContent::Data { values: 0, .. }
+                | PageContent::DataV2(DataV2 { values: 0, .. }) => {}
                 content => return self.page(content, &compressed, header.uncompressed_bytes).map(Some),
             }
         }
@@ -68,7 +70,7 @@ impl Pages {
             let bytes = self.chunk.peek(room).map_err(FileError::Read)?;
             match PageHeader::read(bytes) {
                 Ok(header) => break header,
-                Err(Unreadable::Ends) if bytes.len() == room && room < HEADER_BYTES_MAX => room *= 4,
+                Err(ThriftError::Truncated) if bytes.len() == room && room < HEADER_BYTES_MAX => room *= 4,
                 Err(_) => return Err(damaged("a page's header cannot be read; is the column encrypted?")),
             }
         };
@@ -87,10 +89,10 @@ impl Pages {
         Ok(header)
     }
 
-    fn page(&mut self, content: Content, bytes: &Bytes, size: usize) -> std::result::Result<Page, FileError> {
+    fn page(&mut self, content: PageContent, bytes: &Bytes, size: usize) -> std::result::Result<Page, FileError> {
         // Levels stand uncompressed before the values of a version 2 page.
         let (plain, is_compressed) = match content {
-            Content::DataV2(DataV2 { def_bytes, rep_bytes, is_compressed, .. }) => {
+            PageContent::DataV2(DataV2 { def_bytes, rep_bytes, is_compressed, .. }) => {
                 (def_bytes as usize + rep_bytes as usize, is_compressed)
             }
             _ => (0, true),
@@ -111,14 +113,14 @@ impl Pages {
         self.checked(content, buf)
     }
 
-    fn checked(&mut self, content: Content, buf: Bytes) -> std::result::Result<Page, FileError> {
+    fn checked(&mut self, content: PageContent, buf: Bytes) -> std::result::Result<Page, FileError> {
         match content {
-            Content::Dictionary { values, encoding } => {
+            PageContent::Dictionary { values, encoding } => {
                 self.check_dictionary(values, &buf)?;
                 self.has_dictionary = true;
                 Ok(Page::DictionaryPage { buf, num_values: values, encoding, is_sorted: false })
             }
-            Content::Data { values, encoding, def_encoding, rep_encoding } => {
+            PageContent::Data { values, encoding, def_encoding, rep_encoding } => {
                 self.is_version_2 = false;
                 let levels = self.level_bytes(values, def_encoding, rep_encoding, &buf)?;
                 self.check_values(values, encoding, &buf[levels..])?;
@@ -131,7 +133,7 @@ impl Pages {
                     statistics: None,
                 })
             }
-            Content::DataV2(DataV2 { values, nulls, rows, encoding, def_bytes, rep_bytes, .. }) => {
+            PageContent::DataV2(DataV2 { values, nulls, rows, encoding, def_bytes, rep_bytes, .. }) => {
                 self.is_version_2 = true;
                 self.check_values(values, encoding, &buf[def_bytes as usize + rep_bytes as usize..])?;
                 Ok(Page::DataPageV2 {
@@ -146,7 +148,7 @@ impl Pages {
                     statistics: None,
                 })
             }
-            Content::Other => Err(damaged("a page of a kind that holds no values")),
+            PageContent::Other => Err(damaged("a page of a kind that holds no values")),
         }
     }
 
@@ -232,7 +234,7 @@ fn check_delta(bytes: &[u8], values: u32) -> std::result::Result<usize, FileErro
 }
 
 fn delta_length(bytes: &[u8], values: u32) -> Option<usize> {
-    let mut reader = Reader::new(bytes);
+    let mut reader = ThriftReader::new(bytes);
     let block_values = usize::try_from(reader.varint().ok()?).ok()?;
     let miniblocks = usize::try_from(reader.varint().ok()?).ok().filter(|count| (1..=block_values).contains(count))?;
     let count = reader.varint().ok().filter(|count| *count <= u64::from(values))?;
@@ -241,7 +243,7 @@ fn delta_length(bytes: &[u8], values: u32) -> Option<usize> {
     let mut left = usize::try_from(count).ok()?.saturating_sub(1);
     let mut at = reader.bytes_read();
     while left > 0 {
-        let mut block = Reader::new(bytes.get(at..)?);
+        let mut block = ThriftReader::new(bytes.get(at..)?);
         block.integer().ok()?;
         at += block.bytes_read();
         let widths = bytes.get(at..)?.get(..miniblocks)?;

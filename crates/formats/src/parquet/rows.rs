@@ -3,32 +3,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::RandomAccess;
+use super::encode::encode;
 use super::footer::read_footer;
-use super::group::Groups;
-use super::nested::{Leaves, append, append_json_text, append_readable, is_null, is_passed};
-use super::schema::{Node, Schema};
-use super::value::encode;
-use crate::FileError;
+use super::nested::{LeafReaders, append, append_json_text, append_readable, is_consumed, is_null};
+use super::row_group::RowGroups;
+use super::schema::{Schema, SchemaNode};
 use crate::decompress::check_growth;
+use crate::error::FileError;
+use crate::json_syntax::append_quoted;
 use crate::limits::Limits;
-use crate::output::Output;
-use crate::plan::Plan;
-use crate::reject::{Record, RowFault};
-use crate::rescued::{Rescued, append_string};
+use crate::random_access::RandomAccess;
+use crate::reject::{Record, RowError};
+use crate::rescued::RescuedObject;
+use crate::row_encoder::RowEncoder;
+use crate::row_writer::RowWriter;
 
 /// Gives the bytes that the pages have grown to.
 pub(crate) fn read(
-    plan: &Plan<'_>,
+    encoder: &RowEncoder<'_>,
     file: &Arc<dyn RandomAccess>,
-    output: &mut Output<'_>,
+    writer: &mut RowWriter<'_>,
     limits: &Limits,
 ) -> Result<u64, FileError> {
     let metadata = read_footer(file.as_ref(), limits)?;
-    let schema = Schema::of(plan, metadata.file_metadata().schema())?;
+    let schema = Schema::of(encoder, metadata.file_metadata().schema())?;
     let groups = metadata.row_groups();
-    let mut rows = Rows {
-        plan,
+    let mut rows = RowReader {
+        encoder,
         schema: &schema,
         limits,
         file_bytes: file.length(),
@@ -36,23 +37,23 @@ pub(crate) fn read(
         tuple_bytes: 0,
         line: 0,
         text: Vec::new(),
-        is_torn: false,
+        levels_conflict: false,
     };
     let grown_bytes = Arc::clone(&rows.grown_bytes);
     let fetched = (0, Bytes::new());
-    let mut columns = Groups { file, limits, groups, columns: &schema.leaves, grown_bytes: &grown_bytes, fetched };
+    let mut columns = RowGroups { file, limits, groups, columns: &schema.leaves, grown_bytes: &grown_bytes, fetched };
     for (index, group) in groups.iter().enumerate() {
         if group.num_rows() > 0 {
             let opened = columns.open(index);
             let mut leaves = opened.map_err(|error| rows.located(error))?;
-            rows.read_group(group.num_rows().cast_unsigned(), &mut leaves, output)?;
+            rows.read_group(group.num_rows().cast_unsigned(), &mut leaves, writer)?;
         }
     }
     Ok(grown_bytes.load(Ordering::Relaxed))
 }
 
-struct Rows<'a> {
-    plan: &'a Plan<'a>,
+struct RowReader<'a> {
+    encoder: &'a RowEncoder<'a>,
     schema: &'a Schema,
     limits: &'a Limits,
     file_bytes: u64,
@@ -61,11 +62,11 @@ struct Rows<'a> {
     line: u64,
     text: Vec<u8>,
     /// A nested column was put together from leaves that do not belong together.
-    is_torn: bool,
+    levels_conflict: bool,
 }
 
-impl Rows<'_> {
-    fn read_group(&mut self, rows: u64, leaves: &mut Leaves, output: &mut Output<'_>) -> Result<(), FileError> {
+impl RowReader<'_> {
+    fn read_group(&mut self, rows: u64, leaves: &mut LeafReaders, writer: &mut RowWriter<'_>) -> Result<(), FileError> {
         for _ in 0..rows {
             self.line += 1;
             for leaf in leaves.iter_mut() {
@@ -73,7 +74,7 @@ impl Rows<'_> {
                     return Err(self.damaged("a column has fewer rows than its row group"));
                 }
             }
-            self.row(leaves, output)?;
+            self.row(leaves, writer)?;
         }
         for leaf in leaves.iter_mut() {
             if leaf.begin_row().map_err(|error| self.located(error))? {
@@ -83,15 +84,15 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn row(&mut self, leaves: &mut Leaves, output: &mut Output<'_>) -> Result<(), FileError> {
+    fn row(&mut self, leaves: &mut LeafReaders, writer: &mut RowWriter<'_>) -> Result<(), FileError> {
         let mut bytes = 0;
-        let encoded = output.try_row(|out| {
+        let encoded = writer.try_row(|out| {
             let start = out.len();
             let encoded = self.encode(leaves, out);
             bytes = out.len() - start;
             encoded
         })?;
-        if self.is_torn {
+        if self.levels_conflict {
             return Err(self.damaged("the levels of a nested column contradict one another"));
         }
         if bytes > self.limits.record_bytes_max {
@@ -103,50 +104,50 @@ impl Rows<'_> {
         check_growth(self.limits, grown_bytes, self.file_bytes)?;
         match encoded {
             Ok(()) => Ok(()),
-            Err(fault) => {
+            Err(error) => {
                 let raw = self.readable(leaves);
-                output.reject(Record { line: self.line, byte_offset: 0, bytes: &raw }, &fault)
+                writer.reject(Record { line: self.line, byte_offset: 0, bytes: &raw }, &error)
             }
         }
     }
 
-    fn encode(&mut self, leaves: &mut Leaves, out: &mut Vec<u8>) -> Result<(), RowFault> {
-        let Self { plan, schema, text, is_torn, .. } = self;
+    fn encode(&mut self, leaves: &mut LeafReaders, out: &mut Vec<u8>) -> Result<(), RowError> {
+        let Self { encoder, schema, text, levels_conflict, .. } = self;
         for (column, node) in schema.columns.iter().enumerate() {
             match node {
-                node if is_null(node, leaves) => plan.encode_null(column, out)?,
-                Node::Value { kind, leaf, .. } if !plan.is_json(column) || kind.is_text() => {
+                node if is_null(node, leaves) => encoder.encode_null(column, out)?,
+                SchemaNode::Primitive { kind, leaf, .. } if !encoder.is_json(column) || kind.is_text() => {
                     if let Some(value) = leaves[*leaf].value() {
-                        encode(plan, column, *kind, value, text, out)?;
+                        encode(encoder, column, *kind, value, text, out)?;
                     }
                 }
                 node => {
                     text.clear();
-                    append(node, leaves, text).map_err(|reason| RowFault::of_column(column, reason))?;
-                    *is_torn |= !is_passed(node, leaves);
-                    plan.encode(column, text, out)?;
+                    append(node, leaves, text).map_err(|reason| RowError::of_column(column, reason))?;
+                    *levels_conflict |= !is_consumed(node, leaves);
+                    encoder.encode(column, text, out)?;
                 }
             }
         }
-        if let Some(column) = plan.rescued_column() {
-            self.rescue(leaves, out).map_err(|reason| RowFault::of_column(column, reason))?;
+        if let Some(column) = encoder.rescued_column() {
+            self.rescue(leaves, out).map_err(|reason| RowError::of_column(column, reason))?;
         }
         Ok(())
     }
 
     /// The columns that the dataset does not have, without those that are NULL.
-    fn rescue(&mut self, leaves: &mut Leaves, out: &mut Vec<u8>) -> Result<(), crate::reject::Reason> {
-        let mut object = Rescued::begin(out);
+    fn rescue(&mut self, leaves: &mut LeafReaders, out: &mut Vec<u8>) -> Result<(), crate::reject::RejectReason> {
+        let mut object = RescuedObject::begin(out);
         let mut key = Vec::new();
         for (name, node) in &self.schema.rescued {
             if is_null(node, leaves) {
                 continue;
             }
             key.clear();
-            append_string(name.as_bytes(), &mut key);
+            append_quoted(name.as_bytes(), &mut key);
             self.text.clear();
             append(node, leaves, &mut self.text)?;
-            self.is_torn |= !is_passed(node, leaves);
+            self.levels_conflict |= !is_consumed(node, leaves);
             object.add_json(&key, &self.text);
         }
         let text = object.end();
@@ -154,9 +155,14 @@ impl Rows<'_> {
     }
 
     /// The row as a JSON object, for whoever looks at why it was rejected.
-    fn readable(&self, leaves: &mut Leaves) -> Vec<u8> {
+    fn readable(&self, leaves: &mut LeafReaders) -> Vec<u8> {
         leaves.iter_mut().for_each(|leaf| leaf.rewind());
-        let columns = self.plan.columns.iter().map(|planned| planned.column.header.as_str()).zip(&self.schema.columns);
+        let columns = self
+            .encoder
+            .columns
+            .iter()
+            .map(|column_encoder| column_encoder.column.header.as_str())
+            .zip(&self.schema.columns);
         let rescued = self.schema.rescued.iter().map(|(name, node)| (name.as_str(), node));
         let mut raw = b"{".to_vec();
         for (column, (name, node)) in columns.chain(rescued).enumerate() {
@@ -166,10 +172,10 @@ impl Rows<'_> {
             if raw.len() > 1 {
                 raw.push(b',');
             }
-            append_string(name.as_bytes(), &mut raw);
+            append_quoted(name.as_bytes(), &mut raw);
             raw.push(b':');
             // A jsonb column takes a text for JSON, and shall again when it is read from here.
-            let is_jsonb = column < self.plan.columns.len() && self.plan.is_json(column);
+            let is_jsonb = column < self.encoder.columns.len() && self.encoder.is_json(column);
             if !(is_jsonb && append_json_text(node, leaves, &mut raw)) {
                 append_readable(node, leaves, &mut raw);
             }

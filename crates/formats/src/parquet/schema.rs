@@ -4,44 +4,44 @@ use parquet::basic::{ConvertedType, LogicalType, Repetition};
 use parquet::schema::types::{Type, TypePtr};
 use pipeline::{Column, ColumnType};
 
-use super::kind::Kind;
-use crate::FileError;
-use crate::columns::Mapping;
+use super::primitive_type::PrimitiveType;
+use crate::column_mapping::ColumnMapping;
+use crate::error::FileError;
 use crate::error::quoted;
-use crate::plan::Plan;
+use crate::row_encoder::RowEncoder;
 
-/// A column of the file: a value, or a tree of them. `leaf` is a place among [`Schema::leaves`].
+/// A column of the file: a value, or a tree of them. `leaf` is a position among [`Schema::leaves`].
 #[derive(Debug)]
-pub(super) enum Node {
-    Value {
-        kind: Kind,
+pub(super) enum SchemaNode {
+    Primitive {
+        kind: PrimitiveType,
         leaf: usize,
         /// From this definition level on it is there.
         def: i16,
     },
-    Structure {
+    Struct {
         def: i16,
-        fields: Vec<(String, Node)>,
+        fields: Vec<(String, SchemaNode)>,
     },
     List {
         def: i16,
         rep: i16,
-        element: Box<Node>,
+        element: Box<SchemaNode>,
     },
     Map {
         def: i16,
         rep: i16,
-        key: Box<Node>,
-        value: Option<Box<Node>>,
+        key: Box<SchemaNode>,
+        value: Option<Box<SchemaNode>>,
     },
 }
 
-impl Node {
+impl SchemaNode {
     /// The first of its values, whose levels speak for the whole.
     pub(super) fn first_leaf(&self) -> usize {
         match self {
-            Self::Value { leaf, .. } => *leaf,
-            Self::Structure { fields, .. } => fields.first().map_or(0, |(_, node)| node.first_leaf()),
+            Self::Primitive { leaf, .. } => *leaf,
+            Self::Struct { fields, .. } => fields.first().map_or(0, |(_, node)| node.first_leaf()),
             Self::List { element, .. } => element.first_leaf(),
             Self::Map { key, .. } => key.first_leaf(),
         }
@@ -49,7 +49,7 @@ impl Node {
 
     pub(super) fn def(&self) -> i16 {
         match self {
-            Self::Value { def, .. } | Self::Structure { def, .. } | Self::List { def, .. } | Self::Map { def, .. } => {
+            Self::Primitive { def, .. } | Self::Struct { def, .. } | Self::List { def, .. } | Self::Map { def, .. } => {
                 *def
             }
         }
@@ -57,8 +57,8 @@ impl Node {
 
     fn name(&self) -> String {
         match self {
-            Self::Value { kind, .. } => kind.name(),
-            Self::Structure { .. } => "structure".to_owned(),
+            Self::Primitive { kind, .. } => kind.name(),
+            Self::Struct { .. } => "structure".to_owned(),
             Self::List { .. } => "list".to_owned(),
             Self::Map { .. } => "map".to_owned(),
         }
@@ -66,14 +66,14 @@ impl Node {
 
     fn fits(&self, column: ColumnType) -> bool {
         match self {
-            Self::Value { kind, .. } => kind.fits(column),
+            Self::Primitive { kind, .. } => kind.fits(column),
             _ => column == ColumnType::Jsonb,
         }
     }
 
     pub(super) fn column_type(&self) -> ColumnType {
         match self {
-            Self::Value { kind, .. } => kind.column_type(),
+            Self::Primitive { kind, .. } => kind.column_type(),
             _ => ColumnType::Jsonb,
         }
     }
@@ -83,10 +83,10 @@ impl Node {
 #[derive(Debug)]
 pub(super) struct Schema {
     /// By column of the table.
-    pub(super) columns: Vec<Node>,
+    pub(super) columns: Vec<SchemaNode>,
     /// By name in the file.
-    pub(super) rescued: Vec<(String, Node)>,
-    /// By leaf of the nodes: the place among the file's leaves.
+    pub(super) rescued: Vec<(String, SchemaNode)>,
+    /// By leaf of the nodes: the position among the file's leaves.
     pub(super) leaves: Vec<usize>,
 }
 
@@ -95,32 +95,32 @@ pub(super) fn names(root: &Type) -> Vec<String> {
 }
 
 impl Schema {
-    pub(super) fn of(plan: &Plan<'_>, root: &Type) -> Result<Self, FileError> {
+    pub(super) fn of(encoder: &RowEncoder<'_>, root: &Type) -> Result<Self, FileError> {
         let fields = root.get_fields();
-        let mapping = Mapping::by_name(plan, names(root))?;
-        let mut building = Building::new(fields);
-        let mut columns = Vec::with_capacity(plan.columns.len());
-        for place in mapping.places {
-            columns.push(building.column(place)?);
+        let mapping = ColumnMapping::by_name(encoder, names(root))?;
+        let mut building = SchemaBuilder::new(fields);
+        let mut columns = Vec::with_capacity(encoder.columns.len());
+        for position in mapping.positions {
+            columns.push(building.column(position)?);
         }
         let mut rescued = Vec::with_capacity(mapping.rescued.len());
-        for (place, name) in mapping.rescued {
-            rescued.push((name, building.column(place)?));
+        for (position, name) in mapping.rescued {
+            rescued.push((name, building.column(position)?));
         }
-        let declared: Vec<&Column> = plan.columns.iter().map(|planned| planned.column).collect();
+        let declared: Vec<&Column> = encoder.columns.iter().map(|column_encoder| column_encoder.column).collect();
         check_types(&declared, &columns)?;
         Ok(Self { columns, rescued, leaves: building.leaves })
     }
 
     /// Every column of the file, and its name.
-    pub(super) fn whole(root: &Type) -> Result<Vec<(String, Node)>, FileError> {
-        let mut building = Building::new(root.get_fields());
-        let column = |(place, name)| Ok((name, building.column(place)?));
+    pub(super) fn all_columns(root: &Type) -> Result<Vec<(String, SchemaNode)>, FileError> {
+        let mut building = SchemaBuilder::new(root.get_fields());
+        let column = |(position, name)| Ok((name, building.column(position)?));
         names(root).into_iter().enumerate().map(column).collect()
     }
 }
 
-fn check_types(declared: &[&Column], found: &[Node]) -> Result<(), FileError> {
+fn check_types(declared: &[&Column], found: &[SchemaNode]) -> Result<(), FileError> {
     let differ: Vec<_> = declared.iter().zip(found).filter(|(column, node)| !node.fits(column.kind)).collect();
     if differ.is_empty() {
         return Ok(());
@@ -131,18 +131,18 @@ fn check_types(declared: &[&Column], found: &[Node]) -> Result<(), FileError> {
     Err(FileError::HeaderMismatch { expected, found, reason })
 }
 
-struct Building<'a> {
+struct SchemaBuilder<'a> {
     fields: &'a [TypePtr],
-    /// By field: the place of its first leaf in the file.
+    /// By field: the position of its first leaf in the file.
     first_leaves: Vec<usize>,
     leaves: Vec<usize>,
-    /// The place in the file of the next leaf.
+    /// The position in the file of the next leaf.
     at: usize,
 }
 
-type Built = Result<Node, String>;
+type NodeResult = Result<SchemaNode, String>;
 
-impl<'a> Building<'a> {
+impl<'a> SchemaBuilder<'a> {
     fn new(fields: &'a [TypePtr]) -> Self {
         let mut count = 0;
         let first_leaves = fields
@@ -156,9 +156,9 @@ impl<'a> Building<'a> {
         Self { fields, first_leaves, leaves: Vec::new(), at: 0 }
     }
 
-    fn column(&mut self, place: usize) -> Result<Node, FileError> {
-        let field = &self.fields[place];
-        self.at = self.first_leaves[place];
+    fn column(&mut self, position: usize) -> Result<SchemaNode, FileError> {
+        let field = &self.fields[position];
+        self.at = self.first_leaves[position];
         self.node(field, 0, 0).map_err(|what| {
             let reason = format!("column {} is {what}, and nothing here reads it", quoted(field.name()));
             FileError::Malformed { line: 1, reason }
@@ -166,24 +166,24 @@ impl<'a> Building<'a> {
     }
 
     /// `def` and `rep` are the levels of what it stands in.
-    fn node(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+    fn node(&mut self, node: &Type, def: i16, rep: i16) -> NodeResult {
         match node.get_basic_info().repetition() {
             Repetition::REQUIRED => self.present(node, def, rep),
             Repetition::OPTIONAL => self.present(node, def + 1, rep),
             // A list that is not marked as one: its elements alone say that it is there.
             Repetition::REPEATED => {
                 let element = Box::new(self.present(node, def + 1, rep + 1)?);
-                Ok(Node::List { def, rep: rep + 1, element })
+                Ok(SchemaNode::List { def, rep: rep + 1, element })
             }
         }
     }
 
-    fn present(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+    fn present(&mut self, node: &Type, def: i16, rep: i16) -> NodeResult {
         if node.is_primitive() {
-            let kind = Kind::of(node)?;
+            let kind = PrimitiveType::of(node)?;
             self.leaves.push(self.at);
             self.at += 1;
-            return Ok(Node::Value { kind, leaf: self.leaves.len() - 1, def });
+            return Ok(SchemaNode::Primitive { kind, leaf: self.leaves.len() - 1, def });
         }
         let info = node.get_basic_info();
         match (info.logical_type_ref(), info.converted_type(), node.get_fields()) {
@@ -197,16 +197,16 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn structure(&mut self, fields: &[TypePtr], def: i16, rep: i16) -> Built {
+    fn structure(&mut self, fields: &[TypePtr], def: i16, rep: i16) -> NodeResult {
         let mut nodes = Vec::with_capacity(fields.len());
         for field in fields {
             nodes.push((field.name().to_owned(), self.node(field, def, rep)?));
         }
-        Ok(Node::Structure { def, fields: nodes })
+        Ok(SchemaNode::Struct { def, fields: nodes })
     }
 
     /// In all the ways that there have been: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists>.
-    fn list(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+    fn list(&mut self, node: &Type, def: i16, rep: i16) -> NodeResult {
         let [repeated] = node.get_fields() else { return Err("a list of an unknown form".to_owned()) };
         if repeated.get_basic_info().repetition() != Repetition::REPEATED {
             return Err("a list of an unknown form".to_owned());
@@ -217,10 +217,10 @@ impl<'a> Building<'a> {
             [element] if !is_element => self.node(element, def + 1, rep + 1)?,
             _ => self.present(repeated, def + 1, rep + 1)?,
         };
-        Ok(Node::List { def, rep: rep + 1, element: Box::new(element) })
+        Ok(SchemaNode::List { def, rep: rep + 1, element: Box::new(element) })
     }
 
-    fn map(&mut self, node: &Type, def: i16, rep: i16) -> Built {
+    fn map(&mut self, node: &Type, def: i16, rep: i16) -> NodeResult {
         let unknown = || "a map of an unknown form".to_owned();
         let [repeated] = node.get_fields() else { return Err(unknown()) };
         if repeated.is_primitive() || repeated.get_basic_info().repetition() != Repetition::REPEATED {
@@ -236,7 +236,7 @@ impl<'a> Building<'a> {
         }
         let key = Box::new(self.node(key, def + 1, rep + 1)?);
         let value = value.map(|value| self.node(value, def + 1, rep + 1)).transpose()?.map(Box::new);
-        Ok(Node::Map { def, rep: rep + 1, key, value })
+        Ok(SchemaNode::Map { def, rep: rep + 1, key, value })
     }
 }
 

@@ -18,20 +18,20 @@ const MAP: u8 = 11;
 pub(super) const STRUCTURE: u8 = 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(super) enum ThriftError {
     /// More bytes may make it readable.
-    Ends,
-    Nonsense,
+    Truncated,
+    Invalid,
 }
 
-type Result<T> = std::result::Result<T, Unreadable>;
+type Result<T> = std::result::Result<T, ThriftError>;
 
-pub(super) struct Reader<'a> {
+pub(super) struct ThriftReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ThriftReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
     pub(super) fn list(&mut self) -> Result<(usize, u8)> {
         let head = self.byte()?;
         let length = match head >> 4 {
-            15 => usize::try_from(self.varint()?).map_err(|_| Unreadable::Nonsense)?,
+            15 => usize::try_from(self.varint()?).map_err(|_| ThriftError::Invalid)?,
             length => usize::from(length),
         };
         Ok((length, head & 0x0f))
@@ -81,44 +81,44 @@ impl<'a> Reader<'a> {
 
     pub(super) fn varint(&mut self) -> Result<u64> {
         let mut value = 0_u64;
-        for place in 0..10 {
+        for position in 0..10 {
             let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << (7 * place);
+            value |= u64::from(byte & 0x7f) << (7 * position);
             if byte < 0x80 {
                 return Ok(value);
             }
         }
-        Err(Unreadable::Nonsense)
+        Err(ThriftError::Invalid)
     }
 
     fn byte(&mut self) -> Result<u8> {
-        let byte = self.bytes.get(self.at).copied().ok_or(Unreadable::Ends)?;
+        let byte = self.bytes.get(self.at).copied().ok_or(ThriftError::Truncated)?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn pass(&mut self, bytes: usize) -> Result<()> {
-        self.at = self.at.checked_add(bytes).filter(|at| *at <= self.bytes.len()).ok_or(Unreadable::Ends)?;
+    fn skip_bytes(&mut self, bytes: usize) -> Result<()> {
+        self.at = self.at.checked_add(bytes).filter(|at| *at <= self.bytes.len()).ok_or(ThriftError::Truncated)?;
         Ok(())
     }
 
     fn skip(&mut self, kind: u8, depth: usize) -> Result<()> {
         if depth > DEPTH_MAX {
-            return Err(Unreadable::Nonsense);
+            return Err(ThriftError::Invalid);
         }
         match kind {
             TRUE | FALSE => Ok(()),
-            BYTE => self.pass(1),
+            BYTE => self.skip_bytes(1),
             4..=6 => self.varint().map(|_| ()),
-            DOUBLE => self.pass(8),
+            DOUBLE => self.skip_bytes(8),
             BINARY => {
                 let length = self.varint()?;
-                self.pass(usize::try_from(length).map_err(|_| Unreadable::Nonsense)?)
+                self.skip_bytes(usize::try_from(length).map_err(|_| ThriftError::Invalid)?)
             }
             LIST | SET => self.skip_list(depth),
             MAP => self.skip_map(depth),
             STRUCTURE => self.fields(depth + 1, &mut |_, _, _| Ok(false)),
-            _ => Err(Unreadable::Nonsense),
+            _ => Err(ThriftError::Invalid),
         }
     }
 
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
             self.skip_element(kind, depth)?;
         }
         if kind == STRUCTURE && self.at - start < length.saturating_mul(STRUCTURE_BYTES_MIN) {
-            return Err(Unreadable::Nonsense);
+            return Err(ThriftError::Invalid);
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
     /// Of a list or a map, where a boolean takes a byte.
     fn skip_element(&mut self, kind: u8, depth: usize) -> Result<()> {
         match kind {
-            TRUE | FALSE => self.pass(1),
+            TRUE | FALSE => self.skip_bytes(1),
             kind => self.skip(kind, depth + 1),
         }
     }

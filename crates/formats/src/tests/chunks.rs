@@ -6,29 +6,29 @@ use pipeline::Extra;
 use proptest::prelude::*;
 use protocol::Format;
 
-use super::{Loaded, Setup};
+use super::{Conversion, TestFile};
 
-/// Gives as many bytes at a time as it is told, over and over.
-struct Pieces<'a> {
+/// Gives as many bytes at a time as it is described, over and over.
+struct PiecewiseReader<'a> {
     bytes: &'a [u8],
     sizes: std::iter::Cycle<std::slice::Iter<'a, usize>>,
 }
 
-impl Read for Pieces<'_> {
+impl Read for PiecewiseReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let size = self.sizes.next().copied().unwrap_or(1).min(buffer.len());
         self.bytes.read(&mut buffer[..size])
     }
 }
 
-fn in_pieces(setup: &Setup, file: &[u8], sizes: &[usize], read_block_bytes: usize) -> Result<Loaded, String> {
+fn in_pieces(setup: &TestFile, file: &[u8], sizes: &[usize], read_block_bytes: usize) -> Result<Conversion, String> {
     let mut setup = setup.clone();
     setup.limits.read_block_bytes = read_block_bytes;
-    let pieces = Pieces { bytes: file, sizes: sizes.iter().cycle() };
+    let pieces = PiecewiseReader { bytes: file, sizes: sizes.iter().cycle() };
     setup.load_from(pieces).map_err(|error| error.to_string())
 }
 
-fn check(setup: &Setup, file: &[u8], sizes: &[usize], read_block_bytes: usize) {
+fn check(setup: &TestFile, file: &[u8], sizes: &[usize], read_block_bytes: usize) {
     let mut setup = setup.clone();
     setup.limits.record_bytes_max = 40;
     let whole = setup.load(file).map_err(|error| error.to_string());
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn csv(soup in soup(CSV), mark: bool, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let file = [if mark { "\u{feff}" } else { "" }.as_bytes(), b"a,b\n", &soup].concat();
-        check(&Setup::new(Format::Csv, &["a integer", "b text"]), &file, &sizes, block);
+        check(&TestFile::new(Format::Csv, &["a integer", "b text"]), &file, &sizes, block);
     }
 
     #[test]
@@ -95,7 +95,7 @@ proptest! {
         sizes in proptest::collection::vec(1_usize..9, 1..5),
         block in 1_usize..24,
     ) {
-        let mut setup = Setup::new(Format::Tsv, &["a integer", "b text"]);
+        let mut setup = TestFile::new(Format::Tsv, &["a integer", "b text"]);
         setup.csv.escape = escape.then_some(b'2');
         setup.csv.comment = comment.then_some(b'a');
         setup.csv.quote = quote.then_some(b'"');
@@ -106,26 +106,26 @@ proptest! {
 
     #[test]
     fn rescued_csv(soup in soup(CSV), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
-        let mut setup = Setup::new(Format::Csv, &["b text"]);
+        let mut setup = TestFile::new(Format::Csv, &["b text"]);
         setup.extra = Extra::Rescue;
         check(&setup, &[b"a,b\n", soup.as_slice()].concat(), &sizes, block);
     }
 
     #[test]
     fn json_lines(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
-        check(&Setup::new(Format::Jsonl, &["a integer", "b text"]), &soup, &sizes, block);
+        check(&TestFile::new(Format::Jsonl, &["a integer", "b text"]), &soup, &sizes, block);
     }
 
     #[test]
     fn json_array(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let file = [b"[", soup.as_slice()].concat();
-        check(&Setup::new(Format::Json, &["a integer", "b text"]), &file, &sizes, block);
+        check(&TestFile::new(Format::Json, &["a integer", "b text"]), &file, &sizes, block);
     }
 
     #[test]
     fn json_array_of_good_elements(count in 0_usize..12, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let file = format!("[{}]", vec!["{\"a\": 12, \"b\":\"x]\\\"\"}\r\n"; count].join(","));
-        let setup = Setup::new(Format::Json, &["a integer", "b text"]);
+        let setup = TestFile::new(Format::Json, &["a integer", "b text"]);
         check(&setup, file.as_bytes(), &sizes, block);
         prop_assert_eq!(setup.load(file.as_bytes()).unwrap().rows.len(), count);
     }

@@ -3,8 +3,8 @@ use std::io::{Error, ErrorKind, Read, Write};
 use flate2::write::GzEncoder;
 use protocol::{Compression, Format};
 
-use super::Setup;
-use crate::FileError;
+use super::TestFile;
+use crate::error::FileError;
 
 pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -16,8 +16,8 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).unwrap()
 }
 
-fn setup(compression: Compression) -> Setup {
-    Setup { compression, ..Setup::new(Format::Csv, &["a integer", "b text"]) }
+fn setup(compression: Compression) -> TestFile {
+    TestFile { compression, ..TestFile::new(Format::Csv, &["a integer", "b text"]) }
 }
 
 type Codec = (Compression, fn(&[u8]) -> Vec<u8>);
@@ -125,7 +125,7 @@ fn a_damaged_file_is_malformed() {
 #[test]
 fn a_file_that_is_something_else_than_its_name_says_is_told_what_it_is() {
     let check = |format, compression, file: &[u8], reason: &str| {
-        let setup = Setup { compression, ..Setup::new(format, &["a integer", "b text"]) };
+        let setup = TestFile { compression, ..TestFile::new(format, &["a integer", "b text"]) };
         setup.check_error(file, &format!("line 1: {reason}"));
     };
     for mark in [b"\xff\xfe", b"\xfe\xff"] {

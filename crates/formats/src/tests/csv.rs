@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 use protocol::Format;
 
-use super::Setup;
-use crate::FileError;
+use super::TestFile;
+use crate::error::FileError;
 
-fn csv(columns: &[&str]) -> Setup {
-    Setup::new(Format::Csv, columns)
+fn csv(columns: &[&str]) -> TestFile {
+    TestFile::new(Format::Csv, columns)
 }
 
-fn texts() -> Setup {
+fn texts() -> TestFile {
     csv(&["a text", "b text"])
 }
 
@@ -159,9 +159,9 @@ fn the_header_maps_columns_by_name() {
 fn a_header_that_differs_fails_the_file_and_names_the_columns() {
     let check = |file: &str, reason: &str| {
         let error = texts().load(file.as_bytes()).unwrap_err();
-        let FileError::HeaderMismatch { expected, reason: told, .. } = &error else { panic!("{error}") };
+        let FileError::HeaderMismatch { expected, reason: described, .. } = &error else { panic!("{error}") };
         assert_eq!(expected, &["a", "b"]);
-        assert_eq!(told, &format!("the header does not name the dataset's columns: {reason}"));
+        assert_eq!(described, &format!("the header does not name the dataset's columns: {reason}"));
     };
     check("a\n", "missing [\"b\"]");
     check("a,c\n", "missing [\"b\"], unknown [\"c\"]");
@@ -212,7 +212,7 @@ fn every_type_arrives_as_it_was_written() {
         "j jsonb",
         "c date as %d/%m/%Y",
     ];
-    let setup = Setup { lineage: Some(77), ..csv(&columns) };
+    let setup = TestFile { lineage: Some(77), ..csv(&columns) };
     let file = "s,i,l,n,m,r,f,o,d,t,ts,tz,x,v,u,j,c\n\
         -1,2,3,1.50,2.5,0.5,0.25,T,2024-02-29,12:34:56.5,2024-02-29 01:02:03,2024-02-29T01:02:03+01:00,x,äöü,\
         123e4567-e89b-12d3-a456-426614174000,\"{\"\"a\"\": [1, 2.50]}\",03/04/2024\n\

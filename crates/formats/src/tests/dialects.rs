@@ -1,10 +1,10 @@
 use pipeline::{Column, CsvOptions};
 use protocol::Format;
 
-use super::{Setup, column};
+use super::{TestFile, column};
 
-fn setup(csv: CsvOptions) -> Setup {
-    Setup { csv, ..Setup::new(Format::Csv, &["a text", "b text"]) }
+fn setup(csv: CsvOptions) -> TestFile {
+    TestFile { csv, ..TestFile::new(Format::Csv, &["a text", "b text"]) }
 }
 
 fn standard() -> CsvOptions {
@@ -27,9 +27,9 @@ fn delimiters() {
 
 #[test]
 fn the_ending_says_tab_unless_the_dataset_says_more() {
-    let tsv = Setup::new(Format::Tsv, &["a text", "b text"]);
+    let tsv = TestFile::new(Format::Tsv, &["a text", "b text"]);
     tsv.check("a\tb\n1,1\t\"2\t2\"\n", &["1,1|2\t2"], &[]);
-    let declared = Setup { csv: CsvOptions { delimiter: Some(b','), ..standard() }, ..tsv };
+    let declared = TestFile { csv: CsvOptions { delimiter: Some(b','), ..standard() }, ..tsv };
     declared.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
 }
 
@@ -45,15 +45,15 @@ fn an_undeclared_delimiter_is_the_headers_only_choice() {
         "a;b|c\n1;2|3\n",
         "the header does not name the dataset's columns: missing [\"a\", \"b\"], unknown [\"a;b|c\"]; expected [\"a\", \"b\"], found [\"a;b|c\"]",
     );
-    let lone = Setup { columns: vec![Column { header: "a;b".to_owned(), ..column("ab text") }], ..setup.clone() };
+    let lone = TestFile { columns: vec![Column { header: "a;b".to_owned(), ..column("ab text") }], ..setup.clone() };
     lone.check("a;b\n1;2\n", &["1;2"], &[]);
     // A quote that only another delimiter opens does not reach into the next line.
     setup.check_error("a;\"b\n1;2\n\"\n", "line 1: in the header: a quote inside a field that does not begin with one");
-    let commented = Setup { csv: CsvOptions { comment: Some(b'#'), ..standard() }, ..setup.clone() };
+    let commented = TestFile { csv: CsvOptions { comment: Some(b'#'), ..standard() }, ..setup.clone() };
     commented.check("# a,b\n\"a\";\"b\"\n1;2", &["1|2"], &[]);
-    let tsv = Setup { format: Format::Tsv, ..setup.clone() };
+    let tsv = TestFile { format: Format::Tsv, ..setup.clone() };
     tsv.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
-    let headless = Setup { csv: CsvOptions { header: false, ..standard() }, ..setup };
+    let headless = TestFile { csv: CsvOptions { header: false, ..standard() }, ..setup };
     headless.check("1;2\n", &[], &["1@0: 1 field, where the dataset has 2 columns"]);
 }
 
@@ -118,6 +118,6 @@ fn without_a_header_the_columns_come_in_their_order() {
     );
     setup.check("\u{feff}1,2", &["1|2"], &[]);
     setup.check("\n\n", &[], &[]);
-    let commented = Setup { csv: CsvOptions { comment: Some(b'#'), ..setup.csv }, ..setup };
+    let commented = TestFile { csv: CsvOptions { comment: Some(b'#'), ..setup.csv }, ..setup };
     commented.check("# no rows\n", &[], &[]);
 }

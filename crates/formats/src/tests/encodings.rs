@@ -1,14 +1,14 @@
 use pipeline::Encoding;
 use protocol::{Compression, Format};
 
-use super::Setup;
+use super::TestFile;
 use super::compression::gzip;
-use crate::FileError;
+use crate::error::FileError;
 
 const TEXT: &str = "id,t\n1,Zoë\n2,\"€ “x”\n\"\n";
 
-fn setup(encoding: Encoding) -> Setup {
-    Setup { encoding, ..Setup::new(Format::Csv, &["id integer", "t text"]) }
+fn setup(encoding: Encoding) -> TestFile {
+    TestFile { encoding, ..TestFile::new(Format::Csv, &["id integer", "t text"]) }
 }
 
 fn utf_16_le(text: &str) -> Vec<u8> {
@@ -29,9 +29,9 @@ fn utf_16() {
         setup(Encoding::Utf16Le).check(utf_16_le(text), &rows, &[]);
         setup(Encoding::Utf16Be).check(utf_16_be(text), &rows, &[]);
     }
-    let json = Setup { format: Format::Json, ..setup(Encoding::Utf16) };
+    let json = TestFile { format: Format::Json, ..setup(Encoding::Utf16) };
     json.check(utf_16_le("\u{feff}[{\"id\":1,\"t\":\"😀\"}]"), &["1|😀"], &[]);
-    let packed = Setup { compression: Compression::Gzip, ..setup(Encoding::Utf16) };
+    let packed = TestFile { compression: Compression::Gzip, ..setup(Encoding::Utf16) };
     packed.check(gzip(&utf_16_be(&marked)), &rows, &[]);
 }
 

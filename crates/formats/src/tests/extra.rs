@@ -1,10 +1,10 @@
 use pipeline::{CsvOptions, Extra};
 use protocol::Format;
 
-use super::Setup;
+use super::TestFile;
 
-fn setup(format: Format, extra: Extra) -> Setup {
-    Setup { extra, lineage: Some(7), ..Setup::new(format, &["a integer", "b text"]) }
+fn setup(format: Format, extra: Extra) -> TestFile {
+    TestFile { extra, lineage: Some(7), ..TestFile::new(format, &["a integer", "b text"]) }
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn csv_rescued() {
         "a,b,x,x\n",
         "the header does not name the dataset's columns: more than once [\"x\"]; expected [\"a\", \"b\"], found [\"a\", \"b\", \"x\", \"x\"]",
     );
-    let headerless = Setup { csv: CsvOptions { header: false, ..CsvOptions::default() }, ..setup };
+    let headerless = TestFile { csv: CsvOptions { header: false, ..CsvOptions::default() }, ..setup };
     headerless.check("1,two\n1,two,3\n", &["1|two|NULL|7"], &["2@6: 3 fields, where the dataset has 2 columns"]);
 }
 

@@ -2,17 +2,17 @@ use proptest::prelude::*;
 use protocol::Format;
 use serde_json::Value;
 
-use super::Setup;
-use crate::FileError;
-use crate::json::lexer::Lexer;
-use crate::reject::Reason;
+use super::TestFile;
+use crate::error::FileError;
+use crate::json_syntax::JsonLexer;
+use crate::reject::RejectReason;
 
-fn lines(columns: &[&str]) -> Setup {
-    Setup::new(Format::Jsonl, columns)
+fn lines(columns: &[&str]) -> TestFile {
+    TestFile::new(Format::Jsonl, columns)
 }
 
-fn array(columns: &[&str]) -> Setup {
-    Setup::new(Format::Json, columns)
+fn array(columns: &[&str]) -> TestFile {
+    TestFile::new(Format::Json, columns)
 }
 
 const TWO: [&str; 2] = ["a integer", "b text"];
@@ -195,9 +195,9 @@ fn json() -> impl Strategy<Value = Value> {
 }
 
 fn check_like_serde_json(text: &[u8]) {
-    let ours = Lexer::new(text).document(&mut |_, _| {});
+    let ours = JsonLexer::new(text).document(&mut |_, _| {});
     let theirs = serde_json::from_slice::<&serde_json::value::RawValue>(text);
-    let valid_for_us = !matches!(ours, Err(Reason::InvalidJson { .. }));
+    let valid_for_us = !matches!(ours, Err(RejectReason::InvalidJson { .. }));
     assert_eq!(valid_for_us, theirs.is_ok(), "{:?}: {ours:?}, {theirs:?}", String::from_utf8_lossy(text));
 }
 

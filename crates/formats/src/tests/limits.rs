@@ -2,16 +2,16 @@
 
 use protocol::{Compression, Format};
 
-use super::Setup;
-use crate::FileError;
+use super::TestFile;
+use crate::error::FileError;
 use crate::limits::{COPY_BLOCK_BYTES, FIELDS_MAX, JSON_DEPTH_MAX, RECORD_BYTES_MAX};
 
-fn text(format: Format) -> Setup {
-    Setup::new(format, &["t text"])
+fn text(format: Format) -> TestFile {
+    TestFile::new(format, &["t text"])
 }
 
 #[track_caller]
-fn check_record(setup: &Setup, file: &str, line: Option<u64>) {
+fn check_record(setup: &TestFile, file: &str, line: Option<u64>) {
     let found = match setup.load(file.as_bytes()) {
         Ok(_) => None,
         Err(FileError::RecordTooLarge { line, .. }) => Some(line),
@@ -65,7 +65,7 @@ fn fields() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let header = names.join(",").replace(" text", "");
     let row = vec!["x"; FIELDS_MAX].join(",");
-    let setup = Setup::new(Format::Csv, &names);
+    let setup = TestFile::new(Format::Csv, &names);
     assert_eq!(setup.load(format!("{header}\n{row}\n").as_bytes()).unwrap().counts.rows_loaded, 1);
     setup.check(
         format!("{header}\n{row},x\n"),
@@ -77,7 +77,7 @@ fn fields() {
 
 #[test]
 fn raw_records_in_rejects() {
-    let mut setup = Setup::new(Format::Csv, &["i integer"]);
+    let mut setup = TestFile::new(Format::Csv, &["i integer"]);
     setup.limits.reject_raw_bytes_max = 4;
     let loaded = setup.load(b"i\nabcd\nabcde\n").unwrap();
     assert!(loaded.rejects.iter().all(|reject| reject.raw == b"abcd"));
@@ -115,24 +115,24 @@ fn blocks_are_cut_between_rows() {
 #[test]
 fn json_depth() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    let csv = Setup::new(Format::Csv, &["j jsonb"]);
+    let csv = TestFile::new(Format::Csv, &["j jsonb"]);
     assert_eq!(csv.load(format!("j\n{}\n", nested(JSON_DEPTH_MAX)).as_bytes()).unwrap().counts.rows_loaded, 1);
     csv.check(format!("j\n{}\n", nested(JSON_DEPTH_MAX + 1)), &[], &["2@2 j: JSON nested deeper than 128"]);
     // The object around the value counts.
-    let lines = Setup::new(Format::Jsonl, &["j jsonb"]);
+    let lines = TestFile::new(Format::Jsonl, &["j jsonb"]);
     let line = |depth: usize| format!("{{\"j\":{}}}", nested(depth));
     assert_eq!(lines.load(line(JSON_DEPTH_MAX - 1).as_bytes()).unwrap().counts.rows_loaded, 1);
     lines.check(line(JSON_DEPTH_MAX), &[], &["1@0: JSON nested deeper than 128"]);
-    let endless = Setup::new(Format::Json, &["j jsonb"]);
+    let endless = TestFile::new(Format::Json, &["j jsonb"]);
     endless.check(format!("[{}]", line(100_000)), &[], &["1@1: JSON nested deeper than 128"]);
 }
 
 #[test]
 fn decompression() {
     let file = format!("t\n{}", "x\n".repeat(499));
-    let mut setup = Setup { compression: Compression::Gzip, ..text(Format::Csv) };
+    let mut setup = TestFile { compression: Compression::Gzip, ..text(Format::Csv) };
     let packed = super::compression::gzip(file.as_bytes());
-    let load = |setup: &Setup| match setup.load(&packed) {
+    let load = |setup: &TestFile| match setup.load(&packed) {
         Ok(loaded) => Ok(loaded.counts.decompressed_bytes),
         Err(FileError::DecompressionLimit { limit, .. }) => Err(limit),
         Err(error) => panic!("{error}"),

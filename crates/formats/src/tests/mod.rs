@@ -12,12 +12,13 @@ mod parquet;
 use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
 use protocol::{Compression, Format};
 
+use crate::convert::{convert_parquet_within, convert_within};
 use crate::limits::Limits;
-use crate::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed, convert_within};
+use crate::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
 
 /// How a file is read in a test.
 #[derive(Clone)]
-pub(crate) struct Setup {
+pub(crate) struct TestFile {
     pub(crate) columns: Vec<Column>,
     pub(crate) null_values: Vec<String>,
     pub(crate) format: Format,
@@ -29,7 +30,7 @@ pub(crate) struct Setup {
     pub(crate) limits: Limits,
 }
 
-impl Setup {
+impl TestFile {
     /// Columns as `name type`, as in `id integer not null`.
     pub(crate) fn new(format: Format, columns: &[&str]) -> Self {
         Self {
@@ -45,18 +46,18 @@ impl Setup {
         }
     }
 
-    pub(crate) fn load(&self, file: &[u8]) -> Result<Loaded, FileError> {
+    pub(crate) fn load(&self, file: &[u8]) -> Result<Conversion, FileError> {
         self.load_from(file)
     }
 
-    pub(crate) fn load_from(&self, mut input: impl std::io::Read) -> Result<Loaded, FileError> {
+    pub(crate) fn load_from(&self, mut input: impl std::io::Read) -> Result<Conversion, FileError> {
         let spec = self.spec();
         self.load_as(|collected| convert_within(&self.limits, &spec, &mut input, collected))
     }
 
-    pub(crate) fn load_parquet(&self, file: bytes::Bytes) -> Result<Loaded, FileError> {
+    pub(crate) fn load_parquet(&self, file: bytes::Bytes) -> Result<Conversion, FileError> {
         let file: std::sync::Arc<dyn crate::RandomAccess> = std::sync::Arc::new(file);
-        self.load_as(|collected| crate::convert_parquet_within(&self.limits, &self.spec(), &file, collected))
+        self.load_as(|collected| convert_parquet_within(&self.limits, &self.spec(), &file, collected))
     }
 
     fn spec(&self) -> RowSpec<'_> {
@@ -72,13 +73,16 @@ impl Setup {
         }
     }
 
-    fn load_as(&self, convert: impl FnOnce(&mut Collected) -> Result<Counts, FileError>) -> Result<Loaded, FileError> {
-        let mut collected = Collected::default();
+    fn load_as(
+        &self,
+        convert: impl FnOnce(&mut CollectingSink) -> Result<Counts, FileError>,
+    ) -> Result<Conversion, FileError> {
+        let mut collected = CollectingSink::default();
         let counts = convert(&mut collected)?;
         let mut kinds: Vec<_> = self.columns.iter().map(|column| column.kind).collect();
         kinds.extend((self.extra == Extra::Rescue).then_some(ColumnType::Jsonb));
         kinds.extend(self.lineage.map(|_| ColumnType::BigInt));
-        let loaded = Loaded {
+        let loaded = Conversion {
             rows: decode::tuples(&collected.tuples, &kinds),
             rejects: collected.rejects,
             blocks: collected.blocks,
@@ -95,8 +99,8 @@ impl Setup {
     pub(crate) fn check(&self, file: impl AsRef<[u8]>, rows: &[&str], rejects: &[&str]) {
         let loaded = self.load(file.as_ref()).unwrap();
         assert_eq!(loaded.rows, rows);
-        let told: Vec<_> = loaded.rejects.iter().map(tell).collect();
-        assert_eq!(told, rejects);
+        let described: Vec<_> = loaded.rejects.iter().map(describe).collect();
+        assert_eq!(described, rejects);
     }
 
     #[track_caller]
@@ -112,13 +116,13 @@ pub(crate) fn column(text: &str) -> Column {
     Column { name: ColumnName::parse(name).unwrap(), header: name.to_owned(), kind, not_null, format }
 }
 
-fn tell(reject: &Reject) -> String {
+fn describe(reject: &Reject) -> String {
     let column = reject.column.as_ref().map(|column| format!(" {column}")).unwrap_or_default();
     format!("{}@{}{column}: {}", reject.line, reject.byte_offset, reject.reason)
 }
 
 #[derive(Debug, PartialEq)]
-pub(crate) struct Loaded {
+pub(crate) struct Conversion {
     pub(crate) rows: Vec<String>,
     pub(crate) rejects: Vec<Reject>,
     pub(crate) blocks: usize,
@@ -126,13 +130,13 @@ pub(crate) struct Loaded {
 }
 
 #[derive(Default)]
-struct Collected {
+struct CollectingSink {
     tuples: Vec<u8>,
     rejects: Vec<Reject>,
     blocks: usize,
 }
 
-impl Sink for Collected {
+impl Sink for CollectingSink {
     fn copy(&mut self, binary_copy_tuples: bytes::Bytes) -> Result<(), SinkClosed> {
         self.tuples.extend_from_slice(&binary_copy_tuples);
         self.blocks += 1;

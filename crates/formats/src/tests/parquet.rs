@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::Format;
 
-use super::{Loaded, Setup};
+use super::{Conversion, TestFile};
 use crate::{FileError, RandomAccess};
 
 /// Of each file how many damaged ones are tried.
@@ -18,7 +18,7 @@ fn corpus_file(name: &str) -> Bytes {
 }
 
 /// Those that can be read, each with the columns that its schema tells.
-fn good_files() -> Vec<(String, Bytes, Setup)> {
+fn good_files() -> Vec<(String, Bytes, TestFile)> {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/cases");
     let names = std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let names = names.filter(|name| name.starts_with("parquet-") && name != "parquet-rows-without-end");
@@ -28,8 +28,8 @@ fn good_files() -> Vec<(String, Bytes, Setup)> {
     good
 }
 
-fn setup(file: &Bytes) -> Option<Setup> {
-    let mut setup = Setup::new(Format::Parquet, &[]);
+fn setup(file: &Bytes) -> Option<TestFile> {
+    let mut setup = TestFile::new(Format::Parquet, &[]);
     let shared: Arc<dyn RandomAccess> = Arc::new(file.clone());
     setup.columns = crate::infer_parquet(&setup.spec(), &shared).ok()?.new;
     setup.load_parquet(file.clone()).is_ok().then_some(setup)
@@ -75,11 +75,11 @@ fn a_damaged_file_ends_in_an_error_or_in_rows() {
     }
 }
 
-fn check(setup: &Setup, name: &str, says: Option<&str>) {
+fn check(setup: &TestFile, name: &str, says: Option<&str>) {
     match (setup.load_parquet(corpus_file(name)), says) {
         (Ok(_), None) => {}
         (Err(error), Some(says)) => assert!(error.to_string().contains(says), "{error}\ndoes not say\n{says}"),
-        (Ok(Loaded { counts, .. }), Some(says)) => panic!("{counts:?}, and not {says}"),
+        (Ok(Conversion { counts, .. }), Some(says)) => panic!("{counts:?}, and not {says}"),
         (Err(error), None) => panic!("{error}"),
     }
 }
@@ -88,7 +88,7 @@ fn check(setup: &Setup, name: &str, says: Option<&str>) {
 fn limits_at_their_edges() {
     let name = "parquet-codec-snappy";
     let file = corpus_file(name);
-    let edge = |set: fn(&mut Setup, usize), most: usize, says: &str| {
+    let edge = |set: fn(&mut TestFile, usize), most: usize, says: &str| {
         let mut setup = setup(&file).unwrap();
         set(&mut setup, most);
         check(&setup, name, None);
@@ -96,7 +96,7 @@ fn limits_at_their_edges() {
         check(&setup, name, Some(says));
     };
     let footer = u32::from_le_bytes(*file[file.len() - 8..].first_chunk().unwrap());
-    let set_footer = |setup: &mut Setup, max| setup.limits.parquet_footer_bytes_max = max as u64;
+    let set_footer = |setup: &mut TestFile, max| setup.limits.parquet_footer_bytes_max = max as u64;
     edge(set_footer, usize::try_from(footer).unwrap(), "bytes, where");
     // Seven integers of eight bytes: the largest page, and the largest dictionary.
     edge(|setup, max| setup.limits.parquet_page_bytes_max = max, 56, "a page has at most");

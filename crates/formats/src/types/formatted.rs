@@ -3,42 +3,42 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 use super::temporal::{EPOCH_DAYS_FROM_UNIX, MICROS_PER_DAY};
 use crate::copy;
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
 /// A date or time in the format that the dataset declares: `chrono`'s strftime, read as strictly as ISO 8601 is.
 #[derive(Debug)]
-pub(crate) struct Formatted {
-    target: Target,
+pub(crate) struct TemporalFormat {
+    target: TemporalType,
     format: String,
     items: Vec<Item<'static>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum TemporalType {
     Date,
     Time,
     Timestamp,
     TimestampTz,
 }
 
-impl Formatted {
-    pub(super) fn new(target: Target, format: &str) -> Self {
+impl TemporalFormat {
+    pub(super) fn new(target: TemporalType, format: &str) -> Self {
         let items = StrftimeItems::new(format).map(Item::to_owned).collect();
         Self { target, format: format.to_owned(), items }
     }
 
-    pub(super) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
-        let mismatch = || Reason::FormatMismatch { format: self.format.clone() };
-        let text = std::str::from_utf8(text).map_err(|_| Reason::InvalidUtf8)?;
+    pub(super) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason> {
+        let mismatch = || RejectReason::FormatMismatch { format: self.format.clone() };
+        let text = std::str::from_utf8(text).map_err(|_| RejectReason::InvalidUtf8)?;
         let parsed = self.parse(text).ok_or_else(mismatch)??;
         match self.target {
-            Target::Date => copy::int4(out, days(parsed.to_naive_date().map_err(|_| mismatch())?)?),
-            Target::Time => copy::int8(out, micros_of_day(parsed.to_naive_time().map_err(|_| mismatch())?)?),
-            Target::Timestamp => {
+            TemporalType::Date => copy::int4(out, days(parsed.to_naive_date().map_err(|_| mismatch())?)?),
+            TemporalType::Time => copy::int8(out, micros_of_day(parsed.to_naive_time().map_err(|_| mismatch())?)?),
+            TemporalType::Timestamp => {
                 let local = parsed.to_naive_datetime_with_offset(0).map_err(|_| mismatch())?;
                 copy::int8(out, micros(local)?);
             }
-            Target::TimestampTz => {
+            TemporalType::TimestampTz => {
                 let instant = parsed.to_datetime().map_err(|_| mismatch())?;
                 let offset = i64::from(instant.offset().local_minus_utc()) * super::temporal::MICROS_PER_SECOND;
                 copy::int8(out, micros(instant.naive_local())? - offset);
@@ -48,7 +48,7 @@ impl Formatted {
     }
 
     /// Item by item, to look at what `chrono` took for each. `None` when the text does not have the format.
-    fn parse(&self, text: &str) -> Option<Result<Parsed, Reason>> {
+    fn parse(&self, text: &str) -> Option<Result<Parsed, RejectReason>> {
         let mut parsed = Parsed::new();
         let mut rest = text;
         for item in &self.items {
@@ -62,7 +62,7 @@ impl Formatted {
                 return None;
             }
             if *item == Item::Fixed(Fixed::Nanosecond) && finer_than_nanoseconds(taken) {
-                return Some(Err(Reason::FinerThanMicroseconds));
+                return Some(Err(RejectReason::FinerThanMicroseconds));
             }
             rest = after;
         }
@@ -99,13 +99,13 @@ fn width(number: &Numeric) -> usize {
     }
 }
 
-fn micros(local: NaiveDateTime) -> Result<i64, Reason> {
+fn micros(local: NaiveDateTime) -> Result<i64, RejectReason> {
     Ok(i64::from(days(local.date())?) * MICROS_PER_DAY + micros_of_day(local.time())?)
 }
 
-fn days(date: NaiveDate) -> Result<i32, Reason> {
+fn days(date: NaiveDate) -> Result<i32, RejectReason> {
     if !(1..=9999).contains(&date.year()) {
-        return Err(Reason::NoSuchDate);
+        return Err(RejectReason::NoSuchDate);
     }
     Ok(date.to_epoch_days() - EPOCH_DAYS_FROM_UNIX)
 }
@@ -115,13 +115,13 @@ fn finer_than_nanoseconds(fraction: &str) -> bool {
     fraction.bytes().skip(1 + 9).any(|digit| digit != b'0')
 }
 
-fn micros_of_day(time: NaiveTime) -> Result<i64, Reason> {
+fn micros_of_day(time: NaiveTime) -> Result<i64, RejectReason> {
     let nanos = time.nanosecond();
     if nanos >= 1_000_000_000 {
-        return Err(Reason::LeapSecond);
+        return Err(RejectReason::LeapSecond);
     }
     if !nanos.is_multiple_of(1000) {
-        return Err(Reason::FinerThanMicroseconds);
+        return Err(RejectReason::FinerThanMicroseconds);
     }
     Ok(i64::from(time.num_seconds_from_midnight()) * super::temporal::MICROS_PER_SECOND + i64::from(nanos / 1000))
 }
@@ -131,46 +131,46 @@ mod tests {
     use super::*;
     use crate::types::temporal;
 
-    fn check(target: Target, format: &str, text: &str, iso: Result<&str, Reason>) {
+    fn check(target: TemporalType, format: &str, text: &str, iso: Result<&str, RejectReason>) {
         let mut out = Vec::new();
-        let encoded = Formatted::new(target, format).encode(text.as_bytes(), &mut out).map(|()| out);
+        let encoded = TemporalFormat::new(target, format).encode(text.as_bytes(), &mut out).map(|()| out);
         let expected = iso.map(|iso| {
             let mut out = Vec::new();
             let iso = iso.as_bytes();
             match target {
-                Target::Date => copy::int4(&mut out, temporal::date(iso).unwrap()),
-                Target::Time => copy::int8(&mut out, temporal::time(iso).unwrap()),
-                Target::Timestamp => copy::int8(&mut out, temporal::timestamp(iso).unwrap()),
-                Target::TimestampTz => copy::int8(&mut out, temporal::timestamptz(iso).unwrap()),
+                TemporalType::Date => copy::int4(&mut out, temporal::date(iso).unwrap()),
+                TemporalType::Time => copy::int8(&mut out, temporal::time(iso).unwrap()),
+                TemporalType::Timestamp => copy::int8(&mut out, temporal::timestamp(iso).unwrap()),
+                TemporalType::TimestampTz => copy::int8(&mut out, temporal::timestamptz(iso).unwrap()),
             }
             out
         });
         assert_eq!(encoded, expected, "{text:?} as {format:?}");
     }
 
-    fn mismatch<T>(format: &str) -> Result<T, Reason> {
-        Err(Reason::FormatMismatch { format: format.to_owned() })
+    fn mismatch<T>(format: &str) -> Result<T, RejectReason> {
+        Err(RejectReason::FormatMismatch { format: format.to_owned() })
     }
 
     #[test]
     fn declared_formats() {
-        check(Target::Date, "%d/%m/%Y", "03/04/2024", Ok("2024-04-03"));
-        check(Target::Date, "%-d/%-m/%Y", "3/4/2024", Ok("2024-04-03"));
-        check(Target::Date, "%-d/%-m/%Y", "13/10/2024", Ok("2024-10-13"));
-        check(Target::Date, "%b %e %Y", "Apr  3 2024", Ok("2024-04-03"));
-        check(Target::Date, "%b %e %Y", "Apr 3 2024", Ok("2024-04-03"));
-        check(Target::Date, "%b %e %Y", "Apr 13 2024", Ok("2024-04-13"));
-        check(Target::Date, "%d %B %Y", "04 March 2024", Ok("2024-03-04"));
-        check(Target::Date, "%Y-%j", "2024-060", Ok("2024-02-29"));
-        check(Target::Date, "%G-W%V-%u", "2024-W09-4", Ok("2024-02-29"));
-        check(Target::Date, "%Y%m%d", "20240403", Ok("2024-04-03"));
-        check(Target::Date, "%d-%b-%Y", "03-Apr-2024", Ok("2024-04-03"));
-        check(Target::Date, "%d/%m/%y", "03/04/24", Ok("2024-04-03"));
-        check(Target::Time, "%H%M%S", "235959", Ok("23:59:59"));
-        check(Target::Time, "%I:%M %p", "01:30 PM", Ok("13:30"));
-        check(Target::Timestamp, "%d.%m.%Y %H:%M:%S%.f", "03.04.2024 05:06:07.25", Ok("2024-04-03T05:06:07.25"));
+        check(TemporalType::Date, "%d/%m/%Y", "03/04/2024", Ok("2024-04-03"));
+        check(TemporalType::Date, "%-d/%-m/%Y", "3/4/2024", Ok("2024-04-03"));
+        check(TemporalType::Date, "%-d/%-m/%Y", "13/10/2024", Ok("2024-10-13"));
+        check(TemporalType::Date, "%b %e %Y", "Apr  3 2024", Ok("2024-04-03"));
+        check(TemporalType::Date, "%b %e %Y", "Apr 3 2024", Ok("2024-04-03"));
+        check(TemporalType::Date, "%b %e %Y", "Apr 13 2024", Ok("2024-04-13"));
+        check(TemporalType::Date, "%d %B %Y", "04 March 2024", Ok("2024-03-04"));
+        check(TemporalType::Date, "%Y-%j", "2024-060", Ok("2024-02-29"));
+        check(TemporalType::Date, "%G-W%V-%u", "2024-W09-4", Ok("2024-02-29"));
+        check(TemporalType::Date, "%Y%m%d", "20240403", Ok("2024-04-03"));
+        check(TemporalType::Date, "%d-%b-%Y", "03-Apr-2024", Ok("2024-04-03"));
+        check(TemporalType::Date, "%d/%m/%y", "03/04/24", Ok("2024-04-03"));
+        check(TemporalType::Time, "%H%M%S", "235959", Ok("23:59:59"));
+        check(TemporalType::Time, "%I:%M %p", "01:30 PM", Ok("13:30"));
+        check(TemporalType::Timestamp, "%d.%m.%Y %H:%M:%S%.f", "03.04.2024 05:06:07.25", Ok("2024-04-03T05:06:07.25"));
         check(
-            Target::TimestampTz,
+            TemporalType::TimestampTz,
             "%Y-%m-%d %H:%M:%S %z",
             "2024-04-03 05:06:07 +0200",
             Ok("2024-04-03T05:06:07+02:00"),
@@ -193,40 +193,40 @@ mod tests {
             "03/04/2024 ",
             "03/04/+2024",
         ] {
-            check(Target::Date, day_first, text, mismatch(day_first));
+            check(TemporalType::Date, day_first, text, mismatch(day_first));
         }
         let refused = |target, format: &str, texts: &[&str]| {
             for text in texts {
                 check(target, format, text, mismatch(format));
             }
         };
-        refused(Target::Date, "%Y%m%d", &["2024111", "202411", "2024 111", "20241 1", "024 0111"]);
-        refused(Target::Date, "%d.%m.%y", &["05.01.4", "5.01.24", "05.1.24", "05.01. 4", "05.01.2024"]);
+        refused(TemporalType::Date, "%Y%m%d", &["2024111", "202411", "2024 111", "20241 1", "024 0111"]);
+        refused(TemporalType::Date, "%d.%m.%y", &["05.01.4", "5.01.24", "05.1.24", "05.01. 4", "05.01.2024"]);
         refused(
-            Target::Date,
+            TemporalType::Date,
             "%d %B %Y",
             &["04March2024", "04  March 2024", "04\tMarch 2024", "04 March2024", "4 March 2024"],
         );
-        refused(Target::Date, "%-d/%-m/%Y", &["3/4/24", " 3/4/2024", "3/ 4/2024", "+3/4/2024"]);
-        refused(Target::Date, "%b %e %Y", &["Apr   3 2024", "Apr3 2024", "Apr\t3 2024"]);
-        refused(Target::Date, "%Y-%j", &["2024-60"]);
-        refused(Target::Date, "%-Y-%m-%d", &["24-01-05", "+2024-01-05", "-2024-01-05"]);
-        refused(Target::Time, "%H:%M", &["10:5", "1:05", "10: 5", "10:05 "]);
-        refused(Target::Time, "%I:%M %p", &["1:30 PM", "01:30PM", "01:30  PM"]);
-        refused(Target::Time, "%H:%M:%S%.3f", &["10:15:30", "10:15:30.5", "10:15:30.5000"]);
+        refused(TemporalType::Date, "%-d/%-m/%Y", &["3/4/24", " 3/4/2024", "3/ 4/2024", "+3/4/2024"]);
+        refused(TemporalType::Date, "%b %e %Y", &["Apr   3 2024", "Apr3 2024", "Apr\t3 2024"]);
+        refused(TemporalType::Date, "%Y-%j", &["2024-60"]);
+        refused(TemporalType::Date, "%-Y-%m-%d", &["24-01-05", "+2024-01-05", "-2024-01-05"]);
+        refused(TemporalType::Time, "%H:%M", &["10:5", "1:05", "10: 5", "10:05 "]);
+        refused(TemporalType::Time, "%I:%M %p", &["1:30 PM", "01:30PM", "01:30  PM"]);
+        refused(TemporalType::Time, "%H:%M:%S%.3f", &["10:15:30", "10:15:30.5", "10:15:30.5000"]);
         let offset = "%Y-%m-%d %H:%M %z";
         refused(
-            Target::TimestampTz,
+            TemporalType::TimestampTz,
             offset,
             &["2024-04-03 05:06  +0200", "2024-04-03 05:06 +02 00", "2024-04-03 05:06 +02::00"],
         );
-        check(Target::TimestampTz, offset, "2024-04-03 05:06 +02:00", Ok("2024-04-03T05:06:00+02:00"));
-        check(Target::Date, day_first, "03/04/0024", Ok("0024-04-03"));
-        check(Target::Date, day_first, "03/04/12024", mismatch(day_first));
-        check(Target::Date, day_first, "03/04/0000", Err(Reason::NoSuchDate));
-        check(Target::Time, "%H:%M:%S", "23:59:60", Err(Reason::LeapSecond));
-        check(Target::Time, "%H:%M:%S%.f", "23:59:59.1234567", Err(Reason::FinerThanMicroseconds));
-        check(Target::Time, "%H:%M:%S%.f", "23:59:59.1234560001", Err(Reason::FinerThanMicroseconds));
-        check(Target::Time, "%H:%M:%S%.f", "23:59:59.123456000", Ok("23:59:59.123456"));
+        check(TemporalType::TimestampTz, offset, "2024-04-03 05:06 +02:00", Ok("2024-04-03T05:06:00+02:00"));
+        check(TemporalType::Date, day_first, "03/04/0024", Ok("0024-04-03"));
+        check(TemporalType::Date, day_first, "03/04/12024", mismatch(day_first));
+        check(TemporalType::Date, day_first, "03/04/0000", Err(RejectReason::NoSuchDate));
+        check(TemporalType::Time, "%H:%M:%S", "23:59:60", Err(RejectReason::LeapSecond));
+        check(TemporalType::Time, "%H:%M:%S%.f", "23:59:59.1234567", Err(RejectReason::FinerThanMicroseconds));
+        check(TemporalType::Time, "%H:%M:%S%.f", "23:59:59.1234560001", Err(RejectReason::FinerThanMicroseconds));
+        check(TemporalType::Time, "%H:%M:%S%.f", "23:59:59.123456000", Ok("23:59:59.123456"));
     }
 }

@@ -1,21 +1,21 @@
 //! An optional minus and digits, nothing else. Leading zeros are accepted.
 
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
-pub(super) fn smallint(text: &[u8]) -> Result<i16, Reason> {
-    i16::try_from(parse(text, "smallint")?).map_err(|_| Reason::OutOfRange("smallint"))
+pub(super) fn smallint(text: &[u8]) -> Result<i16, RejectReason> {
+    i16::try_from(parse(text, "smallint")?).map_err(|_| RejectReason::OutOfRange("smallint"))
 }
 
-pub(super) fn integer(text: &[u8]) -> Result<i32, Reason> {
-    i32::try_from(parse(text, "integer")?).map_err(|_| Reason::OutOfRange("integer"))
+pub(super) fn integer(text: &[u8]) -> Result<i32, RejectReason> {
+    i32::try_from(parse(text, "integer")?).map_err(|_| RejectReason::OutOfRange("integer"))
 }
 
-pub(super) fn bigint(text: &[u8]) -> Result<i64, Reason> {
+pub(super) fn bigint(text: &[u8]) -> Result<i64, RejectReason> {
     parse(text, "bigint")
 }
 
 #[inline]
-fn parse(text: &[u8], kind: &'static str) -> Result<i64, Reason> {
+fn parse(text: &[u8], kind: &'static str) -> Result<i64, RejectReason> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -28,7 +28,7 @@ fn parse(text: &[u8], kind: &'static str) -> Result<i64, Reason> {
     for &byte in digits {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            return Err(Reason::NotAnInteger);
+            return Err(RejectReason::NotAnInteger);
         }
         value = value * 10 + i64::from(digit);
     }
@@ -36,16 +36,16 @@ fn parse(text: &[u8], kind: &'static str) -> Result<i64, Reason> {
 }
 
 #[cold]
-fn parse_long(negative: bool, digits: &[u8], kind: &'static str) -> Result<i64, Reason> {
+fn parse_long(negative: bool, digits: &[u8], kind: &'static str) -> Result<i64, RejectReason> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(Reason::NotAnInteger);
+        return Err(RejectReason::NotAnInteger);
     }
     // Downwards, for there is one negative number more.
     let downwards = digits.iter().try_fold(0_i64, |value, byte| {
         value.checked_mul(10).and_then(|value| value.checked_sub(i64::from(byte - b'0')))
     });
     let value = if negative { downwards } else { downwards.and_then(i64::checked_neg) };
-    value.ok_or(Reason::OutOfRange(kind))
+    value.ok_or(RejectReason::OutOfRange(kind))
 }
 
 #[cfg(test)]
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[expect(clippy::needless_pass_by_value, reason = "a table of cases reads better")]
-    fn check(text: &str, expected: Result<i64, Reason>) {
+    fn check(text: &str, expected: Result<i64, RejectReason>) {
         assert_eq!(bigint(text.as_bytes()), expected, "{text:?}");
     }
 
@@ -67,9 +67,9 @@ mod tests {
         check("000000000000000000000000000001", Ok(1));
         check("9223372036854775807", Ok(i64::MAX));
         check("-9223372036854775808", Ok(i64::MIN));
-        check("9223372036854775808", Err(Reason::OutOfRange("bigint")));
-        check("-9223372036854775809", Err(Reason::OutOfRange("bigint")));
-        check("99999999999999999999999999", Err(Reason::OutOfRange("bigint")));
+        check("9223372036854775808", Err(RejectReason::OutOfRange("bigint")));
+        check("-9223372036854775809", Err(RejectReason::OutOfRange("bigint")));
+        check("99999999999999999999999999", Err(RejectReason::OutOfRange("bigint")));
         for text in [
             "",
             "-",
@@ -87,7 +87,7 @@ mod tests {
             "١",
             "99999999999999999999x",
         ] {
-            check(text, Err(Reason::NotAnInteger));
+            check(text, Err(RejectReason::NotAnInteger));
         }
     }
 
@@ -95,10 +95,10 @@ mod tests {
     fn smaller_ones_end_at_their_range() {
         assert_eq!(smallint(b"32767"), Ok(32767));
         assert_eq!(smallint(b"-32768"), Ok(-32768));
-        assert_eq!(smallint(b"32768"), Err(Reason::OutOfRange("smallint")));
-        assert_eq!(smallint(b"9223372036854775808"), Err(Reason::OutOfRange("smallint")));
+        assert_eq!(smallint(b"32768"), Err(RejectReason::OutOfRange("smallint")));
+        assert_eq!(smallint(b"9223372036854775808"), Err(RejectReason::OutOfRange("smallint")));
         assert_eq!(integer(b"2147483647"), Ok(i32::MAX));
         assert_eq!(integer(b"-2147483648"), Ok(i32::MIN));
-        assert_eq!(integer(b"-2147483649"), Err(Reason::OutOfRange("integer")));
+        assert_eq!(integer(b"-2147483649"), Err(RejectReason::OutOfRange("integer")));
     }
 }

@@ -10,19 +10,19 @@ pub(crate) mod temporal;
 use pipeline::{Column, ColumnType};
 
 use crate::copy;
-use crate::numeric::{self, Bounds};
-use crate::reject::Reason;
-use formatted::{Formatted, Target};
+use crate::numeric::{self, NumericBounds};
+use crate::reject::RejectReason;
+use formatted::{TemporalFormat, TemporalType};
 
 pub(crate) use jsonb::validate as check_jsonb;
 
 /// A column's type, ready for the hot loop.
 #[derive(Debug)]
-pub(crate) enum Encoder {
+pub(crate) enum TypeEncoder {
     SmallInt,
     Integer,
     BigInt,
-    Numeric(Bounds),
+    Numeric(NumericBounds),
     Real,
     Double,
     Boolean,
@@ -30,7 +30,7 @@ pub(crate) enum Encoder {
     Time,
     Timestamp,
     TimestampTz,
-    Formatted(Box<Formatted>),
+    TemporalFormat(Box<TemporalFormat>),
     Text,
     Varchar(u32),
     Uuid,
@@ -39,14 +39,14 @@ pub(crate) enum Encoder {
 
 /// What of JSON a column takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JsonFamily {
+pub(crate) enum AcceptedJson {
     Boolean,
     Number,
     String,
     Any,
 }
 
-impl JsonFamily {
+impl AcceptedJson {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Boolean => "boolean",
@@ -57,17 +57,17 @@ impl JsonFamily {
     }
 }
 
-impl Encoder {
+impl TypeEncoder {
     pub(crate) fn new(column: &Column) -> Self {
         let target = match column.kind {
-            ColumnType::Date => Target::Date,
-            ColumnType::Time => Target::Time,
-            ColumnType::Timestamp => Target::Timestamp,
-            ColumnType::TimestampTz => Target::TimestampTz,
+            ColumnType::Date => TemporalType::Date,
+            ColumnType::Time => TemporalType::Time,
+            ColumnType::Timestamp => TemporalType::Timestamp,
+            ColumnType::TimestampTz => TemporalType::TimestampTz,
             _ => return Self::plain(column.kind),
         };
         match &column.format {
-            Some(format) => Self::Formatted(Box::new(Formatted::new(target, format))),
+            Some(format) => Self::TemporalFormat(Box::new(TemporalFormat::new(target, format))),
             None => Self::plain(column.kind),
         }
     }
@@ -78,7 +78,7 @@ impl Encoder {
             ColumnType::SmallInt => Self::SmallInt,
             ColumnType::Integer => Self::Integer,
             ColumnType::BigInt => Self::BigInt,
-            ColumnType::Numeric { precision_scale } => Self::Numeric(Bounds::new(precision_scale)),
+            ColumnType::Numeric { precision_scale } => Self::Numeric(NumericBounds::new(precision_scale)),
             ColumnType::Real => Self::Real,
             ColumnType::Double => Self::Double,
             ColumnType::Boolean => Self::Boolean,
@@ -97,7 +97,7 @@ impl Encoder {
     ///
     /// `text` is valid UTF-8 without NUL; only the types that keep text build on it.
     #[inline]
-    pub(crate) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+    pub(crate) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason> {
         match self {
             Self::SmallInt => copy::int2(out, integer::smallint(text)?),
             Self::Integer => copy::int4(out, integer::integer(text)?),
@@ -110,7 +110,7 @@ impl Encoder {
             Self::Time => copy::int8(out, temporal::time(text)?),
             Self::Timestamp => copy::int8(out, temporal::timestamp(text)?),
             Self::TimestampTz => copy::int8(out, temporal::timestamptz(text)?),
-            Self::Formatted(formatted) => formatted.encode(text, out)?,
+            Self::TemporalFormat(formatted) => formatted.encode(text, out)?,
             Self::Text => copy::bytes(out, text),
             Self::Varchar(chars_max) => copy::bytes(out, scalar::varchar(text, *chars_max)?),
             Self::Uuid => copy::bytes(out, &scalar::uuid(text)?),
@@ -120,21 +120,21 @@ impl Encoder {
     }
 
     /// Numbers and times may also come as JSON strings, and are then read like a CSV field.
-    pub(crate) fn json_family(&self) -> JsonFamily {
+    pub(crate) fn accepted_json(&self) -> AcceptedJson {
         match self {
-            Self::Boolean => JsonFamily::Boolean,
+            Self::Boolean => AcceptedJson::Boolean,
             Self::SmallInt | Self::Integer | Self::BigInt | Self::Numeric(_) | Self::Real | Self::Double => {
-                JsonFamily::Number
+                AcceptedJson::Number
             }
             Self::Date
             | Self::Time
             | Self::Timestamp
             | Self::TimestampTz
-            | Self::Formatted(_)
+            | Self::TemporalFormat(_)
             | Self::Text
             | Self::Varchar(_)
-            | Self::Uuid => JsonFamily::String,
-            Self::Jsonb => JsonFamily::Any,
+            | Self::Uuid => AcceptedJson::String,
+            Self::Jsonb => AcceptedJson::Any,
         }
     }
 }

@@ -1,25 +1,25 @@
 //! Booleans, bounded text and UUIDs.
 
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
 #[inline]
-pub(super) fn boolean(text: &[u8]) -> Result<bool, Reason> {
+pub(super) fn boolean(text: &[u8]) -> Result<bool, RejectReason> {
     match text {
         b"1" | b"t" | b"T" => Ok(true),
         b"0" | b"f" | b"F" => Ok(false),
         _ if text.eq_ignore_ascii_case(b"true") => Ok(true),
         _ if text.eq_ignore_ascii_case(b"false") => Ok(false),
-        _ => Err(Reason::NotABoolean),
+        _ => Err(RejectReason::NotABoolean),
     }
 }
 
 /// Counts characters as PostgreSQL does: code points.
 #[inline]
-pub(super) fn varchar(text: &[u8], chars_max: u32) -> Result<&[u8], Reason> {
+pub(super) fn varchar(text: &[u8], chars_max: u32) -> Result<&[u8], RejectReason> {
     let chars_limit = chars_max as usize;
     // Never more characters than bytes, so most texts need no counting.
     if text.len() > chars_limit && text.iter().filter(|byte| !is_continuation(**byte)).count() > chars_limit {
-        return Err(Reason::TooLong { chars_max });
+        return Err(RejectReason::TooLong { chars_max });
     }
     Ok(text)
 }
@@ -29,11 +29,11 @@ fn is_continuation(byte: u8) -> bool {
 }
 
 /// 8-4-4-4-12 or 32 hexadecimal digits, in any case.
-pub(super) fn uuid(text: &[u8]) -> Result<[u8; 16], Reason> {
+pub(super) fn uuid(text: &[u8]) -> Result<[u8; 16], RejectReason> {
     let hyphenated = match text.len() {
         32 => false,
-        36 if [8, 13, 18, 23].iter().all(|place| text[*place] == b'-') => true,
-        _ => return Err(Reason::NotAUuid),
+        36 if [8, 13, 18, 23].iter().all(|position| text[*position] == b'-') => true,
+        _ => return Err(RejectReason::NotAUuid),
     };
     let mut bytes = [0; 16];
     let mut at = 0;
@@ -48,12 +48,12 @@ pub(super) fn uuid(text: &[u8]) -> Result<[u8; 16], Reason> {
 }
 
 #[inline]
-fn hex(digit: u8) -> Result<u8, Reason> {
+fn hex(digit: u8) -> Result<u8, RejectReason> {
     match digit {
         b'0'..=b'9' => Ok(digit - b'0'),
         b'a'..=b'f' => Ok(digit - b'a' + 10),
         b'A'..=b'F' => Ok(digit - b'A' + 10),
-        _ => Err(Reason::NotAUuid),
+        _ => Err(RejectReason::NotAUuid),
     }
 }
 
@@ -70,12 +70,12 @@ mod tests {
             assert_eq!(boolean(text.as_bytes()), Ok(false), "{text:?}");
         }
         for text in ["", "yes", "no", "on", "off", "y", "2", " true", "tru", "truee", "-1", "01"] {
-            assert_eq!(boolean(text.as_bytes()), Err(Reason::NotABoolean), "{text:?}");
+            assert_eq!(boolean(text.as_bytes()), Err(RejectReason::NotABoolean), "{text:?}");
         }
     }
 
     fn check_varchar(text: &str, chars_max: u32, fits: bool) {
-        let expected = if fits { Ok(text.as_bytes()) } else { Err(Reason::TooLong { chars_max }) };
+        let expected = if fits { Ok(text.as_bytes()) } else { Err(RejectReason::TooLong { chars_max }) };
         assert_eq!(varchar(text.as_bytes(), chars_max), expected, "{text:?}");
     }
 
@@ -110,7 +110,7 @@ mod tests {
             "123e4567-e89b-12d3-a456-42661417400-",
             "123e4567e89b12d3a45642661417400-",
         ] {
-            assert_eq!(uuid(text.as_bytes()), Err(Reason::NotAUuid), "{text:?}");
+            assert_eq!(uuid(text.as_bytes()), Err(RejectReason::NotAUuid), "{text:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! ISO 8601 dates and times, read straight from bytes. Years 0001 to 9999; no value that PostgreSQL would change.
 
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
 /// PostgreSQL counts from 2000-01-01.
 pub(crate) const EPOCH_DAYS_FROM_UNIX: i32 = 10_957;
@@ -12,60 +12,60 @@ const OFFSET_HOURS_MAX: u32 = 15;
 
 /// Days since 2000-01-01.
 #[inline]
-pub(super) fn date(text: &[u8]) -> Result<i32, Reason> {
-    let (days, rest) = date_prefix(text).ok_or(Reason::NotADate)??;
-    if rest.is_empty() { Ok(days) } else { Err(Reason::NotADate) }
+pub(super) fn date(text: &[u8]) -> Result<i32, RejectReason> {
+    let (days, rest) = date_prefix(text).ok_or(RejectReason::NotADate)??;
+    if rest.is_empty() { Ok(days) } else { Err(RejectReason::NotADate) }
 }
 
 /// Microseconds since midnight.
 #[inline]
-pub(super) fn time(text: &[u8]) -> Result<i64, Reason> {
-    let (micros, rest) = time_prefix(text).ok_or(Reason::NotATime)??;
-    if rest.is_empty() { Ok(micros) } else { Err(Reason::NotATime) }
+pub(super) fn time(text: &[u8]) -> Result<i64, RejectReason> {
+    let (micros, rest) = time_prefix(text).ok_or(RejectReason::NotATime)??;
+    if rest.is_empty() { Ok(micros) } else { Err(RejectReason::NotATime) }
 }
 
 /// Microseconds since 2000-01-01 00:00:00, on the wall's clock.
 #[inline]
-pub(super) fn timestamp(text: &[u8]) -> Result<i64, Reason> {
+pub(super) fn timestamp(text: &[u8]) -> Result<i64, RejectReason> {
     let (micros, rest) = timestamp_prefix(text)?;
     match rest {
         [] => Ok(micros),
-        _ => Err(offset_micros(rest).map_or(Reason::NotATimestamp, |_| Reason::UnexpectedOffset)),
+        _ => Err(offset_micros(rest).map_or(RejectReason::NotATimestamp, |_| RejectReason::UnexpectedOffset)),
     }
 }
 
 /// Microseconds since 2000-01-01 00:00:00 UTC.
 #[inline]
-pub(super) fn timestamptz(text: &[u8]) -> Result<i64, Reason> {
+pub(super) fn timestamptz(text: &[u8]) -> Result<i64, RejectReason> {
     let (micros, rest) = timestamp_prefix(text)?;
     match rest {
-        [] => Err(Reason::MissingOffset),
+        [] => Err(RejectReason::MissingOffset),
         _ => Ok(micros - offset_micros(rest)?),
     }
 }
 
 #[inline]
-fn timestamp_prefix(text: &[u8]) -> Result<(i64, &[u8]), Reason> {
-    let (days, rest) = date_prefix(text).ok_or(Reason::NotATimestamp)??;
-    let [b'T' | b' ', rest @ ..] = rest else { return Err(Reason::NotATimestamp) };
-    let (micros, rest) = time_prefix(rest).ok_or(Reason::NotATimestamp)??;
+fn timestamp_prefix(text: &[u8]) -> Result<(i64, &[u8]), RejectReason> {
+    let (days, rest) = date_prefix(text).ok_or(RejectReason::NotATimestamp)??;
+    let [b'T' | b' ', rest @ ..] = rest else { return Err(RejectReason::NotATimestamp) };
+    let (micros, rest) = time_prefix(rest).ok_or(RejectReason::NotATimestamp)??;
     Ok((i64::from(days) * MICROS_PER_DAY + micros, rest))
 }
 
 /// `None` when the text does not have the form, an error when there is no such date.
 #[inline]
-fn date_prefix(text: &[u8]) -> Option<Result<(i32, &[u8]), Reason>> {
+fn date_prefix(text: &[u8]) -> Option<Result<(i32, &[u8]), RejectReason>> {
     let ([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], rest) = text.split_first_chunk::<10>()? else { return None };
     let year = two_digits(*y1, *y2)? * 100 + two_digits(*y3, *y4)?;
     let (month, day) = (two_digits(*m1, *m2)?, two_digits(*d1, *d2)?);
     if year == 0 || !(1..=12).contains(&month) || day == 0 || day > days_in_month(year, month) {
-        return Some(Err(Reason::NoSuchDate));
+        return Some(Err(RejectReason::NoSuchDate));
     }
     Some(Ok((days_from_epoch(year, month, day), rest)))
 }
 
 #[inline]
-fn time_prefix(text: &[u8]) -> Option<Result<(i64, &[u8]), Reason>> {
+fn time_prefix(text: &[u8]) -> Option<Result<(i64, &[u8]), RejectReason>> {
     let ([h1, h2, b':', m1, m2], rest) = text.split_first_chunk::<5>()? else { return None };
     let (hour, minute) = (two_digits(*h1, *h2)?, two_digits(*m1, *m2)?);
     let (second, micros, rest) = match rest {
@@ -81,20 +81,20 @@ fn time_prefix(text: &[u8]) -> Option<Result<(i64, &[u8]), Reason>> {
     let whole = i64::from(hour * 3600 + minute * 60 + second) * MICROS_PER_SECOND;
     Some(match (hour, minute, second) {
         (0..=23, 0..=59, 0..=59) => micros.map(|micros| (whole + micros, rest)),
-        (0..=23, 0..=59, 60) => Err(Reason::LeapSecond),
-        _ => Err(Reason::NoSuchTime),
+        (0..=23, 0..=59, 60) => Err(RejectReason::LeapSecond),
+        _ => Err(RejectReason::NoSuchTime),
     })
 }
 
 /// `None` without a digit.
 #[inline]
-fn fraction_micros(digits: &[u8]) -> Option<Result<i64, Reason>> {
+fn fraction_micros(digits: &[u8]) -> Option<Result<i64, RejectReason>> {
     if digits.is_empty() {
         return None;
     }
     let (kept, beyond) = digits.split_at(digits.len().min(6));
     if beyond.iter().any(|digit| *digit != b'0') {
-        return Some(Err(Reason::FinerThanMicroseconds));
+        return Some(Err(RejectReason::FinerThanMicroseconds));
     }
     let value = kept.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
     Some(Ok((kept.len()..6).fold(value, |value, _| value * 10)))
@@ -102,18 +102,18 @@ fn fraction_micros(digits: &[u8]) -> Option<Result<i64, Reason>> {
 
 /// `Z`, `±HH`, `±HH:MM` or `±HHMM`.
 #[inline]
-fn offset_micros(text: &[u8]) -> Result<i64, Reason> {
+fn offset_micros(text: &[u8]) -> Result<i64, RejectReason> {
     let (sign, hours, minutes) = match *text {
         [b'Z'] => return Ok(0),
         [sign @ (b'+' | b'-'), h1, h2] => (sign, two_digits(h1, h2), Some(0)),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] | [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
             (sign, two_digits(h1, h2), two_digits(m1, m2))
         }
-        _ => return Err(Reason::NotATimestamp),
+        _ => return Err(RejectReason::NotATimestamp),
     };
-    let (hours, minutes) = hours.zip(minutes).ok_or(Reason::NotATimestamp)?;
+    let (hours, minutes) = hours.zip(minutes).ok_or(RejectReason::NotATimestamp)?;
     if hours > OFFSET_HOURS_MAX || minutes > 59 {
-        return Err(Reason::NoSuchOffset);
+        return Err(RejectReason::NoSuchOffset);
     }
     let micros = i64::from(hours * 60 + minutes) * MICROS_PER_MINUTE;
     Ok(if sign == b'-' { -micros } else { micros })
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 
-    fn check_date(text: &str, expected: Result<(), Reason>) {
+    fn check_date(text: &str, expected: Result<(), RejectReason>) {
         let expected = expected.map(|()| {
             let epoch = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap();
             i32::try_from((text.parse::<NaiveDate>().unwrap() - epoch).num_days()).unwrap()
@@ -183,7 +183,7 @@ mod tests {
             "0000-00-00",
             "0000-01-01",
         ] {
-            check_date(text, Err(Reason::NoSuchDate));
+            check_date(text, Err(RejectReason::NoSuchDate));
         }
         for text in [
             "",
@@ -200,7 +200,7 @@ mod tests {
             "2024-01-1x",
             "2024/01/01",
         ] {
-            check_date(text, Err(Reason::NotADate));
+            check_date(text, Err(RejectReason::NotADate));
         }
     }
 
@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    fn check_time(text: &str, expected: Result<&str, Reason>) {
+    fn check_time(text: &str, expected: Result<&str, RejectReason>) {
         let expected =
             expected.map(|text| (text.parse::<NaiveTime>().unwrap() - NaiveTime::MIN).num_microseconds().unwrap());
         assert_eq!(time(text.as_bytes()), expected, "{text:?}");
@@ -229,12 +229,12 @@ mod tests {
         check_time("12:34:56.7", Ok("12:34:56.7"));
         check_time("12:34:56.123456", Ok("12:34:56.123456"));
         check_time("12:34:56.123456000", Ok("12:34:56.123456"));
-        check_time("12:34:56.1234567", Err(Reason::FinerThanMicroseconds));
-        check_time("24:00", Err(Reason::NoSuchTime));
-        check_time("24:00:00", Err(Reason::NoSuchTime));
-        check_time("12:60", Err(Reason::NoSuchTime));
-        check_time("12:00:61", Err(Reason::NoSuchTime));
-        check_time("23:59:60", Err(Reason::LeapSecond));
+        check_time("12:34:56.1234567", Err(RejectReason::FinerThanMicroseconds));
+        check_time("24:00", Err(RejectReason::NoSuchTime));
+        check_time("24:00:00", Err(RejectReason::NoSuchTime));
+        check_time("12:60", Err(RejectReason::NoSuchTime));
+        check_time("12:00:61", Err(RejectReason::NoSuchTime));
+        check_time("23:59:60", Err(RejectReason::LeapSecond));
         for text in [
             "",
             "12",
@@ -250,7 +250,7 @@ mod tests {
             " 12:00",
             "12:00.5",
         ] {
-            check_time(text, Err(Reason::NotATime));
+            check_time(text, Err(RejectReason::NotATime));
         }
     }
 
@@ -258,7 +258,7 @@ mod tests {
         timestamp.and_utc().timestamp_micros() - i64::from(EPOCH_DAYS_FROM_UNIX) * MICROS_PER_DAY
     }
 
-    fn check_timestamp(text: &str, expected: Result<&str, Reason>) {
+    fn check_timestamp(text: &str, expected: Result<&str, RejectReason>) {
         let expected = expected.map(|text| micros(text.parse().unwrap()));
         assert_eq!(timestamp(text.as_bytes()), expected, "{text:?}");
     }
@@ -269,10 +269,10 @@ mod tests {
         check_timestamp("2024-03-04 05:06:07.000001", Ok("2024-03-04T05:06:07.000001"));
         check_timestamp("1999-12-31 23:59", Ok("1999-12-31T23:59:00"));
         check_timestamp("0001-01-01T00:00:00", Ok("0001-01-01T00:00:00"));
-        check_timestamp("2024-03-04T05:06:07Z", Err(Reason::UnexpectedOffset));
-        check_timestamp("2024-03-04T05:06:07+01:00", Err(Reason::UnexpectedOffset));
-        check_timestamp("2024-02-30T00:00:00", Err(Reason::NoSuchDate));
-        check_timestamp("2024-03-04T24:00:00", Err(Reason::NoSuchTime));
+        check_timestamp("2024-03-04T05:06:07Z", Err(RejectReason::UnexpectedOffset));
+        check_timestamp("2024-03-04T05:06:07+01:00", Err(RejectReason::UnexpectedOffset));
+        check_timestamp("2024-02-30T00:00:00", Err(RejectReason::NoSuchDate));
+        check_timestamp("2024-03-04T24:00:00", Err(RejectReason::NoSuchTime));
         for text in [
             "",
             "2024-03-04",
@@ -283,11 +283,11 @@ mod tests {
             "now",
             "1709528767",
         ] {
-            check_timestamp(text, Err(Reason::NotATimestamp));
+            check_timestamp(text, Err(RejectReason::NotATimestamp));
         }
     }
 
-    fn check_timestamptz(text: &str, expected: Result<&str, Reason>) {
+    fn check_timestamptz(text: &str, expected: Result<&str, RejectReason>) {
         let expected = expected.map(|text| micros(DateTime::parse_from_rfc3339(text).unwrap().naive_utc()));
         assert_eq!(timestamptz(text.as_bytes()), expected, "{text:?}");
     }
@@ -299,9 +299,9 @@ mod tests {
         check_timestamptz("2024-03-04 05:06:07.5-0330", Ok("2024-03-04T08:36:07.5Z"));
         check_timestamptz("2024-03-04T05:06+05:45", Ok("2024-03-03T23:21:00Z"));
         check_timestamptz("2024-03-04T05:06:07+15:59", Ok("2024-03-03T13:07:07Z"));
-        check_timestamptz("2024-03-04T05:06:07", Err(Reason::MissingOffset));
-        check_timestamptz("2024-03-04T05:06:07+16:00", Err(Reason::NoSuchOffset));
-        check_timestamptz("2024-03-04T05:06:07+01:60", Err(Reason::NoSuchOffset));
+        check_timestamptz("2024-03-04T05:06:07", Err(RejectReason::MissingOffset));
+        check_timestamptz("2024-03-04T05:06:07+16:00", Err(RejectReason::NoSuchOffset));
+        check_timestamptz("2024-03-04T05:06:07+01:60", Err(RejectReason::NoSuchOffset));
         for text in [
             "2024-03-04T05:06:07 Z",
             "2024-03-04T05:06:07+1",
@@ -309,7 +309,7 @@ mod tests {
             "2024-03-04Z",
             "2024-03-04T05:06:07z",
         ] {
-            check_timestamptz(text, Err(Reason::NotATimestamp));
+            check_timestamptz(text, Err(RejectReason::NotATimestamp));
         }
     }
 }

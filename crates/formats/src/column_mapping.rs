@@ -1,39 +1,40 @@
-//! Which of a file's columns is which of the table's.
+//! Maps the columns of a file to the columns of the table, by name.
 
 use pipeline::Extra;
 
-use crate::FileError;
+use crate::error::FileError;
 use crate::error::names;
-use crate::plan::Plan;
+use crate::row_encoder::RowEncoder;
 
-/// Every column of the dataset stands in the file exactly once, in any order; what becomes of others, the dataset says.
-pub(crate) struct Mapping {
-    /// By column of the table: the place in the file.
-    pub(crate) places: Vec<usize>,
-    /// By place in the file: the column of the table. What is rescued has [`Plan::rescued_column`], what is ignored
-    /// has none.
+/// The columns of a file. Each column of the dataset is in the file exactly once, in any order. `extra` decides about
+/// all other columns.
+pub(crate) struct ColumnMapping {
+    /// Per column of the table: its position in the file.
+    pub(crate) positions: Vec<usize>,
+    /// Per position in the file: the column of the table. A rescued column has [`RowEncoder::rescued_column`], an
+    /// ignored one has `None`.
     pub(crate) columns: Vec<Option<usize>>,
-    /// Place and name of what is rescued.
+    /// Position and name of each rescued column.
     pub(crate) rescued: Vec<(usize, String)>,
 }
 
-impl Mapping {
+impl ColumnMapping {
     pub(crate) fn identity(columns: usize) -> Self {
-        Self { places: (0..columns).collect(), columns: (0..columns).map(Some).collect(), rescued: Vec::new() }
+        Self { positions: (0..columns).collect(), columns: (0..columns).map(Some).collect(), rescued: Vec::new() }
     }
 
-    pub(crate) fn by_name(plan: &Plan<'_>, found: Vec<String>) -> Result<Self, FileError> {
-        let expected = plan.headers();
-        let difference = difference(&expected, &found, plan.extra);
+    pub(crate) fn by_name(encoder: &RowEncoder<'_>, found: Vec<String>) -> Result<Self, FileError> {
+        let expected = encoder.headers();
+        let difference = difference(&expected, &found, encoder.extra);
         if !difference.is_empty() {
             let reason = format!("the header does not name the dataset's columns: {}", difference.join(", "));
             return Err(FileError::HeaderMismatch { expected, found, reason });
         }
         let place_of = |header: &String| found.iter().position(|name| name == header);
-        let column_of = |name: &String| expected.iter().position(|header| header == name).or(plan.rescued_column());
-        let is_rescued = |(_, name): &(usize, String)| plan.extra == Extra::Rescue && !expected.contains(name);
+        let column_of = |name: &String| expected.iter().position(|header| header == name).or(encoder.rescued_column());
+        let is_rescued = |(_, name): &(usize, String)| encoder.extra == Extra::Rescue && !expected.contains(name);
         Ok(Self {
-            places: expected.iter().filter_map(place_of).collect(),
+            positions: expected.iter().filter_map(place_of).collect(),
             columns: found.iter().map(column_of).collect(),
             rescued: found.iter().cloned().enumerate().filter(is_rescued).collect(),
         })

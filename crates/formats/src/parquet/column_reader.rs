@@ -8,32 +8,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parquet::basic::Type;
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{
-    BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, FloatType,
-    Int32Type, Int64Type, Int96, Int96Type,
+    BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type, Int96Type,
 };
 use parquet::errors::ParquetError;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::pages::Pages;
-use crate::FileError;
+use super::primitive_value::{AsPrimitiveValue, PrimitiveValue};
+use crate::error::FileError;
 
 /// Rows that are decoded at once.
 const ROWS_PER_READ: u64 = 1024;
 
-/// A value as the file keeps it.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
-    Boolean(bool),
-    Int(i32),
-    Long(i64),
-    /// Nanoseconds of the day, and the Julian day.
-    Int96(i64, i64),
-    Float(f32),
-    Double(f64),
-    Bytes(&'a [u8]),
-}
-
-pub(super) trait Leaf {
+pub(super) trait LeafReader {
     /// Goes to the first value of the next row; `false` after the last one.
     fn begin_row(&mut self) -> Result<bool, FileError>;
     /// Back to the row's first value.
@@ -43,13 +30,13 @@ pub(super) trait Leaf {
     /// Of the value that stands next, 0 when there is none.
     fn def(&self) -> i16;
     fn rep(&self) -> i16;
-    /// None where [`Leaf::def`] says so.
-    fn value(&self) -> Option<Value<'_>>;
+    /// None where [`LeafReader::def`] says so.
+    fn value(&self) -> Option<PrimitiveValue<'_>>;
     fn advance(&mut self);
 }
 
 /// How a leaf is opened.
-pub(super) struct Opening {
+pub(super) struct ReaderOptions {
     pub(super) column: ColumnDescPtr,
     pub(super) pages: Pages,
     /// What may be decoded in one reading: [`Pages::allowance`] is set to it again and again.
@@ -58,20 +45,20 @@ pub(super) struct Opening {
     pub(super) values: u64,
 }
 
-pub(super) fn open(opening: Opening) -> Box<dyn Leaf> {
+pub(super) fn open(opening: ReaderOptions) -> Box<dyn LeafReader> {
     match opening.column.physical_type() {
-        Type::BOOLEAN => Box::new(Cursor::<BoolType>::new(opening)),
-        Type::INT32 => Box::new(Cursor::<Int32Type>::new(opening)),
-        Type::INT64 => Box::new(Cursor::<Int64Type>::new(opening)),
-        Type::INT96 => Box::new(Cursor::<Int96Type>::new(opening)),
-        Type::FLOAT => Box::new(Cursor::<FloatType>::new(opening)),
-        Type::DOUBLE => Box::new(Cursor::<DoubleType>::new(opening)),
-        Type::BYTE_ARRAY => Box::new(Cursor::<ByteArrayType>::new(opening)),
-        Type::FIXED_LEN_BYTE_ARRAY => Box::new(Cursor::<FixedLenByteArrayType>::new(opening)),
+        Type::BOOLEAN => Box::new(ColumnChunkReader::<BoolType>::new(opening)),
+        Type::INT32 => Box::new(ColumnChunkReader::<Int32Type>::new(opening)),
+        Type::INT64 => Box::new(ColumnChunkReader::<Int64Type>::new(opening)),
+        Type::INT96 => Box::new(ColumnChunkReader::<Int96Type>::new(opening)),
+        Type::FLOAT => Box::new(ColumnChunkReader::<FloatType>::new(opening)),
+        Type::DOUBLE => Box::new(ColumnChunkReader::<DoubleType>::new(opening)),
+        Type::BYTE_ARRAY => Box::new(ColumnChunkReader::<ByteArrayType>::new(opening)),
+        Type::FIXED_LEN_BYTE_ARRAY => Box::new(ColumnChunkReader::<FixedLenByteArrayType>::new(opening)),
     }
 }
 
-struct Cursor<T: DataType> {
+struct ColumnChunkReader<T: DataType> {
     name: String,
     reader: ColumnReaderImpl<T>,
     allowance: Arc<AtomicU64>,
@@ -85,21 +72,21 @@ struct Cursor<T: DataType> {
     reps: Vec<i16>,
     /// How many values there are, NULLs included.
     levels: usize,
-    row: Place,
-    next: Place,
+    row: Position,
+    next: Position,
     row_end: usize,
     is_overrun: bool,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct Position {
     level: usize,
     value: usize,
 }
 
-impl<T: DataType> Cursor<T> {
-    fn new(opening: Opening) -> Self {
-        let Opening { column, pages, allowance_bytes, rows, values } = opening;
+impl<T: DataType> ColumnChunkReader<T> {
+    fn new(opening: ReaderOptions) -> Self {
+        let ReaderOptions { column, pages, allowance_bytes, rows, values } = opening;
         let allowance = Arc::clone(&pages.allowance);
         let rows_per_read = (ROWS_PER_READ * rows / values.max(1)).clamp(1, ROWS_PER_READ);
         Self {
@@ -114,8 +101,8 @@ impl<T: DataType> Cursor<T> {
             defs: Vec::new(),
             reps: Vec::new(),
             levels: 0,
-            row: Place::default(),
-            next: Place::default(),
+            row: Position::default(),
+            next: Position::default(),
             row_end: 0,
             is_overrun: false,
         }
@@ -126,7 +113,7 @@ impl<T: DataType> Cursor<T> {
         self.values.clear();
         self.defs.clear();
         self.reps.clear();
-        (self.next, self.row_end) = (Place::default(), 0);
+        (self.next, self.row_end) = (Position::default(), 0);
         self.allowance.store(self.allowance_bytes, Ordering::Relaxed);
         let Self { reader, defs, reps, values, rows_per_read, .. } = self;
         // The decoders trust their input, and panic over some that is damaged.
@@ -135,7 +122,7 @@ impl<T: DataType> Cursor<T> {
         }));
         match read {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(self.fault(error)),
+            Ok(Err(error)) => return Err(self.file_error(error)),
             Err(_) => return Err(self.damaged("its pages are damaged")),
         }
         self.levels = if self.def_max > 0 { self.defs.len() } else { self.values.len() };
@@ -145,7 +132,7 @@ impl<T: DataType> Cursor<T> {
         Ok(())
     }
 
-    fn fault(&self, error: ParquetError) -> FileError {
+    fn file_error(&self, error: ParquetError) -> FileError {
         match error {
             ParquetError::External(cause) => match cause.downcast::<FileError>() {
                 Ok(error) => match *error {
@@ -166,9 +153,9 @@ impl<T: DataType> Cursor<T> {
     }
 }
 
-impl<T: DataType> Leaf for Cursor<T>
+impl<T: DataType> LeafReader for ColumnChunkReader<T>
 where
-    T::T: Physical,
+    T::T: AsPrimitiveValue,
 {
     #[inline]
     fn begin_row(&mut self) -> Result<bool, FileError> {
@@ -216,8 +203,12 @@ where
     }
 
     #[inline]
-    fn value(&self) -> Option<Value<'_>> {
-        if self.def() == self.def_max { self.values.get(self.next.value).and_then(Physical::value) } else { None }
+    fn value(&self) -> Option<PrimitiveValue<'_>> {
+        if self.def() == self.def_max {
+            self.values.get(self.next.value).and_then(AsPrimitiveValue::value)
+        } else {
+            None
+        }
     }
 
     #[inline]
@@ -228,48 +219,5 @@ where
         }
         self.next.value += usize::from(self.def() == self.def_max);
         self.next.level += 1;
-    }
-}
-
-trait Physical {
-    fn value(&self) -> Option<Value<'_>>;
-}
-
-macro_rules! physical {
-    ($type:ty, $variant:ident) => {
-        impl Physical for $type {
-            #[inline]
-            fn value(&self) -> Option<Value<'_>> {
-                Some(Value::$variant(*self))
-            }
-        }
-    };
-}
-
-physical!(bool, Boolean);
-physical!(i32, Int);
-physical!(i64, Long);
-physical!(f32, Float);
-physical!(f64, Double);
-
-impl Physical for Int96 {
-    fn value(&self) -> Option<Value<'_>> {
-        let [low, high, day] = *self.data() else { return None };
-        let nanos = u64::from(high) << 32 | u64::from(low);
-        Some(Value::Int96(nanos.cast_signed(), i64::from(day)))
-    }
-}
-
-impl Physical for ByteArray {
-    #[inline]
-    fn value(&self) -> Option<Value<'_>> {
-        Some(Value::Bytes(self.data()))
-    }
-}
-
-impl Physical for FixedLenByteArray {
-    #[inline]
-    fn value(&self) -> Option<Value<'_>> {
-        Some(Value::Bytes(self.data()))
     }
 }

@@ -3,7 +3,7 @@
 
 use parquet::basic::Encoding;
 
-use super::thrift::{Reader, STRUCTURE, TRUE, Unreadable};
+use super::thrift::{STRUCTURE, TRUE, ThriftError, ThriftReader};
 
 #[derive(Debug, PartialEq)]
 pub(super) struct PageHeader {
@@ -12,11 +12,11 @@ pub(super) struct PageHeader {
     pub(super) uncompressed_bytes: usize,
     pub(super) compressed_bytes: usize,
     pub(super) crc: Option<u32>,
-    pub(super) content: Content,
+    pub(super) content: PageContent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Content {
+pub(super) enum PageContent {
     Data {
         values: u32,
         encoding: Encoding,
@@ -47,26 +47,28 @@ pub(super) struct DataV2 {
 type Numbers = [Option<i64>; 9];
 
 impl PageHeader {
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let mut reader = Reader::new(bytes);
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, ThriftError> {
+        let mut reader = ThriftReader::new(bytes);
         let (mut own, mut inner): (Numbers, [Option<Numbers>; 9]) = Default::default();
         reader.structure(&mut |reader, id, kind| {
-            let Some(place) = usize::try_from(id).ok().filter(|place| *place < own.len()) else { return Ok(false) };
+            let Some(position) = usize::try_from(id).ok().filter(|position| *position < own.len()) else {
+                return Ok(false);
+            };
             if kind == STRUCTURE {
-                inner[place] = Some(numbers(reader)?);
+                inner[position] = Some(numbers(reader)?);
                 return Ok(true);
             }
-            keep_integer(reader, kind, &mut own[place])
+            keep_integer(reader, kind, &mut own[position])
         })?;
         let [_, kind, uncompressed, compressed, crc, ..] = own;
         let [_, _, _, _, _, data, _, dictionary, data_v2] = inner;
         let content = match kind {
-            Some(0) => data_page(&data.ok_or(Unreadable::Nonsense)?)?,
-            Some(2) => dictionary_page(&dictionary.ok_or(Unreadable::Nonsense)?)?,
-            Some(3) => data_page_v2(&data_v2.ok_or(Unreadable::Nonsense)?)?,
-            _ => Content::Other,
+            Some(0) => data_page(&data.ok_or(ThriftError::Invalid)?)?,
+            Some(2) => dictionary_page(&dictionary.ok_or(ThriftError::Invalid)?)?,
+            Some(3) => data_page_v2(&data_v2.ok_or(ThriftError::Invalid)?)?,
+            _ => PageContent::Other,
         };
-        let size = |number: Option<i64>| number.and_then(|n| usize::try_from(n).ok()).ok_or(Unreadable::Nonsense);
+        let size = |number: Option<i64>| number.and_then(|n| usize::try_from(n).ok()).ok_or(ThriftError::Invalid);
         Ok(Self {
             bytes: reader.bytes_read(),
             uncompressed_bytes: size(uncompressed)?,
@@ -79,7 +81,7 @@ impl PageHeader {
 }
 
 /// The integers of a structure; a boolean is 1 or 0.
-fn numbers(reader: &mut Reader<'_>) -> Result<Numbers, Unreadable> {
+fn numbers(reader: &mut ThriftReader<'_>) -> Result<Numbers, ThriftError> {
     let mut numbers = Numbers::default();
     reader.structure(&mut |reader, id, kind| match usize::try_from(id).ok().and_then(|id| numbers.get_mut(id)) {
         Some(number) => keep_integer(reader, kind, number),
@@ -88,7 +90,7 @@ fn numbers(reader: &mut Reader<'_>) -> Result<Numbers, Unreadable> {
     Ok(numbers)
 }
 
-fn keep_integer(reader: &mut Reader<'_>, kind: u8, number: &mut Option<i64>) -> Result<bool, Unreadable> {
+fn keep_integer(reader: &mut ThriftReader<'_>, kind: u8, number: &mut Option<i64>) -> Result<bool, ThriftError> {
     *number = match kind {
         1 | 2 => Some(i64::from(kind == TRUE)),
         4..=6 => Some(reader.integer()?),
@@ -97,9 +99,9 @@ fn keep_integer(reader: &mut Reader<'_>, kind: u8, number: &mut Option<i64>) -> 
     Ok(true)
 }
 
-fn data_page(numbers: &Numbers) -> Result<Content, Unreadable> {
+fn data_page(numbers: &Numbers) -> Result<PageContent, ThriftError> {
     let [_, values, encoding, def_encoding, rep_encoding, ..] = *numbers;
-    Ok(Content::Data {
+    Ok(PageContent::Data {
         values: count(values)?,
         encoding: self::encoding(encoding)?,
         def_encoding: self::encoding(def_encoding)?,
@@ -107,14 +109,14 @@ fn data_page(numbers: &Numbers) -> Result<Content, Unreadable> {
     })
 }
 
-fn dictionary_page(numbers: &Numbers) -> Result<Content, Unreadable> {
+fn dictionary_page(numbers: &Numbers) -> Result<PageContent, ThriftError> {
     let [_, values, encoding, ..] = *numbers;
-    Ok(Content::Dictionary { values: count(values)?, encoding: self::encoding(encoding)? })
+    Ok(PageContent::Dictionary { values: count(values)?, encoding: self::encoding(encoding)? })
 }
 
-fn data_page_v2(numbers: &Numbers) -> Result<Content, Unreadable> {
+fn data_page_v2(numbers: &Numbers) -> Result<PageContent, ThriftError> {
     let [_, values, nulls, rows, encoding, def_bytes, rep_bytes, is_compressed, _] = *numbers;
-    Ok(Content::DataV2(DataV2 {
+    Ok(PageContent::DataV2(DataV2 {
         values: count(values)?,
         nulls: count(nulls)?,
         rows: count(rows)?,
@@ -125,11 +127,11 @@ fn data_page_v2(numbers: &Numbers) -> Result<Content, Unreadable> {
     }))
 }
 
-fn count(number: Option<i64>) -> Result<u32, Unreadable> {
-    number.and_then(|number| i32::try_from(number).ok()?.try_into().ok()).ok_or(Unreadable::Nonsense)
+fn count(number: Option<i64>) -> Result<u32, ThriftError> {
+    number.and_then(|number| i32::try_from(number).ok()?.try_into().ok()).ok_or(ThriftError::Invalid)
 }
 
-fn encoding(number: Option<i64>) -> Result<Encoding, Unreadable> {
+fn encoding(number: Option<i64>) -> Result<Encoding, ThriftError> {
     Ok(match number {
         Some(0) => Encoding::PLAIN,
         Some(2) => Encoding::PLAIN_DICTIONARY,
@@ -141,6 +143,6 @@ fn encoding(number: Option<i64>) -> Result<Encoding, Unreadable> {
         Some(7) => Encoding::DELTA_BYTE_ARRAY,
         Some(8) => Encoding::RLE_DICTIONARY,
         Some(9) => Encoding::BYTE_STREAM_SPLIT,
-        _ => return Err(Unreadable::Nonsense),
+        _ => return Err(ThriftError::Invalid),
     })
 }

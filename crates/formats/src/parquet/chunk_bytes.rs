@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::RandomAccess;
+use crate::random_access::RandomAccess;
 
 /// A column chunk's bytes in their order, fetched block by block.
-pub(super) struct Chunk {
+pub(super) struct ChunkBytes {
     file: Arc<dyn RandomAccess>,
     /// Fetched, and not taken yet.
     block: Bytes,
@@ -16,7 +16,7 @@ pub(super) struct Chunk {
     block_bytes: usize,
 }
 
-impl Chunk {
+impl ChunkBytes {
     /// `fetched` is how the chunk begins.
     pub(super) fn new(file: &Arc<dyn RandomAccess>, fetched: Bytes, rest: Range<u64>, block_bytes: usize) -> Self {
         Self { file: Arc::clone(file), block: fetched, rest, block_bytes }

@@ -1,13 +1,15 @@
 use bytes::Bytes;
 
+use crate::copy;
+use crate::error::{FileError, SinkClosed};
 use crate::limits::Limits;
-use crate::plan::Plan;
-use crate::reject::{Reason, Record, RowFault};
-use crate::{Counts, FileError, Sink, SinkClosed, copy};
+use crate::reject::{Record, RejectReason, RowError};
+use crate::row_encoder::RowEncoder;
+use crate::sink::{Counts, Sink};
 
-/// Gathers tuples into blocks, and sees to it that a rejected row leaves no bytes behind.
-pub(crate) struct Output<'a> {
-    plan: &'a Plan<'a>,
+/// Collects tuples into blocks. Removes the bytes of a rejected row.
+pub(crate) struct RowWriter<'a> {
+    encoder: &'a RowEncoder<'a>,
     sink: &'a mut dyn Sink,
     limits: &'a Limits,
     block: Vec<u8>,
@@ -16,65 +18,65 @@ pub(crate) struct Output<'a> {
     counts: Counts,
 }
 
-/// Blank lines right after one another, all of one length: any number of them takes up no more room than one.
+/// Consecutive blank lines of equal length. A run needs the same memory for any number of lines.
 struct BlankRun {
     line: u64,
     byte_offset: u64,
-    /// Of each line, its end included.
+    /// Length of one line with its line end.
     line_bytes: u64,
     lines: u64,
 }
 
 impl BlankRun {
-    /// A comment between two blank lines parts them.
-    fn goes_on_at(&self, line: u64, line_bytes: u64) -> bool {
+    /// Returns whether a blank line continues this run. A comment between two blank lines ends a run.
+    fn continues_at(&self, line: u64, line_bytes: u64) -> bool {
         self.line_bytes == line_bytes && self.line + self.lines == line
     }
 }
 
-impl<'a> Output<'a> {
-    pub(crate) fn new(plan: &'a Plan<'a>, sink: &'a mut dyn Sink, limits: &'a Limits) -> Self {
+impl<'a> RowWriter<'a> {
+    pub(crate) fn new(encoder: &'a RowEncoder<'a>, sink: &'a mut dyn Sink, limits: &'a Limits) -> Self {
         Self {
-            plan,
+            encoder,
             sink,
             limits,
             block: Vec::new(),
-            // A table has at most 1600 columns, and PostgreSQL compares this count with them.
-            field_count: i16::try_from(plan.field_count()).unwrap_or(i16::MAX).to_be_bytes(),
+            // A table has at most 1600 columns, and PostgreSQL checks the count.
+            field_count: i16::try_from(encoder.field_count()).unwrap_or(i16::MAX).to_be_bytes(),
             blank_runs: Vec::new(),
             counts: Counts::default(),
         }
     }
 
-    /// One record: `encode` appends its fields, in the table's order, or says what is wrong with it.
+    /// Writes one record. `encode` appends its fields in the table's order, or returns the reject reason.
     #[inline]
     pub(crate) fn row(
         &mut self,
         record: Record<'_>,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), RowFault>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), RowError>,
     ) -> Result<(), FileError> {
         if !self.blank_runs.is_empty() {
             self.reject_blank_lines()?;
         }
         match self.try_row(encode)? {
             Ok(()) => Ok(()),
-            Err(fault) => self.reject(record, &fault),
+            Err(error) => self.reject(record, &error),
         }
     }
 
-    /// The same for a record that is only put together when it must be shown: the caller rejects it.
+    /// Writes one record. On a reject reason, the caller calls [`RowWriter::reject`] with the record's text.
     #[inline]
     pub(crate) fn try_row(
         &mut self,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), RowFault>,
-    ) -> Result<Result<(), RowFault>, FileError> {
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), RowError>,
+    ) -> Result<Result<(), RowError>, FileError> {
         let row_start = self.block.len();
         self.block.extend_from_slice(&self.field_count);
-        if let Err(fault) = encode(&mut self.block) {
+        if let Err(error) = encode(&mut self.block) {
             self.block.truncate(row_start);
-            return Ok(Err(fault));
+            return Ok(Err(error));
         }
-        if let Some(load_id) = self.plan.lineage {
+        if let Some(load_id) = self.encoder.lineage {
             copy::int8(&mut self.block, load_id);
         }
         self.counts.rows_read += 1;
@@ -85,11 +87,11 @@ impl<'a> Output<'a> {
         Ok(Ok(()))
     }
 
-    /// A blank line. It is rejected once something follows it, for at the end of a file blank lines mean nothing.
-    /// `bytes` is its length with its end.
+    /// Notes a blank line of `bytes` bytes, with its line end. It is rejected when a record follows, because blank
+    /// lines at the end of a file are ignored.
     pub(crate) fn blank_line(&mut self, line: u64, byte_offset: u64, bytes: usize) -> Result<(), FileError> {
         let line_bytes = bytes as u64;
-        if let Some(run) = self.blank_runs.last_mut().filter(|run| run.goes_on_at(line, line_bytes)) {
+        if let Some(run) = self.blank_runs.last_mut().filter(|run| run.continues_at(line, line_bytes)) {
             run.lines += 1;
             return Ok(());
         }
@@ -115,18 +117,18 @@ impl<'a> Output<'a> {
             for index in 0..run.lines {
                 let byte_offset = run.byte_offset + index * run.line_bytes;
                 let record = Record { line: run.line + index, byte_offset, bytes: &[] };
-                self.reject(record, &RowFault::of_row(Reason::BlankLine))?;
+                self.reject(record, &RowError::of_row(RejectReason::BlankLine))?;
             }
         }
         Ok(())
     }
 
     #[cold]
-    pub(crate) fn reject(&mut self, record: Record<'_>, fault: &RowFault) -> Result<(), FileError> {
+    pub(crate) fn reject(&mut self, record: Record<'_>, error: &RowError) -> Result<(), FileError> {
         self.counts.rows_read += 1;
         self.counts.rows_rejected += 1;
-        let column = fault.column.and_then(|column| self.plan.name(column));
-        let reject = record.reject(column, &fault.reason, self.limits.reject_raw_bytes_max);
+        let column = error.column.and_then(|column| self.encoder.name(column));
+        let reject = record.reject(column, &error.reason, self.limits.reject_raw_bytes_max);
         self.sink.reject(reject).map_err(FileError::from)
     }
 
@@ -134,7 +136,7 @@ impl<'a> Output<'a> {
         if self.block.is_empty() {
             return Ok(());
         }
-        // The last row overshoots the limit: room for it saves growing every block once.
+        // The last row exceeds the limit. This capacity avoids one reallocation per block.
         let room = self.limits.copy_block_bytes + self.limits.copy_block_bytes / 8;
         let full = std::mem::replace(&mut self.block, Vec::with_capacity(room));
         let sent: Result<(), SinkClosed> = self.sink.copy(Bytes::from(full));

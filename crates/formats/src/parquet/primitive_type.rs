@@ -1,6 +1,6 @@
 //! What a file's primitive types mean: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>.
 
-use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetTimeUnit, Type as PhysicalType};
 use parquet::schema::types::Type;
 use pipeline::ColumnType;
 
@@ -8,7 +8,7 @@ use pipeline::ColumnType;
 const NUMERIC_PRECISION_MAX: u16 = 1000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PrimitiveType {
     Boolean,
     Integer {
         bits: u8,
@@ -26,10 +26,10 @@ pub(super) enum Kind {
     Json,
     Uuid,
     Date,
-    Time(Unit),
+    Time(TimeUnit),
     /// `is_instant`: it counts from midnight in Greenwich; else the wall's clock shows it.
     Timestamp {
-        unit: Unit,
+        unit: TimeUnit,
         is_instant: bool,
     },
     /// What Hive, Impala and Spark wrote for an instant before there were timestamps.
@@ -39,13 +39,13 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(super) enum TimeUnit {
     Millis,
     Micros,
     Nanos,
 }
 
-impl Kind {
+impl PrimitiveType {
     /// The error says what the type is, for its sentence.
     pub(super) fn of(primitive: &Type) -> Result<Self, String> {
         let info = primitive.get_basic_info();
@@ -56,11 +56,11 @@ impl Kind {
         }
     }
 
-    fn of_logical(logical: &LogicalType, physical: Physical) -> Result<Self, String> {
-        let unit = |unit: &TimeUnit| match unit {
-            TimeUnit::MILLIS => Unit::Millis,
-            TimeUnit::MICROS => Unit::Micros,
-            TimeUnit::NANOS => Unit::Nanos,
+    fn of_logical(logical: &LogicalType, physical: PhysicalType) -> Result<Self, String> {
+        let unit = |unit: &ParquetTimeUnit| match unit {
+            ParquetTimeUnit::MILLIS => TimeUnit::Millis,
+            ParquetTimeUnit::MICROS => TimeUnit::Micros,
+            ParquetTimeUnit::NANOS => TimeUnit::Nanos,
         };
         Ok(match logical {
             LogicalType::String | LogicalType::Enum => Self::Text,
@@ -90,10 +90,10 @@ impl Kind {
             ConvertedType::JSON => Self::Json,
             ConvertedType::DECIMAL => Self::decimal(primitive.get_precision(), primitive.get_scale())?,
             ConvertedType::DATE => Self::Date,
-            ConvertedType::TIME_MILLIS => Self::Time(Unit::Millis),
-            ConvertedType::TIME_MICROS => Self::Time(Unit::Micros),
-            ConvertedType::TIMESTAMP_MILLIS => instant(Unit::Millis),
-            ConvertedType::TIMESTAMP_MICROS => instant(Unit::Micros),
+            ConvertedType::TIME_MILLIS => Self::Time(TimeUnit::Millis),
+            ConvertedType::TIME_MICROS => Self::Time(TimeUnit::Micros),
+            ConvertedType::TIMESTAMP_MILLIS => instant(TimeUnit::Millis),
+            ConvertedType::TIMESTAMP_MICROS => instant(TimeUnit::Micros),
             ConvertedType::UINT_8 => integer(8, false),
             ConvertedType::UINT_16 => integer(16, false),
             ConvertedType::UINT_32 => integer(32, false),
@@ -103,14 +103,14 @@ impl Kind {
             ConvertedType::INT_32 => integer(32, true),
             ConvertedType::INT_64 => integer(64, true),
             ConvertedType::NONE => match physical {
-                Physical::BOOLEAN => Self::Boolean,
-                Physical::INT32 => integer(32, true),
-                Physical::INT64 => integer(64, true),
-                Physical::INT96 => Self::Int96,
-                Physical::FLOAT => Self::Float,
-                Physical::DOUBLE => Self::Double,
-                Physical::BYTE_ARRAY => Self::Text,
-                Physical::FIXED_LEN_BYTE_ARRAY => return Err(format!("{physical} without a meaning")),
+                PhysicalType::BOOLEAN => Self::Boolean,
+                PhysicalType::INT32 => integer(32, true),
+                PhysicalType::INT64 => integer(64, true),
+                PhysicalType::INT96 => Self::Int96,
+                PhysicalType::FLOAT => Self::Float,
+                PhysicalType::DOUBLE => Self::Double,
+                PhysicalType::BYTE_ARRAY => Self::Text,
+                PhysicalType::FIXED_LEN_BYTE_ARRAY => return Err(format!("{physical} without a meaning")),
             },
             other => return Err(format!("{physical} as {other}")),
         })

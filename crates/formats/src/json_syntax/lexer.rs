@@ -1,10 +1,10 @@
 //! RFC 8259, to the letter. Numbers stay the text that they are; strings keep their escapes until asked for.
 
 use crate::limits::JSON_DEPTH_MAX;
-use crate::reject::Reason;
+use crate::reject::RejectReason;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum JsonKind {
     Null,
     Boolean,
     Number,
@@ -13,7 +13,7 @@ pub(crate) enum Kind {
     Object,
 }
 
-impl Kind {
+impl JsonKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -28,79 +28,79 @@ impl Kind {
 
 /// A value and where it stands in the text; a string with its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Value {
-    pub(crate) kind: Kind,
+pub(crate) struct JsonToken {
+    pub(crate) kind: JsonKind,
     pub(crate) start: usize,
     pub(crate) end: usize,
 }
 
-impl Value {
+impl JsonToken {
     pub(crate) fn text<'a>(&self, document: &'a [u8]) -> &'a [u8] {
         match self.kind {
-            Kind::String { .. } => &document[self.start + 1..self.end - 1],
+            JsonKind::String { .. } => &document[self.start + 1..self.end - 1],
             _ => &document[self.start..self.end],
         }
     }
 }
 
 /// Reads a text that is in memory whole. Bytes beyond ASCII pass inside strings: their UTF-8 is not looked at here.
-pub(crate) struct Lexer<'a> {
+pub(crate) struct JsonLexer<'a> {
     text: &'a [u8],
     at: usize,
     depth: usize,
 }
 
-impl<'a> Lexer<'a> {
+impl<'a> JsonLexer<'a> {
     pub(crate) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0, depth: 0 }
     }
 
     /// One value and nothing after it. `visit` is shown every scalar and key, strings without their quotes.
-    pub(crate) fn document(&mut self, visit: &mut impl FnMut(Kind, &[u8])) -> Result<(), Reason> {
+    pub(crate) fn document(&mut self, visit: &mut impl FnMut(JsonKind, &[u8])) -> Result<(), RejectReason> {
         self.skip_space();
         self.value(visit)?;
         self.expect_end()
     }
 
     /// One object and nothing after it, told member by member.
-    pub(crate) fn record(&mut self, member: &mut impl FnMut(Value, Value)) -> Result<(), Reason> {
+    pub(crate) fn record(&mut self, member: &mut impl FnMut(JsonToken, JsonToken)) -> Result<(), RejectReason> {
         self.skip_space();
         if self.peek() != Some(b'{') {
             self.value(&mut |_, _| {})?;
             self.expect_end()?;
-            return Err(Reason::NotAnObject);
+            return Err(RejectReason::NotAnObject);
         }
         self.object(&mut |_, _| {}, member)?;
         self.expect_end()
     }
 
-    fn value<F: FnMut(Kind, &[u8])>(&mut self, visit: &mut F) -> Result<Value, Reason> {
+    fn value<F: FnMut(JsonKind, &[u8])>(&mut self, visit: &mut F) -> Result<JsonToken, RejectReason> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'"') => self.string()?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b'{') => self.object(visit, &mut |_, _| {})?,
             Some(b'[') => self.array(visit)?,
-            Some(b't') => self.word(b"true", Kind::Boolean)?,
-            Some(b'f') => self.word(b"false", Kind::Boolean)?,
-            Some(b'n') => self.word(b"null", Kind::Null)?,
+            Some(b't') => self.word(b"true", JsonKind::Boolean)?,
+            Some(b'f') => self.word(b"false", JsonKind::Boolean)?,
+            Some(b'n') => self.word(b"null", JsonKind::Null)?,
             _ => return self.fail("expected a value"),
         };
-        let value = Value { kind, start, end: self.at };
-        if !matches!(kind, Kind::Array | Kind::Object) {
+        let value = JsonToken { kind, start, end: self.at };
+        if !matches!(kind, JsonKind::Array | JsonKind::Object) {
             visit(kind, value.text(self.text));
         }
         Ok(value)
     }
 
-    fn object<F, M>(&mut self, visit: &mut F, member: &mut M) -> Result<Kind, Reason>
+    fn object<F, M>(&mut self, visit: &mut F, member: &mut M) -> Result<JsonKind, RejectReason>
     where
-        F: FnMut(Kind, &[u8]),
-        M: FnMut(Value, Value),
+        F: FnMut(JsonKind, &[u8]),
+        M: FnMut(JsonToken, JsonToken),
     {
         self.enter()?;
         if self.take(b'}') {
-            return Ok(self.leave(Kind::Object));
+            return Ok(self.leave(JsonKind::Object));
         }
         loop {
             if self.peek() != Some(b'"') {
@@ -116,7 +116,7 @@ impl<'a> Lexer<'a> {
             member(key, value);
             self.skip_space();
             if self.take(b'}') {
-                return Ok(self.leave(Kind::Object));
+                return Ok(self.leave(JsonKind::Object));
             }
             if !self.take(b',') {
                 return self.fail("expected a comma or a closing brace");
@@ -125,16 +125,16 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn array<F: FnMut(Kind, &[u8])>(&mut self, visit: &mut F) -> Result<Kind, Reason> {
+    fn array<F: FnMut(JsonKind, &[u8])>(&mut self, visit: &mut F) -> Result<JsonKind, RejectReason> {
         self.enter()?;
         if self.take(b']') {
-            return Ok(self.leave(Kind::Array));
+            return Ok(self.leave(JsonKind::Array));
         }
         loop {
             self.value(visit)?;
             self.skip_space();
             if self.take(b']') {
-                return Ok(self.leave(Kind::Array));
+                return Ok(self.leave(JsonKind::Array));
             }
             if !self.take(b',') {
                 return self.fail("expected a comma or a closing bracket");
@@ -143,22 +143,22 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn enter(&mut self) -> Result<(), Reason> {
+    fn enter(&mut self) -> Result<(), RejectReason> {
         self.depth += 1;
         if self.depth > JSON_DEPTH_MAX {
-            return Err(Reason::JsonTooDeep);
+            return Err(RejectReason::JsonTooDeep);
         }
         self.at += 1;
         self.skip_space();
         Ok(())
     }
 
-    fn leave(&mut self, kind: Kind) -> Kind {
+    fn leave(&mut self, kind: JsonKind) -> JsonKind {
         self.depth -= 1;
         kind
     }
 
-    fn string(&mut self) -> Result<Kind, Reason> {
+    fn string(&mut self) -> Result<JsonKind, RejectReason> {
         self.at += 1;
         let mut escaped = false;
         loop {
@@ -168,7 +168,7 @@ impl<'a> Lexer<'a> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Kind::String { escaped });
+                    return Ok(JsonKind::String { escaped });
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -181,7 +181,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Reason> {
+    fn escape(&mut self) -> Result<(), RejectReason> {
         match self.text[self.at..] {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 1,
             [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(u8::is_ascii_hexdigit) => self.at += 5,
@@ -190,7 +190,7 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<Kind, Reason> {
+    fn number(&mut self) -> Result<JsonKind, RejectReason> {
         self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
@@ -202,10 +202,10 @@ impl<'a> Lexer<'a> {
             let _sign = self.take(b'+') || self.take(b'-');
             self.digits()?;
         }
-        Ok(Kind::Number)
+        Ok(JsonKind::Number)
     }
 
-    fn digits(&mut self) -> Result<(), Reason> {
+    fn digits(&mut self) -> Result<(), RejectReason> {
         let rest = &self.text[self.at..];
         let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
         if count == 0 {
@@ -215,7 +215,7 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    fn word(&mut self, word: &[u8], kind: Kind) -> Result<Kind, Reason> {
+    fn word(&mut self, word: &[u8], kind: JsonKind) -> Result<JsonKind, RejectReason> {
         if !self.text[self.at..].starts_with(word) {
             return self.fail("expected a value");
         }
@@ -223,7 +223,7 @@ impl<'a> Lexer<'a> {
         Ok(kind)
     }
 
-    fn expect_end(&mut self) -> Result<(), Reason> {
+    fn expect_end(&mut self) -> Result<(), RejectReason> {
         self.skip_space();
         if self.at == self.text.len() { Ok(()) } else { self.fail("text after the value") }
     }
@@ -247,13 +247,13 @@ impl<'a> Lexer<'a> {
     }
 
     #[cold]
-    fn fail<T>(&self, what: &'static str) -> Result<T, Reason> {
-        Err(Reason::InvalidJson { at: self.at, what })
+    fn fail<T>(&self, what: &'static str) -> Result<T, RejectReason> {
+        Err(RejectReason::InvalidJson { at: self.at, what })
     }
 }
 
 /// What JSON calls white space.
 #[inline]
-pub(super) fn is_space(byte: u8) -> bool {
+pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

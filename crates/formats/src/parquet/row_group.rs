@@ -7,16 +7,16 @@ use std::sync::atomic::AtomicU64;
 use bytes::Bytes;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
-use super::RandomAccess;
-use super::chunk::{Chunk, read};
+use super::chunk_bytes::{ChunkBytes, read};
+use super::column_reader::{self, ReaderOptions};
 use super::footer::range_of;
-use super::leaf::{self, Opening};
-use super::nested::Leaves;
+use super::nested::LeafReaders;
 use super::pages::Pages;
-use crate::FileError;
+use crate::error::FileError;
 use crate::limits::Limits;
+use crate::random_access::RandomAccess;
 
-pub(super) struct Groups<'a> {
+pub(super) struct RowGroups<'a> {
     pub(super) file: &'a Arc<dyn RandomAccess>,
     pub(super) limits: &'a Limits,
     pub(super) groups: &'a [RowGroupMetaData],
@@ -27,8 +27,8 @@ pub(super) struct Groups<'a> {
     pub(super) fetched: (u64, Bytes),
 }
 
-impl Groups<'_> {
-    pub(super) fn open(&mut self, index: usize) -> Result<Leaves, FileError> {
+impl RowGroups<'_> {
+    pub(super) fn open(&mut self, index: usize) -> Result<LeafReaders, FileError> {
         self.fetch(index)?;
         let group = &self.groups[index];
         let blocks_bytes = self.limits.parquet_fetch_bytes / self.columns.len().max(1);
@@ -41,7 +41,7 @@ impl Groups<'_> {
         group: &RowGroupMetaData,
         column: &ColumnChunkMetaData,
         block_bytes: usize,
-    ) -> Result<Box<dyn leaf::Leaf>, FileError> {
+    ) -> Result<Box<dyn column_reader::LeafReader>, FileError> {
         let mut range = range_of(column).unwrap_or_default();
         let fetched = self.part(&range);
         range.start += fetched.len() as u64;
@@ -52,10 +52,10 @@ impl Groups<'_> {
             // A reading ends with the first page.
             1
         };
-        Ok(leaf::open(Opening {
+        Ok(column_reader::open(ReaderOptions {
             column: column.column_descr_ptr(),
             pages: Pages {
-                chunk: Chunk::new(self.file, fetched, range, block_bytes),
+                chunk: ChunkBytes::new(self.file, fetched, range, block_bytes),
                 codec: column.compression_codec(),
                 column: column.column_descr_ptr(),
                 limits: *self.limits,
@@ -99,8 +99,8 @@ impl Groups<'_> {
     /// What is fetched of this range, when it is all of it.
     fn part(&self, range: &Range<u64>) -> Bytes {
         let (start, bytes) = &self.fetched;
-        let place = |at: u64| at.checked_sub(*start).and_then(|at| usize::try_from(at).ok());
-        match (place(range.start), place(range.end)) {
+        let position = |at: u64| at.checked_sub(*start).and_then(|at| usize::try_from(at).ok());
+        match (position(range.start), position(range.end)) {
             (Some(from), Some(to)) if to <= bytes.len() => bytes.slice(from..to),
             _ => Bytes::new(),
         }

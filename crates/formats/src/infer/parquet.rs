@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use pipeline::limits::COLUMNS_MAX;
+use pipeline::{Column, ColumnName};
+
+use super::column_names::ColumnNames;
+use super::inference::{Inference, too_many_columns};
+use crate::error::FileError;
+use crate::parquet::column_types;
+use crate::random_access::RandomAccess;
+use crate::spec::RowSpec;
+
+/// Infers columns from the schema of a Parquet file. It reads no rows.
+pub fn infer_parquet(spec: &RowSpec<'_>, file: &Arc<dyn RandomAccess>) -> Result<Inference, FileError> {
+    let known = spec.columns;
+    let found = column_types(file.as_ref())?;
+    if found.len() > COLUMNS_MAX {
+        return Err(too_many_columns());
+    }
+    let mut names = ColumnNames::new(known);
+    let mut inference = Inference { known: Vec::<ColumnName>::new(), new: Vec::new() };
+    for (position, (header, kind)) in found.into_iter().enumerate() {
+        match known.iter().find(|column| column.header == header) {
+            Some(column) => inference.known.push(column.name.clone()),
+            None => inference.new.push(Column {
+                name: names.name(&header, position + 1),
+                kind,
+                header,
+                not_null: false,
+                format: None,
+            }),
+        }
+    }
+    Ok(inference)
+}

@@ -1,0 +1,24 @@
+use pipeline::{CsvOptions, Encoding, Extra};
+use protocol::{Compression, Format};
+
+/// How to read a file, and which rows to produce.
+#[derive(Clone, Copy, Debug)]
+pub struct RowSpec<'a> {
+    /// The table's columns in order. A tuple holds these fields, then [`pipeline::RESCUED_COLUMN`] if `extra` is
+    /// `rescue`, then the lineage.
+    pub columns: &'a [pipeline::Column],
+    /// Unquoted CSV fields that mean NULL. JSON ignores these, because it has its own `null`.
+    pub null_values: &'a [String],
+    pub format: Format,
+    /// The compression by the file's name. If the name shows none, the magic bytes of gzip and zstd decide.
+    pub compression: Compression,
+    pub csv: &'a CsvOptions,
+    /// Byte order marks are not data. UTF-8 may have one. UTF-16 must have one, unless the dataset declares the byte
+    /// order. A mark of another encoding is an error.
+    pub encoding: Encoding,
+    /// What to do with undeclared columns or keys. [`Extra::Rescue`] adds a jsonb field to every tuple: an object of
+    /// all their values that are not NULL. The field is NULL if the object is empty.
+    pub extra: Extra,
+    /// Value of a bigint field at the end of every tuple.
+    pub lineage: Option<i64>,
+}
