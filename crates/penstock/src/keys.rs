@@ -1,7 +1,7 @@
 //! Which key a file is uploaded as, when nobody says.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use pipeline::{Captures, Catalog, Start};
+use pipeline::{Captures, Catalog, StartsOn};
 
 use crate::{Error, Result};
 
@@ -9,7 +9,7 @@ use crate::{Error, Result};
 pub(crate) fn derive(catalog: &Catalog, file_name: &str, today: NaiveDate) -> Result<(String, String)> {
     let mut keys = Vec::new();
     for definition in catalog.definitions() {
-        for dataset in definition.datasets.iter().filter(|dataset| matches!(dataset.start, Start::Source)) {
+        for dataset in definition.datasets.iter().filter(|dataset| matches!(dataset.starts_on, StartsOn::Source)) {
             let template = &dataset.source.template;
             let key = template.build(&times(today.and_time(NaiveTime::MIN))).ok();
             let same_name = |key: &String| key.rsplit('/').next() == Some(file_name);

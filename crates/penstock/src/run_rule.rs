@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pipeline::{Again, Definition, Exported, Per, Run, When};
+use pipeline::{Again, Definition, ExportSource, Per, RunSettings, When};
 use serde::Serialize;
 
 /// `[run]`, with what is not declared filled in.
@@ -26,7 +26,7 @@ pub(crate) struct ExportRule {
 impl RunRule {
     /// `None` for a pipeline that has no runs.
     pub(crate) fn of(definition: &Definition) -> Option<Self> {
-        let Run { when, per, deadline, again, after, after_failure } = &definition.run;
+        let RunSettings { when, per, deadline, again, after, after_failure } = &definition.run;
         definition.has_runs().then(|| Self {
             when: when.as_str(),
             per: per.as_str(),
@@ -41,9 +41,9 @@ impl RunRule {
 impl ExportRule {
     pub(crate) fn all_of(definition: &Definition) -> Vec<Self> {
         let of = |export: &pipeline::Export| Self {
-            what: match &export.what {
-                Exported::Table(table) => table.to_string(),
-                Exported::Query(query) => query.split_whitespace().collect::<Vec<_>>().join(" "),
+            what: match &export.source {
+                ExportSource::Table(table) => table.to_string(),
+                ExportSource::Query(query) => query.split_whitespace().collect::<Vec<_>>().join(" "),
             },
             to: export.to.to_string(),
         };
@@ -56,7 +56,7 @@ impl ExportRule {
 }
 
 /// Which loads make a run, as one clause.
-pub(crate) fn described(run: &Run) -> String {
+pub(crate) fn described(run: &RunSettings) -> String {
     let followed = |name: &Option<String>, how: &str| name.as_ref().map(|name| format!("every {how} run of {name}"));
     let follows: Vec<String> =
         [followed(&run.after, "successful"), followed(&run.after_failure, "failed")].into_iter().flatten().collect();

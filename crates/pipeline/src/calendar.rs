@@ -8,7 +8,8 @@ use chrono::offset::LocalResult;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::GapInfo;
 
-use crate::{Definition, Per};
+use crate::definition::Definition;
+use crate::run::Per;
 
 impl Definition {
     /// The instant of a local time in the pipeline's zone. Of an hour that comes twice the first is meant; a time

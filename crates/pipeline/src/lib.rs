@@ -3,15 +3,17 @@
 
 mod calendar;
 mod catalog;
+mod dataset;
 mod definition;
 mod errors;
+mod key_lines;
 pub mod limits;
 mod lines;
+mod location;
 mod names;
 mod nearest;
 mod options;
 mod parse;
-mod places;
 mod print;
 mod repair;
 mod run;
@@ -21,14 +23,16 @@ mod types;
 mod value_format;
 pub mod version;
 
-pub use catalog::{Catalog, Claim, DataFile, Decision, Refusal, Role, Unusable};
-pub use definition::{Column, Dataset, Definition, Location, OnNewVersion, RejectLimits, Start, WriteMode};
+pub use catalog::{Catalog, DataFile, DatasetMatch, KeyDecision, KeyFailure, KeyRole, Unusable};
+pub use dataset::{Column, Dataset, OnNewVersion, RejectLimits, StartsOn, WriteMode};
+pub use definition::Definition;
 pub use errors::{DefinitionError, DefinitionErrors};
 pub use limits::DEFINITION_BYTES_MAX;
+pub use location::{KeyBucket, Location};
 pub use names::{ColumnName, NameError, TableName};
 pub use nearest::did_you_mean;
 pub use options::{CsvOptions, Encoding, Evolve, Extra, RESCUED_COLUMN};
 pub use repair::RepairKey;
-pub use run::{Again, Export, ExportFormat, Exported, Per, Run, Transform, When};
+pub use run::{Again, Export, ExportFormat, ExportSource, Per, RunSettings, Transform, When};
 pub use template::{Captures, KeyTemplate, Placeholder, TemplateError};
 pub use types::{ColumnType, TypeError};

@@ -7,11 +7,11 @@ const TEXT_CHARS_MAX: usize = 500;
 
 /// Where the lines of a text end.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct LineIndex {
     ends: Vec<usize>,
 }
 
-impl Lines {
+impl LineIndex {
     pub(crate) fn of(text: &str) -> Self {
         Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn lines_count_from_one() {
-        let check = |text: &str, at: usize, line: usize| assert_eq!(Lines::of(text).line(at), line, "{text:?} {at}");
+        let check =
+            |text: &str, at: usize, line: usize| assert_eq!(LineIndex::of(text).line(at), line, "{text:?} {at}");
         check("", 0, 1);
         check("a\nb", 0, 1);
         check("a\nb", 1, 1);

@@ -41,6 +41,29 @@ pub enum Encoding {
     Windows1252,
 }
 
+impl Extra {
+    /// The words of `pipeline.toml`.
+    pub(crate) const WORDS: [(&str, Self); 3] =
+        [("reject", Self::Reject), ("ignore", Self::Ignore), ("rescue", Self::Rescue)];
+}
+
+impl Evolve {
+    /// The words of `pipeline.toml`.
+    pub(crate) const WORDS: [(&str, Self); 2] = [("fail", Self::Fail), ("add", Self::Add)];
+}
+
+impl Encoding {
+    /// The words of `pipeline.toml`.
+    pub(crate) const WORDS: [(&str, Self); 6] = [
+        ("utf-8", Self::Utf8),
+        ("utf-16", Self::Utf16),
+        ("utf-16le", Self::Utf16Le),
+        ("utf-16be", Self::Utf16Be),
+        ("latin-1", Self::Latin1),
+        ("windows-1252", Self::Windows1252),
+    ];
+}
+
 /// How a CSV file is written. Every character is ASCII, no two of them are the same, and none is NUL, CR or LF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CsvOptions {

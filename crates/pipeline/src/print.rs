@@ -2,24 +2,32 @@
 
 use std::fmt::Write;
 
+use crate::dataset::{Column, Dataset, OnNewVersion, StartsOn, WriteMode};
 use crate::limits::WAIT_DEFAULT;
-use crate::parse::{ENCODINGS, EVOLVES, EXTRAS, ON_NEW_VERSION};
-use crate::{Column, ColumnName, CsvOptions, Dataset, Start, WriteMode};
+use crate::names::ColumnName;
+use crate::options::{CsvOptions, Encoding, Evolve, Extra};
 
 /// A key and its value, both as they are written.
 type Line = (String, String);
 
-pub(crate) fn dataset(dataset: &Dataset) -> String {
+impl Dataset {
+    /// The dataset as a section of `pipeline.toml`, ready to be pasted; what is as if not declared is left out.
+    pub fn to_toml(&self) -> String {
+        dataset(self)
+    }
+}
+
+fn dataset(dataset: &Dataset) -> String {
     let mut text = format!("[datasets.{}]\n", dataset.name);
-    write_aligned(&mut text, &[start(dataset), options(dataset)].concat());
+    write_aligned(&mut text, &[keys(dataset), options(dataset)].concat());
     write_aligned(&mut text, &dataset.columns.iter().map(column).collect::<Vec<_>>());
     text
 }
 
-fn start(dataset: &Dataset) -> Vec<Line> {
+fn keys(dataset: &Dataset) -> Vec<Line> {
     let mut lines =
         vec![line("source", string(&dataset.source.to_string())), line("table", string(&dataset.table.to_string()))];
-    if let Start::Trigger { trigger, wait } = &dataset.start {
+    if let StartsOn::Trigger { trigger, wait } = &dataset.starts_on {
         lines.insert(0, line("trigger", string(&trigger.to_string())));
         if *wait != WAIT_DEFAULT {
             lines.push(line("wait", string(&format!("{}s", wait.as_secs()))));
@@ -38,13 +46,13 @@ fn options(dataset: &Dataset) -> Vec<Line> {
             lines.push(line("key", list(key.iter().map(ColumnName::as_str))));
         }
     }
-    lines.extend(word("on_new_version", dataset.on_new_version, &ON_NEW_VERSION));
+    lines.extend(word("on_new_version", dataset.on_new_version, &OnNewVersion::WORDS));
     if dataset.null_values != [""] {
         lines.push(line("null_values", list(dataset.null_values.iter().map(String::as_str))));
     }
-    lines.extend(word("extra", dataset.extra, &EXTRAS));
-    lines.extend(word("evolve", dataset.evolve, &EVOLVES));
-    lines.extend(word("encoding", dataset.encoding, &ENCODINGS));
+    lines.extend(word("extra", dataset.extra, &Extra::WORDS));
+    lines.extend(word("evolve", dataset.evolve, &Evolve::WORDS));
+    lines.extend(word("encoding", dataset.encoding, &Encoding::WORDS));
     lines.extend(csv(dataset.csv));
     lines.extend(dataset.rejects.max_rows.map(|rows| line("rejects.max_rows", rows.to_string())));
     // With `{:?}` a float always has a point or an exponent, as TOML wants it.
@@ -134,7 +142,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{ColumnName, ColumnType, Definition, Location, TableName};
+    use crate::definition::Definition;
+    use crate::location::Location;
+    use crate::names::{ColumnName, TableName};
+    use crate::types::ColumnType;
 
     fn parse(text: &str) -> Dataset {
         let definition = Definition::parse("p", "pipeline.toml", text).unwrap_or_else(|e| panic!("{text}\n{e}"));

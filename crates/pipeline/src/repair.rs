@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Captures, Dataset, Encoding, KeyTemplate, TemplateError, WriteMode};
+use crate::dataset::{Dataset, WriteMode};
+use crate::options::Encoding;
+use crate::template::{Captures, KeyTemplate, TemplateError};
 
 /// Every key of the landing bucket that begins so is a repair's, whatever definitions say.
 pub(crate) const REPAIRS: &str = "_penstock/repairs/";

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 
+use crate::names::TableName;
 use crate::template::sample_times;
-use crate::{Captures, Definition, KeyTemplate, TableName, TemplateError};
+use crate::template::{Captures, KeyTemplate, TemplateError};
 
 /// The names that an export's key may have.
 pub(crate) const RUN_DATE: &str = "run_date";
@@ -13,7 +14,7 @@ pub(crate) const RUN_ID: &str = "run_id";
 
 /// `[run]`: which loads make a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Run {
+pub struct RunSettings {
     pub when: When,
     pub per: Per,
     /// How long an incomplete set may wait, from its first load on.
@@ -68,14 +69,14 @@ pub struct Transform {
 /// What is written to the curated bucket when the transforms are committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
-    pub what: Exported,
+    pub source: ExportSource,
     /// Key in the curated bucket, of `{run_date:…}` and `{run_id}`.
     pub to: KeyTemplate,
     pub format: ExportFormat,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Exported {
+pub enum ExportSource {
     Table(TableName),
     /// One `select`, with the parameters that transforms have.
     Query(String),
@@ -121,7 +122,7 @@ impl Again {
     }
 }
 
-impl Run {
+impl RunSettings {
     /// Whether this pipeline's runs follow those of another, and are made by no load.
     pub fn follows(&self) -> bool {
         self.after.is_some() || self.after_failure.is_some()
@@ -129,14 +130,10 @@ impl Run {
 }
 
 impl Export {
-    /// The key that a run writes. `{run_date}` is the local time of `logical_at`: the day, unless a format says more.
-    pub fn key(
-        &self,
-        definition: &Definition,
-        logical_at: DateTime<Utc>,
-        run_id: i64,
-    ) -> Result<String, TemplateError> {
-        self.to.write(&captures(definition.local(logical_at), run_id))
+    /// Builds the key that a run writes. `local` is the run's logical time in the pipeline's zone: `{run_date}` is its day,
+    /// unless a format says more.
+    pub fn key(&self, local: NaiveDateTime, run_id: i64) -> Result<String, TemplateError> {
+        self.to.write(&captures(local, run_id))
     }
 
     /// A key that both are written to by one run.

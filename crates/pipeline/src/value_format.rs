@@ -5,7 +5,7 @@ use std::fmt::Write;
 use chrono::format::{Fixed, Item, Numeric, Pad, StrftimeItems};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
-use crate::ColumnType;
+use crate::types::ColumnType;
 
 /// Checks that every value of the type can be read with the format, by writing sample values and reading them back.
 pub(crate) fn check_value_format(kind: ColumnType, format: &str) -> Result<(), String> {

@@ -4,7 +4,7 @@
 
 use protocol::{LoadOutcome, ObjectRef};
 
-use crate::definition::{Dataset, OnNewVersion, WriteMode};
+use crate::dataset::{Dataset, OnNewVersion, WriteMode};
 
 /// What the loader does with one version of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +173,7 @@ fn is_same_version(one: &ObjectRef, other: &ObjectRef) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Definition;
+    use crate::definition::Definition;
 
     const APPEND: &str = "";
     const REPLACE: &str = "write = \"replace\"";

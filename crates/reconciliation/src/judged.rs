@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use pipeline::{Catalog, Decision, Role, Start as StartsOn, version};
+use pipeline::{Catalog, KeyBucket, KeyDecision, KeyRole, StartsOn, version};
 use protocol::{FileKind, ObjectRef};
 
 use crate::by_version::ByVersion;
@@ -53,7 +53,7 @@ impl<'a> Ledger<'a> {
         let starts_on_its_source = |entry: &&Entry| {
             let definition = catalog.definitions().iter().find(|definition| definition.pipeline == entry.pipeline);
             let dataset = definition.and_then(|definition| definition.dataset(&entry.dataset));
-            dataset.is_some_and(|dataset| matches!(dataset.start, StartsOn::Source))
+            dataset.is_some_and(|dataset| matches!(dataset.starts_on, StartsOn::Source))
         };
         self.entries.iter().filter(starts_on_its_source).filter_map(|entry| entry.execution.clone()).collect()
     }
@@ -144,9 +144,11 @@ impl Known<'_> {
 
     /// Whether an older version of this key would change nothing, or worse, once a newer one is loaded.
     fn keeps_the_newest(&self, key: &str) -> bool {
-        match self.catalog.decide(self.landing_bucket, self.landing_bucket, key) {
-            Decision::Load { claim, .. } => claim.role != Role::Trigger && version::supersedes_older(claim.dataset),
-            Decision::Ignore { .. } | Decision::Refuse { .. } => false,
+        match self.catalog.decide(KeyBucket::Landing(Some(self.landing_bucket)), key) {
+            KeyDecision::Load { matched, .. } => {
+                matched.role != KeyRole::Trigger && version::supersedes_older(matched.dataset)
+            }
+            KeyDecision::Ignore { .. } | KeyDecision::Fail { .. } => false,
         }
     }
 }

@@ -1,7 +1,7 @@
 use definitions::{DefinitionsError, InvalidDefinition};
 use function::InvalidInput;
 use object_store::StorageError;
-use pipeline::Refusal;
+use pipeline::KeyFailure;
 use protocol::{Failure, FailureName, ObjectRef};
 
 /// Why a file leads to no load, or nobody can tell which runs follow.
@@ -9,8 +9,8 @@ use protocol::{Failure, FailureName, ObjectRef};
 pub enum ResolveError {
     #[error(transparent)]
     Input(#[from] InvalidInput),
-    #[error("{object}: {refusal}")]
-    Refused { object: Box<ObjectRef>, refusal: Refusal },
+    #[error("{object}: {failure}")]
+    Refused { object: Box<ObjectRef>, failure: KeyFailure },
     /// The key may well belong to one of these: nobody can tell before they are corrected.
     #[error("{object}: no dataset that can be used matches, and {}", join(broken))]
     BrokenDefinitions { object: Box<ObjectRef>, broken: Vec<InvalidDefinition> },
@@ -34,7 +34,7 @@ impl Failure for ResolveError {
     fn name(&self) -> FailureName {
         match self {
             Self::Input(invalid) => invalid.name(),
-            Self::Refused { refusal, .. } => refusal.name(),
+            Self::Refused { failure, .. } => failure.name(),
             Self::BrokenDefinitions { .. } => FailureName::InvalidDefinition,
             Self::SourceMissing { .. } => FailureName::SourceMissing,
             Self::ObjectMissing { .. } => FailureName::ObjectMissing,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use definitions::Definitions;
-use pipeline::{Captures, Claim, DataFile, Dataset, Decision, Definition, Refusal, Role};
+use pipeline::{Captures, DataFile, Dataset, DatasetMatch, Definition, KeyBucket, KeyDecision, KeyFailure, KeyRole};
 use protocol::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
 
 use crate::error::ResolveError;
@@ -54,9 +54,9 @@ pub fn plan<'a>(
     if matches!(request.file, FileKind::Ignored { .. }) {
         return Err(ResolveError::Ignored { object: Box::new(object.clone()) });
     }
-    match definitions.catalog.decide(landing_bucket, &object.bucket, &object.key) {
+    match definitions.catalog.decide(KeyBucket::of(&object.bucket, landing_bucket), &object.key) {
         // A definition that is broken may be the one that the key belongs to.
-        Decision::Ignore { claim: None, .. } | Decision::Refuse { refusal: Refusal::NoDataset { .. }, .. }
+        KeyDecision::Ignore { matched: None, .. } | KeyDecision::Fail { failure: KeyFailure::NoDataset { .. }, .. }
             if !definitions.invalid.is_empty() =>
         {
             Err(ResolveError::BrokenDefinitions {
@@ -64,18 +64,18 @@ pub fn plan<'a>(
                 broken: definitions.invalid.clone(),
             })
         }
-        Decision::Ignore { claim, reason } => Ok(Plan::Done(ignored(claim, reason))),
-        Decision::Load { claim, file } => {
-            let lookup = Lookup::new(definitions, request, claim, file);
+        KeyDecision::Ignore { matched, reason } => Ok(Plan::Done(ignored(matched, reason))),
+        KeyDecision::Load { matched, file } => {
+            let lookup = Lookup::new(definitions, landing_bucket, request, matched, file);
             let is_known = lookup.trigger.is_none() && is_complete(object);
             if is_known { Ok(Plan::Done(lookup.load(None)?)) } else { Ok(Plan::Look(lookup)) }
         }
-        Decision::Refuse { refusal, .. } => Err(ResolveError::Refused { object: Box::new(object.clone()), refusal }),
+        KeyDecision::Fail { failure, .. } => Err(ResolveError::Refused { object: Box::new(object.clone()), failure }),
     }
 }
 
-fn ignored(claim: Option<Claim<'_>>, reason: String) -> Resolution {
-    let names = claim.map(|claim| (claim.definition.pipeline.clone(), claim.dataset.name.clone()));
+fn ignored(matched: Option<DatasetMatch<'_>>, reason: String) -> Resolution {
+    let names = matched.map(|matched| (matched.definition.pipeline.clone(), matched.dataset.name.clone()));
     let (pipeline, dataset) = names.unzip();
     Resolution::Ignored { pipeline, dataset, reason }
 }
@@ -86,14 +86,24 @@ fn is_complete(object: &ObjectRef) -> bool {
 }
 
 impl<'a> Lookup<'a> {
-    fn new(definitions: &Definitions, request: &ResolveRequest, claim: Claim<'a>, file: DataFile) -> Self {
-        let (logical_at, repairs) = (claim.logical_at(), claim.repairs());
-        let Claim { definition, dataset, role, captures } = claim;
+    fn new(
+        definitions: &Definitions,
+        landing_bucket: &str,
+        request: &ResolveRequest,
+        matched: DatasetMatch<'a>,
+        file: DataFile,
+    ) -> Self {
+        let (logical_at, repairs) = (matched.logical_at(), matched.repairs());
+        let DatasetMatch { definition, dataset, role, captures } = matched;
         let DataFile { bucket, key, format, compression, wait } = file;
         let told = &request.object;
         let awaited_by = |wait| AwaitedBy { trigger: told.clone(), wait, waited_s: request.waited_s };
         Self {
-            source: if role == Role::Trigger { ObjectRef::new(bucket, key) } else { told.clone() },
+            source: if role == KeyRole::Trigger {
+                ObjectRef::new(bucket.unwrap_or_else(|| landing_bucket.to_owned()), key)
+            } else {
+                told.clone()
+            },
             definition,
             dataset,
             captures,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
-use pipeline::{Catalog, Definition, Location, Start};
+use pipeline::{Catalog, Definition, Location, StartsOn};
 use serde::Serialize;
 
 use super::run_part::RunPart;
@@ -55,9 +55,9 @@ impl Expected {
             local_time,
             timezone: definition.timezone.name().to_owned(),
             source: fill(&dataset.source),
-            trigger: match &dataset.start {
-                Start::Trigger { trigger, .. } => Some(fill(trigger)),
-                Start::Source => None,
+            trigger: match &dataset.starts_on {
+                StartsOn::Trigger { trigger, .. } => Some(fill(trigger)),
+                StartsOn::Source => None,
             },
             run: RunPart::of(definition, &dataset.name, Some(time)),
         })

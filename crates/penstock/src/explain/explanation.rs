@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use pipeline::{Captures, Catalog, DataFile, Decision, KeyTemplate, Location, Refusal, RepairKey, Start};
-use protocol::{Compression, Failure, FailureName, FileKind, Format};
+use pipeline::{
+    Captures, Catalog, DataFile, DatasetMatch, KeyBucket, KeyDecision, KeyFailure, KeyRole, KeyTemplate, Location,
+    RepairKey, StartsOn,
+};
+use protocol::{Compression, Failure, FailureName, Format};
 use serde::{Serialize, Serializer};
 
 use super::run_part::RunPart;
-
-/// No bucket's name, so no template can name it.
-const LANDING_BUCKET: &str = "the landing bucket";
 
 /// What a key would do, and why.
 #[derive(Debug, Serialize)]
@@ -88,32 +88,29 @@ pub(super) struct Data {
 }
 
 impl Explanation {
-    /// `bucket` is `None` for the landing bucket.
-    pub(super) fn of(catalog: &Catalog, bucket: Option<&str>, key: &str) -> Self {
+    pub(super) fn of(catalog: &Catalog, bucket: KeyBucket<'_>, key: &str) -> Self {
         let of = |outcome| Self {
             key: key.to_owned(),
-            bucket: bucket.map(str::to_owned),
+            bucket: match bucket {
+                KeyBucket::Landing(_) => None,
+                KeyBucket::Other(name) => Some(name.to_owned()),
+            },
             outcome,
             claim: None,
             data: None,
             run: None,
         };
-        match FileKind::of_key(key) {
-            Err(unsupported) => return of(Outcome::of(Refusal::Unsupported(unsupported))),
-            Ok(FileKind::Ignored { reason }) => return of(Outcome::Ignored { reason }),
-            Ok(FileKind::Data { .. } | FileKind::Trigger {}) => {}
-        }
-        match catalog.decide(LANDING_BUCKET, bucket.unwrap_or(LANDING_BUCKET), key) {
-            Decision::Load { claim, file } => {
-                let of_key = Claim::of(&claim);
-                let run = RunPart::of(claim.definition, &claim.dataset.name, of_key.logical_time);
+        match catalog.decide(bucket, key) {
+            KeyDecision::Load { matched, file } => {
+                let of_key = Claim::of(&matched);
+                let run = RunPart::of(matched.definition, &matched.dataset.name, of_key.logical_time);
                 Self { claim: Some(of_key), data: Some(Data::of(file)), run, ..of(Outcome::Loads) }
             }
-            Decision::Ignore { claim, reason } => {
-                Self { claim: claim.as_ref().map(Claim::of_idle), ..of(Outcome::Ignored { reason }) }
+            KeyDecision::Ignore { matched, reason } => {
+                Self { claim: matched.as_ref().map(Claim::of_idle), ..of(Outcome::Ignored { reason }) }
             }
-            Decision::Refuse { claim, refusal } => {
-                Self { claim: claim.as_ref().map(Claim::of), ..of(Outcome::of(refusal)) }
+            KeyDecision::Fail { matched, failure } => {
+                Self { claim: matched.as_ref().map(Claim::of), ..of(Outcome::of(failure)) }
             }
         }
     }
@@ -124,30 +121,30 @@ impl Explanation {
 }
 
 impl Outcome {
-    fn of(refusal: Refusal) -> Self {
-        let failure = refusal.name();
-        let (reason, nearest) = match refusal {
-            Refusal::NoDataset { nearest } => (Refusal::NoDataset { nearest: None }.to_string(), nearest),
-            refusal => (refusal.to_string(), None),
+    fn of(failure: KeyFailure) -> Self {
+        let name = failure.name();
+        let (reason, nearest) = match failure {
+            KeyFailure::NoDataset { nearest } => (KeyFailure::NoDataset { nearest: None }.to_string(), nearest),
+            failure => (failure.to_string(), None),
         };
-        Self::Fails { failure, reason, nearest }
+        Self::Fails { failure: name, reason, nearest }
     }
 }
 
 impl Data {
     fn of(file: DataFile) -> Self {
         let DataFile { bucket, key, format, compression, wait } = file;
-        Self { key, bucket: Some(bucket).filter(|bucket| bucket != LANDING_BUCKET), format, compression, wait }
+        Self { key, bucket, format, compression, wait }
     }
 }
 
 impl Claim {
-    fn of(claim: &pipeline::Claim<'_>) -> Self {
-        let pipeline::Claim { definition, dataset, role, captures } = claim;
+    fn of(matched: &DatasetMatch<'_>) -> Self {
+        let DatasetMatch { definition, dataset, role, captures } = matched;
         let of = |location: &Location| (location.to_string(), names(&location.template, captures));
-        let (template, names) = match (&dataset.start, role, RepairKey::template()) {
-            (Start::Trigger { trigger, .. }, pipeline::Role::Trigger, _) => of(trigger),
-            (_, pipeline::Role::Repair { .. }, Some(template)) => (template.to_string(), names(template, captures)),
+        let (template, names) = match (&dataset.starts_on, role, RepairKey::template()) {
+            (StartsOn::Trigger { trigger, .. }, KeyRole::Trigger, _) => of(trigger),
+            (_, KeyRole::Repair { .. }, Some(template)) => (template.to_string(), names(template, captures)),
             _ => of(&dataset.source),
         };
         Self {
@@ -158,28 +155,28 @@ impl Claim {
             template,
             names,
             timezone: definition.timezone.name().to_owned(),
-            logical_time: claim.logical_at(),
+            logical_time: matched.logical_at(),
             starts_on: None,
-            repairs: claim.repairs(),
+            repairs: matched.repairs(),
         }
     }
 
     /// Of a data file that starts nothing on its own.
-    fn of_idle(claim: &pipeline::Claim<'_>) -> Self {
-        let starts_on = match &claim.dataset.start {
-            Start::Trigger { trigger, .. } => Some(trigger.to_string()),
-            Start::Source => None,
+    fn of_idle(matched: &DatasetMatch<'_>) -> Self {
+        let starts_on = match &matched.dataset.starts_on {
+            StartsOn::Trigger { trigger, .. } => Some(trigger.to_string()),
+            StartsOn::Source => None,
         };
-        Self { starts_on, ..Self::of(claim) }
+        Self { starts_on, ..Self::of(matched) }
     }
 }
 
 impl Role {
-    fn of(role: pipeline::Role) -> Self {
+    fn of(role: KeyRole) -> Self {
         match role {
-            pipeline::Role::Source => Self::Source,
-            pipeline::Role::Trigger => Self::Trigger,
-            pipeline::Role::Repair { .. } => Self::Repair,
+            KeyRole::Source => Self::Source,
+            KeyRole::Trigger => Self::Trigger,
+            KeyRole::Repair { .. } => Self::Repair,
         }
     }
 }

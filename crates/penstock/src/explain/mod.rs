@@ -10,7 +10,7 @@ mod tests;
 
 use std::path::Path;
 
-use pipeline::Catalog;
+use pipeline::{Catalog, KeyBucket};
 use protocol::FailureName;
 
 use crate::local::Checked;
@@ -60,8 +60,11 @@ fn explain_key(catalog: &Catalog, key: &str, bucket: Option<&str>, landing_bucke
         (None, Some((bucket, key))) => (Some(bucket), key),
         _ => (bucket, key),
     };
-    let elsewhere = bucket.filter(|bucket| landing_bucket != Some(*bucket));
-    Explanation::of(catalog, elsewhere, key)
+    let bucket = match bucket.filter(|bucket| landing_bucket != Some(*bucket)) {
+        Some(other) => KeyBucket::Other(other),
+        None => KeyBucket::Landing(landing_bucket),
+    };
+    Explanation::of(catalog, bucket, key)
 }
 
 /// What the rules make of a key, for callers with words of their own.
@@ -85,11 +88,7 @@ pub(crate) enum Verdict {
 
 /// Follows the rules on a key of the landing bucket, which templates may also call by its name.
 pub(crate) fn verdict(catalog: &Catalog, landing_bucket: &str, key: &str) -> Verdict {
-    let explained = Explanation::of(catalog, None, key);
-    let explained = match explained.outcome {
-        Outcome::Fails { failure: FailureName::NoDataset, .. } => Explanation::of(catalog, Some(landing_bucket), key),
-        Outcome::Fails { .. } | Outcome::Loads | Outcome::Ignored { .. } => explained,
-    };
+    let explained = Explanation::of(catalog, KeyBucket::Landing(Some(landing_bucket)), key);
     match (explained.outcome, explained.claim, explained.data) {
         (Outcome::Loads, Some(claim), Some(data)) => {
             Verdict::Loads { pipeline: claim.pipeline, dataset: claim.dataset, bucket: data.bucket, key: data.key }

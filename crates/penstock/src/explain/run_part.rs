@@ -1,7 +1,7 @@
 //! Which run a load takes part in.
 
 use chrono::{DateTime, Utc};
-use pipeline::{Dataset, Definition, Location, Start, When};
+use pipeline::{Dataset, Definition, Location, StartsOn, When};
 use serde::Serialize;
 
 use super::lines::{line, utc};
@@ -61,8 +61,8 @@ impl RunPart {
 }
 
 fn starts_on(dataset: &Dataset) -> &Location {
-    match &dataset.start {
-        Start::Source => &dataset.source,
-        Start::Trigger { trigger, .. } => trigger,
+    match &dataset.starts_on {
+        StartsOn::Source => &dataset.source,
+        StartsOn::Trigger { trigger, .. } => trigger,
     }
 }

@@ -1,6 +1,9 @@
 use protocol::Failure;
 
-use super::*;
+use super::lookup::KeyMatch;
+use super::{Catalog, KeyDecision};
+use crate::definition::Definition;
+use crate::location::KeyBucket;
 
 const WATER: &str = r#"
     [datasets.pump_flow]
@@ -41,15 +44,15 @@ fn check_refused(texts: &[&str], expected: &[&str]) {
 fn a_key_belongs_to_one_dataset() {
     let catalog = Catalog::new(vec![definition("water", WATER), definition("retail", RETAIL)]).unwrap();
     let check = |bucket: &str, key: &str, expected: &str| {
-        let found = match catalog.find("landing", bucket, key) {
-            Ok(KeyMatch::Source { dataset, captures, .. }) => {
-                format!("source of {} at {:?}", dataset.name, captures.logical_time())
+        let found = match catalog.find(KeyBucket::of(bucket, "landing"), key) {
+            Ok(KeyMatch::Source(found, captures)) => {
+                format!("source of {} at {:?}", found.dataset.name, captures.logical_time())
             }
-            Ok(KeyMatch::Trigger { definition, dataset, captures }) => {
-                let source = dataset.source.template.build(&captures).unwrap();
-                format!("trigger of {}/{} for {source}", definition.pipeline, dataset.name)
+            Ok(KeyMatch::Trigger(found, captures)) => {
+                let source = found.dataset.source.template.build(&captures).unwrap();
+                format!("trigger of {found} for {source}")
             }
-            Ok(KeyMatch::SourceOfTriggered { dataset, .. }) => format!("idle source of {}", dataset.name),
+            Ok(KeyMatch::SourceOfTriggered(found, _)) => format!("idle source of {}", found.dataset.name),
             Err(error) => error.to_string(),
         };
         assert_eq!(found, expected, "{bucket} {key}");
@@ -228,14 +231,20 @@ fn markers_and_what_nobody_waits_for() {
     "#;
     let catalog = Catalog::new(vec![definition("p", text)]).unwrap();
     let check = |bucket: &str, key: &str, expected: &str| {
-        let (claim, next) = match catalog.decide("landing", bucket, key) {
-            Decision::Load { claim, file } => {
-                (Some(claim), format!("loads s3://{}/{} within {:?}", file.bucket, file.key, file.wait.unwrap()))
-            }
-            Decision::Ignore { claim, reason } => (claim, format!("ignored: {reason}")),
-            Decision::Refuse { claim, refusal } => (claim, format!("{}: {refusal}", refusal.name())),
+        let (matched, next) = match catalog.decide(KeyBucket::of(bucket, "landing"), key) {
+            KeyDecision::Load { matched, file } => (
+                Some(matched),
+                format!(
+                    "loads s3://{}/{} within {:?}",
+                    file.bucket.as_deref().unwrap_or("landing"),
+                    file.key,
+                    file.wait.unwrap()
+                ),
+            ),
+            KeyDecision::Ignore { matched, reason } => (matched, format!("ignored: {reason}")),
+            KeyDecision::Fail { matched, failure } => (matched, format!("{}: {failure}", failure.name())),
         };
-        let dataset = claim.map(|claim| format!("{} ", claim.dataset.name)).unwrap_or_default();
+        let dataset = matched.map(|matched| format!("{} ", matched.dataset.name)).unwrap_or_default();
         assert_eq!(format!("{dataset}{next}"), expected, "{key}");
     };
     check("control", "2024-05-01/_SUCCESS", "orders loads s3://landing/raw/2024-05-01/orders.csv within 600s");
@@ -262,14 +271,14 @@ fn a_repair_belongs_to_the_dataset_that_its_key_names() {
     let definitions = vec![definition("water", WATER), definition("retail", RETAIL), definition("all", everything)];
     let (catalog, _) = Catalog::of_usable(definitions);
     let check = |bucket: &str, key: &str, expected: &str| {
-        let found = match catalog.decide("landing", bucket, key) {
-            Decision::Load { claim, file } => {
+        let found = match catalog.decide(KeyBucket::of(bucket, "landing"), key) {
+            KeyDecision::Load { matched, file } => {
                 assert_eq!((file.key.as_str(), file.wait), (key, None));
-                let (pipeline, dataset) = (&claim.definition.pipeline, &claim.dataset.name);
-                format!("{pipeline}/{dataset} repairs {:?} at {:?}", claim.repairs(), claim.logical_at().unwrap())
+                let (pipeline, dataset) = (&matched.definition.pipeline, &matched.dataset.name);
+                format!("{pipeline}/{dataset} repairs {:?} at {:?}", matched.repairs(), matched.logical_at().unwrap())
             }
-            Decision::Ignore { reason, .. } => reason,
-            Decision::Refuse { refusal, .. } => format!("{}: {refusal}", refusal.name()),
+            KeyDecision::Ignore { reason, .. } => reason,
+            KeyDecision::Fail { failure, .. } => format!("{}: {failure}", failure.name()),
         };
         assert_eq!(found, expected, "{bucket} {key}");
     };

@@ -1,63 +1,65 @@
-use super::first_double;
-use super::problems::Problems;
-use super::section::{Entry, Section};
+use super::duplicate::first_duplicate;
+use super::error_list::ErrorList;
+use super::toml_table::{TomlEntry, TomlTable};
+use crate::dataset::Column;
 use crate::limits::COLUMNS_MAX;
+use crate::names::ColumnName;
+use crate::types::ColumnType;
 use crate::value_format::check_value_format;
-use crate::{Column, ColumnName, ColumnType};
 
 /// The declared columns in the order of the file, none when they are to be inferred; `None` when something is wrong.
-pub(super) fn parse(dataset: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Vec<Column>> {
+pub(super) fn parse(dataset: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Vec<Column>> {
     let Some(entry) = dataset.get("columns") else { return Some(Vec::new()) };
-    let entries = entry.section(problems)?.entries();
+    let entries = entry.section(errors)?.entries();
     if entries.is_empty() || entries.len() > COLUMNS_MAX {
-        entry.refuse(problems, &format!("a dataset has 1 to {COLUMNS_MAX} columns, this one has {}", entries.len()));
+        entry.error(errors, &format!("a dataset has 1 to {COLUMNS_MAX} columns, this one has {}", entries.len()));
         return None;
     }
-    let columns: Vec<Column> = entries.iter().filter_map(|entry| column(entry, problems)).collect();
-    if let Some(header) = first_double(columns.iter().map(|column| column.header.as_str())) {
-        entry.refuse(problems, &format!("two columns are read from the header `{header}`"));
+    let columns: Vec<Column> = entries.iter().filter_map(|entry| column(entry, errors)).collect();
+    if let Some(header) = first_duplicate(columns.iter().map(|column| column.header.as_str())) {
+        entry.error(errors, &format!("two columns are read from the header `{header}`"));
     }
     (columns.len() == entries.len()).then_some(columns)
 }
 
 /// `"date not null"`, or `{ type = "date not null", from = "day", format = "%d/%m/%Y" }`.
-fn column(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<Column> {
-    let name = ColumnName::parse(entry.name).map_err(|error| entry.refuse_name(problems, &error.to_string())).ok();
+fn column(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Column> {
+    let name = ColumnName::parse(entry.name).map_err(|error| entry.error_at_key(errors, &error.to_string())).ok();
     if !entry.is_table() {
-        let (kind, not_null) = column_type(entry, problems)?;
+        let (kind, not_null) = column_type(entry, errors)?;
         return Some(Column { name: name?, header: entry.name.to_owned(), kind, not_null, format: None });
     }
-    let section = entry.section(problems)?;
+    let section = entry.section(errors)?;
     if let Some(not_null) = section.get("not_null") {
-        not_null.refuse_name(problems, "`not null` stands in the type, as \"date not null\"");
+        not_null.error_at_key(errors, "`not null` stands in the type, as \"date not null\"");
     }
-    section.refuse_unknown(&["type", "from", "format"], &["not_null"], problems);
-    let typed = section.required("type", problems).and_then(|entry| column_type(&entry, problems));
+    section.check_keys(&["type", "from", "format"], &["not_null"], errors);
+    let typed = section.required("type", errors).and_then(|entry| column_type(&entry, errors));
     let header = match section.get("from") {
-        Some(from) => header(&from, problems),
+        Some(from) => header(&from, errors),
         None => Some(entry.name.to_owned()),
     };
-    let format = section.get("format").map(|format| value_format(&format, typed.map(|(kind, _)| kind), problems));
+    let format = section.get("format").map(|format| value_format(&format, typed.map(|(kind, _)| kind), errors));
     let (kind, not_null) = typed?;
     Some(Column { name: name?, header: header?, kind, not_null, format: format.flatten() })
 }
 
-fn column_type(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<(ColumnType, bool)> {
-    let text = entry.string(problems)?;
-    entry.accept(ColumnType::parse(text), problems)
+fn column_type(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<(ColumnType, bool)> {
+    let text = entry.string(errors)?;
+    entry.accept(ColumnType::parse(text), errors)
 }
 
-fn header(from: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<String> {
-    let text = from.string(problems)?;
+fn header(from: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<String> {
+    let text = from.string(errors)?;
     if text.is_empty() {
-        from.refuse(problems, "a header's name is not empty");
+        from.error(errors, "a header's name is not empty");
         return None;
     }
     Some(text.to_owned())
 }
 
-fn value_format(entry: &Entry<'_, '_>, kind: Option<ColumnType>, problems: &mut Problems<'_>) -> Option<String> {
-    let format = entry.string(problems)?;
-    entry.accept(check_value_format(kind?, format), problems)?;
+fn value_format(entry: &TomlEntry<'_, '_>, kind: Option<ColumnType>, errors: &mut ErrorList<'_>) -> Option<String> {
+    let format = entry.string(errors)?;
+    entry.accept(check_value_format(kind?, format), errors)?;
     Some(format.to_owned())
 }

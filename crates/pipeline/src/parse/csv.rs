@@ -2,48 +2,36 @@
 
 use protocol::{FileKind, Format};
 
-use super::problems::Problems;
-use super::section::{Entry, Section};
-use crate::{Column, CsvOptions, Encoding, Evolve, Extra, Location, RESCUED_COLUMN};
-
-pub(crate) const ENCODINGS: [(&str, Encoding); 6] = [
-    ("utf-8", Encoding::Utf8),
-    ("utf-16", Encoding::Utf16),
-    ("utf-16le", Encoding::Utf16Le),
-    ("utf-16be", Encoding::Utf16Be),
-    ("latin-1", Encoding::Latin1),
-    ("windows-1252", Encoding::Windows1252),
-];
-
-pub(crate) const EXTRAS: [(&str, Extra); 3] =
-    [("reject", Extra::Reject), ("ignore", Extra::Ignore), ("rescue", Extra::Rescue)];
-
-pub(crate) const EVOLVES: [(&str, Evolve); 2] = [("fail", Evolve::Fail), ("add", Evolve::Add)];
+use super::error_list::ErrorList;
+use super::toml_table::{TomlEntry, TomlTable};
+use crate::dataset::Column;
+use crate::location::Location;
+use crate::options::{CsvOptions, Evolve, Extra, RESCUED_COLUMN};
 
 /// `source` is `None` when something is wrong with it.
 pub(super) fn options(
-    dataset: &Section<'_, '_>,
+    dataset: &TomlTable<'_, '_>,
     source: Option<&Location>,
-    problems: &mut Problems<'_>,
+    errors: &mut ErrorList<'_>,
 ) -> Option<CsvOptions> {
     let Some(entry) = dataset.get("csv") else { return Some(CsvOptions::default()) };
-    let section = entry.section(problems)?;
-    section.refuse_unknown(&["delimiter", "quote", "escape", "comment", "header"], &[], problems);
+    let section = entry.section(errors)?;
+    section.check_keys(&["delimiter", "quote", "escape", "comment", "header"], &[], errors);
     if source.is_some_and(is_never_csv) {
-        entry.refuse_name(problems, "the source's ending says that its files are not CSV");
+        entry.error_at_key(errors, "the source's ending says that its files are not CSV");
     }
-    let delimiter = character(&section, "delimiter", problems);
+    let delimiter = character(&section, "delimiter", errors);
     let quote = match section.get("quote") {
         None => Some(CsvOptions::default().quote),
         Some(entry) if entry.is_empty_string() => Some(None),
-        Some(_) => character(&section, "quote", problems),
+        Some(_) => character(&section, "quote", errors),
     };
-    let escape = character(&section, "escape", problems);
-    let comment = character(&section, "comment", problems);
-    let header = section.get("header").map_or(Some(true), |entry| entry.boolean(problems));
+    let escape = character(&section, "escape", errors);
+    let comment = character(&section, "comment", errors);
+    let header = section.get("header").map_or(Some(true), |entry| entry.boolean(errors));
     let options =
         CsvOptions { delimiter: delimiter?, quote: quote?, escape: escape?, comment: comment?, header: header? };
-    refuse_one_character_twice(&section, options, problems);
+    refuse_one_character_twice(&section, options, errors);
     // Elsewhere a quote that escapes itself is how doubling is asked for.
     Some(CsvOptions { escape: options.escape.filter(|_| options.escape != options.quote), ..options })
 }
@@ -61,18 +49,18 @@ fn format_of(source: &Location) -> Option<Format> {
 }
 
 /// Refuses what Parquet says itself.
-pub(super) fn check_encoding(dataset: &Section<'_, '_>, source: Option<&Location>, problems: &mut Problems<'_>) {
+pub(super) fn check_encoding(dataset: &TomlTable<'_, '_>, source: Option<&Location>, errors: &mut ErrorList<'_>) {
     if let Some(entry) = dataset.get("encoding")
         && source.and_then(format_of) == Some(Format::Parquet)
     {
-        entry.refuse(problems, "texts in Parquet are UTF-8");
+        entry.error(errors, "texts in Parquet are UTF-8");
     }
 }
 
 /// The outer `None` when it is wrong, the inner when it is not declared.
-fn character(section: &Section<'_, '_>, name: &str, problems: &mut Problems<'_>) -> Option<Option<u8>> {
+fn character(section: &TomlTable<'_, '_>, name: &str, errors: &mut ErrorList<'_>) -> Option<Option<u8>> {
     let Some(entry) = section.get(name) else { return Some(None) };
-    entry.accept(ascii(entry.string(problems)?), problems).map(Some)
+    entry.accept(ascii(entry.string(errors)?), errors).map(Some)
 }
 
 fn ascii(text: &str) -> Result<u8, String> {
@@ -85,7 +73,7 @@ fn ascii(text: &str) -> Result<u8, String> {
 }
 
 /// A character means one thing only.
-fn refuse_one_character_twice(section: &Section<'_, '_>, options: CsvOptions, problems: &mut Problems<'_>) {
+fn refuse_one_character_twice(section: &TomlTable<'_, '_>, options: CsvOptions, errors: &mut ErrorList<'_>) {
     let CsvOptions { delimiter, quote, escape, comment, .. } = options;
     let delimiters = delimiter.map_or(vec![b',', b'\t'], |delimiter| vec![delimiter]);
     let is_delimiter = |byte: Option<u8>| byte.is_some_and(|byte| delimiters.contains(&byte));
@@ -100,56 +88,56 @@ fn refuse_one_character_twice(section: &Section<'_, '_>, options: CsvOptions, pr
     for (name, is_double, other) in rules {
         // The quote may be the one that nobody declared.
         if let Some(entry) = section.get(name).or_else(|| section.get(other)).filter(|_| is_double) {
-            entry.refuse(problems, &format!("the {name} is the {other}, too"));
+            entry.error(errors, &format!("the {name} is the {other}, too"));
         }
     }
     if let Some(entry) = section.get("escape").filter(|_| quote.is_none()) {
-        entry.refuse(problems, "an escape is for quoted fields, and quote = \"\" says that there are none");
+        entry.error(errors, "an escape is for quoted fields, and quote = \"\" says that there are none");
     }
 }
 
 /// Refuses what cannot be had together.
 pub(super) fn check_extra(
-    dataset: &Section<'_, '_>,
+    dataset: &TomlTable<'_, '_>,
     (extra, evolve): (Extra, Evolve),
     columns: Option<&[Column]>,
-    problems: &mut Problems<'_>,
+    errors: &mut ErrorList<'_>,
 ) {
     if let (Extra::Ignore | Extra::Rescue, Evolve::Add, Some(entry)) = (extra, evolve, dataset.get("extra")) {
-        entry.refuse(problems, "evolve = \"add\" adds a file's new columns to the table, so none is left for `extra`");
+        entry.error(errors, "evolve = \"add\" adds a file's new columns to the table, so none is left for `extra`");
     }
     let is_rescued = |column: &Column| column.name.as_str() == RESCUED_COLUMN;
     if let (Extra::Rescue, Some(entry)) = (extra, dataset.get("extra"))
         && columns.is_some_and(|columns| columns.iter().any(is_rescued))
     {
-        entry.refuse(problems, &format!("`{RESCUED_COLUMN}` is a column of the dataset already"));
+        entry.error(errors, &format!("`{RESCUED_COLUMN}` is a column of the dataset already"));
     }
 }
 
 /// Refuses what needs a header's names, when there is none.
 pub(super) fn check_headerless(
-    dataset: &Section<'_, '_>,
+    dataset: &TomlTable<'_, '_>,
     (extra, evolve): (Extra, Evolve),
     columns: Option<&[Column]>,
-    problems: &mut Problems<'_>,
+    errors: &mut ErrorList<'_>,
 ) {
-    let refuse = |entry: Option<Entry<'_, '_>>, problems: &mut Problems<'_>, reason: &str| {
+    let refuse = |entry: Option<TomlEntry<'_, '_>>, errors: &mut ErrorList<'_>, reason: &str| {
         if let Some(entry) = entry {
-            entry.refuse(problems, &format!("csv.header = false: {reason}"));
+            entry.error(errors, &format!("csv.header = false: {reason}"));
         }
     };
     if extra != Extra::Reject {
-        refuse(dataset.get("extra"), problems, "only a header names columns that are not declared");
+        refuse(dataset.get("extra"), errors, "only a header names columns that are not declared");
     }
     if evolve == Evolve::Add {
-        refuse(dataset.get("evolve"), problems, "only a header names new columns");
+        refuse(dataset.get("evolve"), errors, "only a header names new columns");
     }
     let Some(columns) = columns else { return };
     if columns.is_empty() {
-        refuse(dataset.get("csv"), problems, "only a header names columns to infer; declare them");
+        refuse(dataset.get("csv"), errors, "only a header names columns to infer; declare them");
     }
     if let Some(column) = columns.iter().find(|column| column.header != column.name.as_str()) {
         let reason = format!("`{}` is `from` a header, and is read by its place", column.name);
-        refuse(dataset.get("columns"), problems, &reason);
+        refuse(dataset.get("columns"), errors, &reason);
     }
 }

@@ -2,11 +2,14 @@ use std::time::Duration;
 
 use protocol::FileKind;
 
-use super::problems::Problems;
-use super::section::{Entry, Section};
+use super::error_list::ErrorList;
+use super::toml_table::{TomlEntry, TomlTable};
 use super::{columns, csv, duration, key, rejects};
+use crate::dataset::{Dataset, StartsOn};
 use crate::limits::{WAIT_DEFAULT, WAIT_MAX};
-use crate::{Dataset, Location, Start, TableName};
+use crate::location::Location;
+use crate::names::TableName;
+use crate::options::{Encoding, Evolve, Extra};
 
 const KEYS: [&str; 14] = [
     "source",
@@ -26,35 +29,35 @@ const KEYS: [&str; 14] = [
 ];
 
 /// `None` when a part that everything else needs is wrong; that is noted then.
-pub(super) fn parse(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Dataset> {
-    section.refuse_unknown(&KEYS, &[], problems);
-    let source_entry = section.required("source", problems);
-    let source = source_entry.as_ref().and_then(|entry| location(entry, problems));
-    let start = start(section, problems);
-    if let (Some(entry), Some(source), Some(start)) = (&source_entry, &source, &start) {
-        check_source_of_trigger(entry, source, start, problems);
+pub(super) fn parse(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Dataset> {
+    section.check_keys(&KEYS, &[], errors);
+    let source_entry = section.required("source", errors);
+    let source = source_entry.as_ref().and_then(|entry| location(entry, errors));
+    let starts_on = starts_on(section, errors);
+    if let (Some(entry), Some(source), Some(starts_on)) = (&source_entry, &source, &starts_on) {
+        check_source_of_trigger(entry, source, starts_on, errors);
     }
-    let table = section.required("table", problems).and_then(|entry| {
-        let text = entry.string(problems)?;
-        entry.accept(TableName::parse(text), problems)
+    let table = section.required("table", errors).and_then(|entry| {
+        let text = entry.string(errors)?;
+        entry.accept(TableName::parse(text), errors)
     });
-    let null_values = section.get("null_values").map(|entry| entry.strings(problems).unwrap_or_default());
-    let columns = columns::parse(section, problems);
-    let write = key::write_mode(section, columns.as_deref(), problems);
-    let on_new_version = key::on_new_version(section, write.as_ref(), problems);
-    let extra = section.choice_or_default("extra", &csv::EXTRAS, problems);
-    let evolve = section.choice_or_default("evolve", &csv::EVOLVES, problems);
-    let encoding = section.choice_or_default("encoding", &csv::ENCODINGS, problems);
-    let csv = csv::options(section, source.as_ref(), problems);
-    csv::check_encoding(section, source.as_ref(), problems);
-    csv::check_extra(section, (extra, evolve), columns.as_deref(), problems);
+    let null_values = section.get("null_values").map(|entry| entry.strings(errors).unwrap_or_default());
+    let columns = columns::parse(section, errors);
+    let write = key::write_mode(section, columns.as_deref(), errors);
+    let on_new_version = key::on_new_version(section, write.as_ref(), errors);
+    let extra = section.choice_or_default("extra", &Extra::WORDS, errors);
+    let evolve = section.choice_or_default("evolve", &Evolve::WORDS, errors);
+    let encoding = section.choice_or_default("encoding", &Encoding::WORDS, errors);
+    let csv = csv::options(section, source.as_ref(), errors);
+    csv::check_encoding(section, source.as_ref(), errors);
+    csv::check_extra(section, (extra, evolve), columns.as_deref(), errors);
     if csv.is_some_and(|csv| !csv.header) {
-        csv::check_headerless(section, (extra, evolve), columns.as_deref(), problems);
+        csv::check_headerless(section, (extra, evolve), columns.as_deref(), errors);
     }
-    let (rejects, rejects_export) = rejects::parse(section, source.as_ref(), problems);
+    let (rejects, rejects_export) = rejects::parse(section, source.as_ref(), errors);
     Some(Dataset {
         name: section.name.to_owned(),
-        start: start?,
+        starts_on: starts_on?,
         source: source?,
         table: table?,
         write: write?,
@@ -70,44 +73,49 @@ pub(super) fn parse(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> O
     })
 }
 
-fn location(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<Location> {
-    let text = entry.string(problems)?;
-    entry.accept(Location::parse(text), problems)
+fn location(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Location> {
+    let text = entry.string(errors)?;
+    entry.accept(Location::parse(text), errors)
 }
 
-fn start(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Start> {
+fn starts_on(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<StartsOn> {
     let wait = section.get("wait");
     let Some(trigger) = section.get("trigger") else {
         if let Some(wait) = wait {
-            wait.refuse_name(problems, "`wait` is for a dataset with a `trigger`; this one starts on its source");
+            wait.error_at_key(errors, "`wait` is for a dataset with a `trigger`; this one starts on its source");
         }
-        return Some(Start::Source);
+        return Some(StartsOn::Source);
     };
     let wait = match wait {
         None => Some(WAIT_DEFAULT),
         Some(entry) => {
             let parse = |text| duration::parse(text, Duration::ZERO, WAIT_MAX, "30s, 10m or 2h");
-            entry.string(problems).and_then(|text| entry.accept(parse(text), problems))
+            entry.string(errors).and_then(|text| entry.accept(parse(text), errors))
         }
     };
-    let location = location(&trigger, problems)?;
+    let location = location(&trigger, errors)?;
     if location.template.text_names().all(|name| name != "status")
         && !FileKind::is_success_marker(&location.to_string())
     {
-        trigger.refuse(
-            problems,
+        trigger.error(
+            errors,
             "a trigger's name says {status}, which must be `Succeeded` for the data to load, or ends in `_SUCCESS` or \
              `.SUCCESS`",
         );
     }
-    Some(Start::Trigger { trigger: location, wait: wait? })
+    Some(StartsOn::Trigger { trigger: location, wait: wait? })
 }
 
 /// A trigger names exactly one data file, so its name must say all that the file's key is made of.
-fn check_source_of_trigger(entry: &Entry<'_, '_>, source: &Location, start: &Start, problems: &mut Problems<'_>) {
-    if let Start::Trigger { trigger, .. } = start
+fn check_source_of_trigger(
+    entry: &TomlEntry<'_, '_>,
+    source: &Location,
+    starts_on: &StartsOn,
+    errors: &mut ErrorList<'_>,
+) {
+    if let StartsOn::Trigger { trigger, .. } = starts_on
         && let Some(lack) = source.template.lacks_from(&trigger.template, "the trigger", &[])
     {
-        entry.refuse(problems, &format!("the source's key cannot be built from the trigger: {lack}"));
+        entry.error(errors, &format!("the source's key cannot be built from the trigger: {lack}"));
     }
 }

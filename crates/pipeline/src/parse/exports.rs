@@ -1,67 +1,69 @@
 //! `[[exports]]`: what is written when the transforms are committed, and where to.
 
-use super::problems::Problems;
-use super::section::{Entry, Section};
+use super::error_list::ErrorList;
+use super::toml_table::{TomlEntry, TomlTable};
+use crate::names::TableName;
 use crate::nearest::did_you_mean;
+use crate::run::{Export, ExportFormat, ExportSource};
 use crate::run::{RUN_DATE, RUN_ID};
 use crate::sql::Statement;
-use crate::{Export, ExportFormat, Exported, KeyTemplate, TableName, TemplateError};
+use crate::template::{KeyTemplate, TemplateError};
 
 /// What `{run_date}` stands for.
 const RUN_DAY: &str = "{run_date:%Y-%m-%d}";
 
 /// In the order of the file; those that are wrong are left out.
-pub(super) fn parse(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Export> {
-    let sections = root.get("exports").map(|entry| entry.sections(problems)).unwrap_or_default();
+pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec<Export> {
+    let sections = root.get("exports").map(|entry| entry.sections(errors)).unwrap_or_default();
     let mut exports: Vec<Export> = Vec::new();
     for section in sections {
-        section.refuse_unknown(&["table", "query", "to"], &[], problems);
-        let what = what(&section, problems);
-        let Some(entry) = section.required("to", problems) else { continue };
-        let Some((to, format)) = to(&entry, problems) else { continue };
-        let Some(export) = what.map(|what| Export { what, to, format }) else { continue };
+        section.check_keys(&["table", "query", "to"], &[], errors);
+        let source = source(&section, errors);
+        let Some(entry) = section.required("to", errors) else { continue };
+        let Some((to, format)) = to(&entry, errors) else { continue };
+        let Some(export) = source.map(|source| Export { source, to, format }) else { continue };
         if let Some(key) = exports.iter().find_map(|earlier| export.same_key(earlier)) {
-            entry.refuse(problems, &format!("another export is written to the same key, as {key:?}"));
+            entry.error(errors, &format!("another export is written to the same key, as {key:?}"));
         }
         exports.push(export);
     }
     exports
 }
 
-fn what(section: &Section<'_, '_>, problems: &mut Problems<'_>) -> Option<Exported> {
+fn source(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<ExportSource> {
     match (section.get("table"), section.get("query")) {
         (Some(entry), None) => {
-            let text = entry.string(problems)?;
-            entry.accept(TableName::parse(text), problems).map(Exported::Table)
+            let text = entry.string(errors)?;
+            entry.accept(TableName::parse(text), errors).map(ExportSource::Table)
         }
         (None, Some(entry)) => {
-            let text = entry.string(problems)?;
-            entry.accept(Statement::query(text), problems).map(|_| Exported::Query(text.to_owned()))
+            let text = entry.string(errors)?;
+            entry.accept(Statement::query(text), errors).map(|_| ExportSource::Query(text.to_owned()))
         }
         (Some(_), Some(entry)) => {
-            entry.refuse_name(problems, "an export is of a `table` or of a `query`, not of both");
+            entry.error_at_key(errors, "an export is of a `table` or of a `query`, not of both");
             None
         }
         (None, None) => {
-            section.refuse_missing("table", problems, "an export is of a `table` or of a `query`");
+            section.missing_key("table", errors, "an export is of a `table` or of a `query`");
             None
         }
     }
 }
 
-fn to(entry: &Entry<'_, '_>, problems: &mut Problems<'_>) -> Option<(KeyTemplate, ExportFormat)> {
-    let text = entry.string(problems)?;
+fn to(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<(KeyTemplate, ExportFormat)> {
+    let text = entry.string(errors)?;
     if text.starts_with("s3://") {
-        entry.refuse(problems, "exports go to the curated bucket; only the key is named here");
+        entry.error(errors, "exports go to the curated bucket; only the key is named here");
         return None;
     }
-    let format = entry.accept(format(text), problems);
+    let format = entry.accept(format(text), errors);
     let template = KeyTemplate::parse(&text.replace("{run_date}", RUN_DAY)).map_err(|error| match error {
         TemplateError::FormatMissing(name) => unknown(name),
         error => error.to_string(),
     });
-    let template = entry.accept(template, problems)?;
-    entry.accept(check_names(&template), problems)?;
+    let template = entry.accept(template, errors)?;
+    entry.accept(check_names(&template), errors)?;
     Some((template, format?))
 }
 

@@ -3,11 +3,13 @@ mod runs;
 
 use std::time::Duration;
 
+use crate::dataset::{OnNewVersion, RejectLimits, StartsOn, WriteMode};
+use crate::definition::Definition;
 use crate::limits::{COLUMNS_MAX, DEFINITION_BYTES_MAX};
-use crate::{
-    ColumnType, CsvOptions, Definition, Encoding, Evolve, ExportFormat, Exported, Extra, OnNewVersion, Per,
-    RejectLimits, Run, Start, TableName, Transform, When, WriteMode,
-};
+use crate::names::TableName;
+use crate::options::{CsvOptions, Encoding, Evolve, Extra};
+use crate::run::{ExportFormat, ExportSource, Per, RunSettings, Transform, When};
+use crate::types::ColumnType;
 
 const FILE: &str = "pipelines/retail/pipeline.toml";
 
@@ -77,7 +79,7 @@ fn everything_arrives() {
     assert_eq!(definition.datasets.iter().map(|d| d.name.as_str()).collect::<Vec<_>>(), ["orders", "pump_flow"]);
 
     let orders = definition.dataset("orders").unwrap();
-    assert_eq!(orders.start, Start::Source);
+    assert_eq!(orders.starts_on, StartsOn::Source);
     assert_eq!(orders.source.to_string(), "raw_data/retail/{date:%Y-%m-%d}/orders.csv");
     assert_eq!(orders.table.quoted(), r#""staging"."orders""#);
     assert_eq!((&orders.write, orders.on_new_version), (&WriteMode::Append, OnNewVersion::Replace));
@@ -94,19 +96,24 @@ fn everything_arrives() {
         ]
     );
 
-    let Start::Trigger { trigger, wait } = &definition.dataset("pump_flow").unwrap().start else { panic!() };
+    let StartsOn::Trigger { trigger, wait } = &definition.dataset("pump_flow").unwrap().starts_on else { panic!() };
     assert!(trigger.to_string().starts_with("triggers/pump_flow/{status}_"));
     assert_eq!(*wait, Duration::from_secs(90));
     assert!(definition.dataset("pump_flow").unwrap().infers_columns());
 
     assert!(definition.has_runs());
-    let day = Run { when: When::All, per: Per::Day, deadline: Some(Duration::from_secs(21_600)), ..Run::default() };
+    let day = RunSettings {
+        when: When::All,
+        per: Per::Day,
+        deadline: Some(Duration::from_secs(21_600)),
+        ..RunSettings::default()
+    };
     assert_eq!(definition.run, day);
     assert_eq!(definition.transforms, [Transform { sql: "agg_shipments.sql".to_owned() }]);
     let [export] = definition.exports.as_slice() else { panic!("{:?}", definition.exports) };
-    assert_eq!(export.what, Exported::Table(TableName::parse("analytics.agg_shipments").unwrap()));
+    assert_eq!(export.source, ExportSource::Table(TableName::parse("analytics.agg_shipments").unwrap()));
     assert_eq!(export.format, ExportFormat::Csv);
-    let key = export.key(&definition, "2024-05-01T23:59:59Z".parse().unwrap(), 42);
+    let key = export.key(definition.local("2024-05-01T23:59:59Z".parse().unwrap()), 42);
     assert_eq!(key.as_deref(), Ok("analytics_export/2024-05-01/agg_shipments.csv"));
 }
 
@@ -123,7 +130,7 @@ fn defaults() {
     assert_eq!(orders.csv, csv);
     assert!(!orders.infers_columns());
     assert_eq!(definition.dataset("none"), None);
-    assert_eq!((definition.has_runs(), &definition.run), (false, &Run::default()));
+    assert_eq!((definition.has_runs(), &definition.run), (false, &RunSettings::default()));
     assert_eq!((definition.transforms.len(), definition.exports.len()), (0, 0));
     // `printf … | sha256sum`
     let hash = Definition::parse("p", FILE, "[datasets.x]\nsource='x'\ntable='x'\ncolumns.x='text'\n").unwrap().hash;

@@ -1,23 +1,23 @@
 use std::collections::HashSet;
 
-use super::problems::Problems;
-use super::section::Section;
-use crate::Transform;
+use super::error_list::ErrorList;
+use super::toml_table::TomlTable;
+use crate::run::Transform;
 
 /// In the order of the file; those that are wrong are left out.
-pub(super) fn parse(root: &Section<'_, '_>, problems: &mut Problems<'_>) -> Vec<Transform> {
-    let sections = root.get("transforms").map(|entry| entry.sections(problems)).unwrap_or_default();
+pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec<Transform> {
+    let sections = root.get("transforms").map(|entry| entry.sections(errors)).unwrap_or_default();
     let mut seen = HashSet::new();
     let mut transforms = Vec::new();
     for section in sections {
-        section.refuse_unknown(&["sql"], &[], problems);
-        let Some(entry) = section.required("sql", problems) else { continue };
-        let Some(sql) = entry.string(problems) else { continue };
-        if entry.accept(check_name(sql), problems).is_none() {
+        section.check_keys(&["sql"], &[], errors);
+        let Some(entry) = section.required("sql", errors) else { continue };
+        let Some(sql) = entry.string(errors) else { continue };
+        if entry.accept(check_name(sql), errors).is_none() {
             continue;
         }
         if !seen.insert(sql) {
-            entry.refuse(problems, &format!("`{sql}` is a transform already, and each file is executed once"));
+            entry.error(errors, &format!("`{sql}` is a transform already, and each file is executed once"));
         }
         transforms.push(Transform { sql: sql.to_owned() });
     }

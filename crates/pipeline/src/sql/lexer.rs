@@ -3,15 +3,15 @@
 
 /// A piece of the text; all of them together are the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token<'t> {
-    pub(super) kind: Kind,
+pub(super) struct SqlToken<'t> {
+    pub(super) kind: SqlTokenKind,
     pub(super) text: &'t str,
     /// Byte of the text.
     pub(super) at: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SqlTokenKind {
     /// White space or a comment.
     Blank,
     /// A key word or a name without quotes.
@@ -30,60 +30,60 @@ pub(super) enum Kind {
 
 /// What is no token, and where. Nothing behind it is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NoToken {
+pub(super) struct SqlLexError {
     /// Byte of the text.
     pub(super) at: usize,
     pub(super) reason: String,
 }
 
 /// The tokens of a text in their order.
-pub(super) struct Lexer<'t> {
+pub(super) struct SqlLexer<'t> {
     text: &'t str,
     at: usize,
-    last: Option<Kind>,
+    last: Option<SqlTokenKind>,
 }
 
-impl<'t> Lexer<'t> {
+impl<'t> SqlLexer<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self { text, at: 0, last: None }
     }
 
     /// A colon right behind an operand divides it from another, as in `a[1:n]` and `json_object('k':v)`.
-    fn colon(&self, rest: &str) -> (Kind, usize) {
-        let is_operand = matches!(self.last, Some(Kind::Word | Kind::Value | Kind::Close));
+    fn colon(&self, rest: &str) -> (SqlTokenKind, usize) {
+        let is_operand = matches!(self.last, Some(SqlTokenKind::Word | SqlTokenKind::Value | SqlTokenKind::Close));
         match rest.as_bytes() {
-            [_, b':' | b'=', ..] => (Kind::Other, 2),
+            [_, b':' | b'=', ..] => (SqlTokenKind::Other, 2),
             [_, first, ..] if !is_operand && is_word_start(*first) => {
                 let name = rest.get(1..).unwrap_or_default();
-                (Kind::Parameter, 1 + count(name, |byte| is_word_start(byte) || byte.is_ascii_digit()))
+                (SqlTokenKind::Parameter, 1 + count(name, |byte| is_word_start(byte) || byte.is_ascii_digit()))
             }
-            _ => (Kind::Other, 1),
+            _ => (SqlTokenKind::Other, 1),
         }
     }
 
-    fn measure(&self, rest: &str) -> Result<(Kind, usize), String> {
+    fn measure(&self, rest: &str) -> Result<(SqlTokenKind, usize), String> {
         match rest.as_bytes() {
-            [b'-', b'-', ..] => Ok((Kind::Blank, count(rest, |byte| !is_line_end(byte)))),
-            [b'/', b'*', ..] => Ok((Kind::Blank, block_comment(rest)?)),
-            [b'\'', ..] => Ok((Kind::Value, string(rest, 1)?)),
-            [b'"', ..] => Ok((Kind::Value, quoted(rest, 1, b'"').ok_or("the name in quotes never ends")?)),
+            [b'-', b'-', ..] => Ok((SqlTokenKind::Blank, count(rest, |byte| !is_line_end(byte)))),
+            [b'/', b'*', ..] => Ok((SqlTokenKind::Blank, block_comment(rest)?)),
+            [b'\'', ..] => Ok((SqlTokenKind::Value, string(rest, 1)?)),
+            [b'"', ..] => Ok((SqlTokenKind::Value, quoted(rest, 1, b'"').ok_or("the name in quotes never ends")?)),
             [b'$', ..] => dollar(rest),
             [b':', ..] => Ok(self.colon(rest)),
-            [b'(' | b'[', ..] => Ok((Kind::Open, 1)),
-            [b')' | b']', ..] => Ok((Kind::Close, 1)),
-            [b';', ..] => Ok((Kind::Semicolon, 1)),
+            [b'(' | b'[', ..] => Ok((SqlTokenKind::Open, 1)),
+            [b')' | b']', ..] => Ok((SqlTokenKind::Close, 1)),
+            [b';', ..] => Ok((SqlTokenKind::Semicolon, 1)),
             [b'\\', ..] => Err("a `\\` begins a command of psql, and only SQL is executed here".to_owned()),
             [0, ..] => Err("a NUL character, which PostgreSQL takes nowhere".to_owned()),
-            [first, ..] if is_blank(*first) => Ok((Kind::Blank, count(rest, is_blank))),
-            [first, ..] if first.is_ascii_digit() => Ok((Kind::Value, count(rest, is_of_number))),
+            [first, ..] if is_blank(*first) => Ok((SqlTokenKind::Blank, count(rest, is_blank))),
+            [first, ..] if first.is_ascii_digit() => Ok((SqlTokenKind::Value, count(rest, is_of_number))),
             [first, ..] if is_word_start(*first) => word(rest),
-            _ => Ok((Kind::Other, 1)),
+            _ => Ok((SqlTokenKind::Other, 1)),
         }
     }
 }
 
-impl<'t> Iterator for Lexer<'t> {
-    type Item = Result<Token<'t>, NoToken>;
+impl<'t> Iterator for SqlLexer<'t> {
+    type Item = Result<SqlToken<'t>, SqlLexError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
@@ -91,26 +91,26 @@ impl<'t> Iterator for Lexer<'t> {
         match self.measure(rest) {
             Ok((kind, bytes)) => {
                 (self.at, self.last) = (at + bytes, Some(kind));
-                Some(Ok(Token { kind, text: rest.get(..bytes).unwrap_or(rest), at }))
+                Some(Ok(SqlToken { kind, text: rest.get(..bytes).unwrap_or(rest), at }))
             }
             Err(reason) => {
                 self.at = self.text.len();
-                Some(Err(NoToken { at, reason }))
+                Some(Err(SqlLexError { at, reason }))
             }
         }
     }
 }
 
 /// A word, or the string or name that it is the prefix of.
-fn word(rest: &str) -> Result<(Kind, usize), String> {
+fn word(rest: &str) -> Result<(SqlTokenKind, usize), String> {
     match rest.as_bytes() {
-        [b'e' | b'E', b'\'', ..] => Ok((Kind::Value, escape_string(rest)?)),
-        [b'b' | b'B' | b'x' | b'X' | b'n' | b'N', b'\'', ..] => Ok((Kind::Value, string(rest, 2)?)),
-        [b'u' | b'U', b'&', b'\'', ..] => Ok((Kind::Value, string(rest, 3)?)),
+        [b'e' | b'E', b'\'', ..] => Ok((SqlTokenKind::Value, escape_string(rest)?)),
+        [b'b' | b'B' | b'x' | b'X' | b'n' | b'N', b'\'', ..] => Ok((SqlTokenKind::Value, string(rest, 2)?)),
+        [b'u' | b'U', b'&', b'\'', ..] => Ok((SqlTokenKind::Value, string(rest, 3)?)),
         [b'u' | b'U', b'&', b'"', ..] => {
-            Ok((Kind::Value, quoted(rest, 3, b'"').ok_or("the name in quotes never ends")?))
+            Ok((SqlTokenKind::Value, quoted(rest, 3, b'"').ok_or("the name in quotes never ends")?))
         }
-        _ => Ok((Kind::Word, count(rest, |byte| is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'))),
+        _ => Ok((SqlTokenKind::Word, count(rest, |byte| is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'))),
     }
 }
 
@@ -178,18 +178,18 @@ fn block_comment(rest: &str) -> Result<usize, String> {
 }
 
 /// `$$…$$` or `$tag$…$tag$`.
-fn dollar(rest: &str) -> Result<(Kind, usize), String> {
+fn dollar(rest: &str) -> Result<(SqlTokenKind, usize), String> {
     let after = rest.get(1..).unwrap_or_default();
     if after.starts_with(|c: char| c.is_ascii_digit()) {
         return Err("`$1` and its like have no values here; the parameters are :run_date and :run_id".to_owned());
     }
     let tag = count(after, |byte| is_word_start(byte) || byte.is_ascii_digit());
     let Some(delimiter) = rest.get(..tag + 2).filter(|delimiter| delimiter.ends_with('$')) else {
-        return Ok((Kind::Other, 1));
+        return Ok((SqlTokenKind::Other, 1));
     };
     let body = rest.get(delimiter.len()..).unwrap_or_default();
     let end = body.find(delimiter).ok_or_else(|| format!("the text that begins with `{delimiter}` never ends"))?;
-    Ok((Kind::Value, end + 2 * delimiter.len()))
+    Ok((SqlTokenKind::Value, end + 2 * delimiter.len()))
 }
 
 fn count(text: &str, belongs: impl Fn(u8) -> bool) -> usize {

@@ -1,130 +1,14 @@
 //! SQL files: into statements, with the two parameters replaced, and what cannot be part of a run refused.
 
+mod forbidden;
 mod lexer;
-mod refused;
+mod parameters;
+mod script;
 mod split;
+mod statement;
 
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
-use crate::limits::SQL_BYTES_MAX;
-use crate::lines::{one_a_line, one_line};
-use crate::nearest::did_you_mean;
-
-/// What a transform may name, and the expression that stands in its place. The settings are made by whoever runs the
-/// statements, with `set_config`, so that the values never become SQL; and they hold where PostgreSQL takes no
-/// parameters, as in `create table as`.
-const PARAMETERS: [(&str, &str); 2] = [
-    (":run_date", "(current_setting('penstock.run_date')::date)"),
-    (":run_id", "(current_setting('penstock.run_id')::bigint)"),
-];
-
-/// A SQL file, ready to be executed statement by statement in one transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
-    /// As the caller named it.
-    pub file: String,
-    /// At least one.
-    pub statements: Vec<Statement>,
-}
-
-/// One statement of a SQL file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
-    /// From 1.
-    pub number: usize,
-    /// The line of the file on which it begins, from 1; comments before it do not count.
-    pub line: usize,
-    /// As it is sent, without its `;`: `:run_date` and `:run_id` read the settings `penstock.run_date` and
-    /// `penstock.run_id`.
-    pub sql: String,
-}
-
-/// One thing to correct in a SQL file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqlError {
-    /// As the caller named it.
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-    pub reason: String,
-}
-
-/// What to correct in a SQL file, in its order, the first few; one a line when shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqlErrors(pub Vec<SqlError>);
-
-impl Script {
-    /// Splits a file into its statements, as psql does, and refuses what cannot be part of a run's one transaction.
-    /// `file` is only named in messages. Whether the statements are right, PostgreSQL says.
-    pub fn parse(file: &str, text: &str) -> Result<Self, SqlErrors> {
-        let failed = |line, reason| SqlErrors(vec![SqlError { file: file.to_owned(), line, reason }]);
-        if text.len() > SQL_BYTES_MAX {
-            return Err(failed(
-                1,
-                format!("the file has {} bytes, a transform has at most {SQL_BYTES_MAX}", text.len()),
-            ));
-        }
-        let (statements, problems) = split::statements(text.strip_prefix('\u{feff}').unwrap_or(text));
-        if !problems.is_empty() {
-            let error =
-                |(line, reason): (usize, String)| SqlError { file: file.to_owned(), line, reason: one_line(&reason) };
-            return Err(SqlErrors(problems.into_iter().map(error).collect()));
-        }
-        if statements.is_empty() {
-            return Err(failed(1, "there is no statement in it".to_owned()));
-        }
-        Ok(Self { file: file.to_owned(), statements })
-    }
-}
-
-impl Statement {
-    /// The one query of an export; a `;` after it is left out. The error is its reason alone.
-    pub fn query(text: &str) -> Result<Self, String> {
-        let script = Script::parse("", text).map_err(|errors| {
-            let reasons: Vec<String> = errors.0.into_iter().map(|error| error.reason).collect();
-            reasons.join("; ")
-        })?;
-        let count = script.statements.len();
-        let mut statements = script.statements.into_iter();
-        match (statements.next(), count) {
-            (Some(statement), 1) if refused::is_query(&statement.sql) => Ok(statement),
-            (Some(_), 1) => Err("a query begins with select, with, values or table".to_owned()),
-            _ => Err(format!("a query is one statement, these are {count}")),
-        }
-    }
-
-    /// The line of the file that PostgreSQL means by `position`, the character of [`Statement::sql`] from 1 that its
-    /// errors name. What stands for a parameter has no line break in it, so lines are as in the file.
-    pub fn line_at(&self, position: u32) -> usize {
-        let before = usize::try_from(position).unwrap_or(usize::MAX).saturating_sub(1);
-        self.line + self.sql.chars().take(before).filter(|character| *character == '\n').count()
-    }
-}
-
-/// What stands for a parameter; `name` has its colon.
-fn parameter(name: &str) -> Result<&'static str, String> {
-    PARAMETERS.iter().find(|(known, _)| *known == name).map(|(_, expression)| *expression).ok_or_else(|| {
-        let nearest = did_you_mean(name, PARAMETERS.iter().map(|(known, _)| *known));
-        let nearest = if nearest.is_empty() { "; known are :run_date and :run_id".to_owned() } else { nearest };
-        format!("unknown parameter `{name}`{nearest}")
-    })
-}
-
-impl fmt::Display for SqlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.reason)
-    }
-}
-
-impl std::error::Error for SqlError {}
-
-impl fmt::Display for SqlErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        one_a_line(f, &self.0)
-    }
-}
-
-impl std::error::Error for SqlErrors {}
+pub use script::{Script, SqlError, SqlErrors};
+pub use statement::Statement;

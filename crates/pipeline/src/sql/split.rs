@@ -1,7 +1,9 @@
-use super::lexer::{Kind, Lexer, Token};
-use super::{Statement, parameter, refused};
+use super::forbidden;
+use super::lexer::{SqlLexer, SqlToken, SqlTokenKind};
+use super::parameters::parameter;
+use super::statement::Statement;
 use crate::limits::SQL_ERRORS_MAX;
-use crate::lines::Lines;
+use crate::lines::LineIndex;
 
 /// A line from 1, and what is wrong there.
 type Problem = (usize, String);
@@ -9,15 +11,15 @@ type Problem = (usize, String);
 /// The statements of a text, and what is wrong with them, up to [`SQL_ERRORS_MAX`].
 pub(super) fn statements(text: &str) -> (Vec<Statement>, Vec<Problem>) {
     let (mut statements, mut problems) = (Vec::new(), Vec::new());
-    let lines = Lines::of(text);
+    let lines = LineIndex::of(text);
     let line = |at: usize| lines.line(at);
     let mut draft = Draft::default();
-    for token in Lexer::new(text) {
+    for token in SqlLexer::new(text) {
         if problems.len() >= SQL_ERRORS_MAX {
             return (statements, problems);
         }
         match token {
-            Ok(token) if token.kind == Kind::Semicolon && draft.is_whole() => {
+            Ok(token) if token.kind == SqlTokenKind::Semicolon && draft.is_whole() => {
                 draft.finish(&mut statements, &mut problems, line);
                 draft = Draft::default();
             }
@@ -43,13 +45,13 @@ pub(super) fn statements(text: &str) -> (Vec<Statement>, Vec<Problem>) {
 #[derive(Default)]
 struct Draft<'t> {
     /// From its first token that is no blank.
-    tokens: Vec<Token<'t>>,
+    tokens: Vec<SqlToken<'t>>,
     /// Those outside of parentheses, in lower case.
     words: Vec<String>,
     /// The parentheses and brackets around here.
-    open: Vec<Token<'t>>,
+    open: Vec<SqlToken<'t>>,
     /// The `begin atomic` of a routine, and every `case` in it, that have no `end` yet.
-    bodies: Vec<Token<'t>>,
+    bodies: Vec<SqlToken<'t>>,
 }
 
 impl<'t> Draft<'t> {
@@ -58,22 +60,22 @@ impl<'t> Draft<'t> {
         self.open.is_empty() && self.bodies.is_empty()
     }
 
-    fn push(&mut self, token: Token<'t>) -> Result<(), String> {
-        if token.kind == Kind::Blank && self.tokens.is_empty() {
+    fn push(&mut self, token: SqlToken<'t>) -> Result<(), String> {
+        if token.kind == SqlTokenKind::Blank && self.tokens.is_empty() {
             return Ok(());
         }
         self.tokens.push(token);
         match token.kind {
-            Kind::Open => self.open.push(token),
-            Kind::Close => self.close(token)?,
-            Kind::Word if self.open.is_empty() => self.word(token),
-            Kind::Parameter => parameter(token.text).map(drop).or_else(|reason| self.slice(reason))?,
+            SqlTokenKind::Open => self.open.push(token),
+            SqlTokenKind::Close => self.close(token)?,
+            SqlTokenKind::Word if self.open.is_empty() => self.word(token),
+            SqlTokenKind::Parameter => parameter(token.text).map(drop).or_else(|reason| self.slice(reason))?,
             _ => {}
         }
         Ok(())
     }
 
-    fn close(&mut self, token: Token<'t>) -> Result<(), String> {
+    fn close(&mut self, token: SqlToken<'t>) -> Result<(), String> {
         let opening = if token.text == ")" { "(" } else { "[" };
         match self.open.pop() {
             Some(open) if open.text == opening => Ok(()),
@@ -88,7 +90,7 @@ impl<'t> Draft<'t> {
     }
 
     /// Follows the one construct that has a `;` in it: `create function … begin atomic …; …; end`.
-    fn word(&mut self, token: Token<'t>) {
+    fn word(&mut self, token: SqlToken<'t>) {
         let word = token.text.to_lowercase();
         let is_body = self.words.last().is_some_and(|last| last == "begin") && self.makes_a_routine();
         match word.as_str() {
@@ -111,19 +113,19 @@ impl<'t> Draft<'t> {
     fn finish(&self, statements: &mut Vec<Statement>, problems: &mut Vec<Problem>, line: impl Fn(usize) -> usize) {
         let Some(first) = self.tokens.first() else { return };
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        problems.extend(refused::refusal(&words).map(|reason| (line(first.at), reason)));
-        if let Some(named) = self.tokens.iter().find(|token| token.kind == Kind::Parameter) {
-            problems.extend(refused::keeps_parameters(&words).map(|reason| (line(named.at), reason)));
+        problems.extend(forbidden::refusal(&words).map(|reason| (line(first.at), reason)));
+        if let Some(named) = self.tokens.iter().find(|token| token.kind == SqlTokenKind::Parameter) {
+            problems.extend(forbidden::keeps_parameters(&words).map(|reason| (line(named.at), reason)));
         }
-        let last = self.tokens.iter().rposition(|token| token.kind != Kind::Blank).unwrap_or_default();
+        let last = self.tokens.iter().rposition(|token| token.kind != SqlTokenKind::Blank).unwrap_or_default();
         let sql = self.tokens.iter().take(last + 1).map(Draft::sent).collect();
         statements.push(Statement { number: statements.len() + 1, line: line(first.at), sql });
     }
 
     /// What is sent in a token's place.
-    fn sent<'a>(token: &'a Token<'t>) -> &'a str {
+    fn sent<'a>(token: &'a SqlToken<'t>) -> &'a str {
         match token.kind {
-            Kind::Parameter => parameter(token.text).unwrap_or(token.text),
+            SqlTokenKind::Parameter => parameter(token.text).unwrap_or(token.text),
             _ => token.text,
         }
     }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::lexer::{Kind, Lexer};
-use super::*;
+use super::lexer::{SqlLexer, SqlTokenKind};
+use super::{Script, Statement};
 
 const RUN_DATE: &str = "(current_setting('penstock.run_date')::date)";
 const RUN_ID: &str = "(current_setting('penstock.run_id')::bigint)";
@@ -179,7 +179,7 @@ proptest! {
     fn tokens_are_the_text(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..40)) {
         let text = pieces.concat();
         let mut at = 0;
-        for token in Lexer::new(&text) {
+        for token in SqlLexer::new(&text) {
             let Ok(token) = token else { return Ok(()) };
             prop_assert!(!token.text.is_empty());
             prop_assert_eq!((token.at, &text[at..at + token.text.len()]), (at, token.text));
@@ -209,7 +209,7 @@ proptest! {
 
     #[test]
     fn a_parameter_is_no_other_token(text in "\\PC{0,30}") {
-        for token in Lexer::new(&text).flatten().filter(|token| token.kind == Kind::Parameter) {
+        for token in SqlLexer::new(&text).flatten().filter(|token| token.kind == SqlTokenKind::Parameter) {
             prop_assert!(token.text.starts_with(':') && token.text.len() > 1);
         }
     }

@@ -13,7 +13,7 @@ use ::parquet::errors::ParquetError;
 use aws_sdk_s3::Client as S3;
 use object_store::{StorageError, StorageErrorKind, Upload};
 use pipeline::sql::Statement;
-use pipeline::{Definition, Export, ExportFormat, Exported, TableName};
+use pipeline::{Definition, Export, ExportFormat, ExportSource, TableName};
 use postgres::{Client, Mode};
 use protocol::ExportReport;
 use tokio::time::timeout;
@@ -51,7 +51,7 @@ impl Curated {
                 let reason = "the environment variable CURATED_BUCKET is not set, and the pipeline has exports";
                 TransformError::InvalidConfiguration(reason.to_owned())
             })?;
-            let key = export.key(definition, run.logical_at, run.run_id).map_err(|error| {
+            let key = export.key(definition.local(run.logical_at), run.run_id).map_err(|error| {
                 let reason = format!("the key {} cannot be built: {error}", export.to);
                 TransformError::ExportFailed { at: ledger::label(run), reason }
             })?;
@@ -86,9 +86,9 @@ impl Curated {
         time: Time,
     ) -> Result<ExportReport, TransformError> {
         let Planned { export, bucket, key } = planned;
-        let query = match &export.what {
-            Exported::Table(table) => columns_of(client, table, planned).await?,
-            Exported::Query(text) => {
+        let query = match &export.source {
+            ExportSource::Table(table) => columns_of(client, table, planned).await?,
+            ExportSource::Query(text) => {
                 let statement = Statement::query(text).map_err(|reason| planned.failed(&reason))?;
                 statement.sql
             }
@@ -196,9 +196,9 @@ impl Planned<'_> {
 
 impl fmt::Display for Planned<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.export.what {
-            Exported::Table(table) => write!(f, "export of {table} to s3://{}/{}", self.bucket, self.key),
-            Exported::Query(_) => write!(f, "export of a query to s3://{}/{}", self.bucket, self.key),
+        match &self.export.source {
+            ExportSource::Table(table) => write!(f, "export of {table} to s3://{}/{}", self.bucket, self.key),
+            ExportSource::Query(_) => write!(f, "export of a query to s3://{}/{}", self.bucket, self.key),
         }
     }
 }

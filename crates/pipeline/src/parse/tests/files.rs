@@ -1,8 +1,10 @@
 //! How rows are written, how files are, and what may be in them.
 
 use super::{FILE, ORDERS, errors};
+use crate::dataset::{Dataset, OnNewVersion, WriteMode};
+use crate::definition::Definition;
 use crate::limits::KEY_COLUMNS_MAX;
-use crate::{CsvOptions, Dataset, Definition, Encoding, Evolve, Extra, OnNewVersion, WriteMode};
+use crate::options::{CsvOptions, Encoding, Evolve, Extra};
 
 fn orders(lines: &str) -> Dataset {
     let text = format!("{ORDERS}{lines}\n");

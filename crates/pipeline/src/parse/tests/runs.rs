@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{FILE, ORDERS, errors};
-use crate::{Again, Definition, Per, Run, When};
+use crate::definition::Definition;
+use crate::run::{Again, Per, RunSettings, When};
 
 fn parse(text: &str) -> Definition {
     Definition::parse("retail", FILE, text).unwrap_or_else(|errors| panic!("{text}\n{errors}"))
@@ -18,25 +19,25 @@ fn check_errors(lines: &str, expected: &[&str]) {
 
 #[test]
 fn which_loads_make_a_run() {
-    let check = |lines: &str, expected: Run| {
+    let check = |lines: &str, expected: RunSettings| {
         let definition = parse(&format!("{ORDERS}[run]\n{lines}"));
         assert_eq!((definition.run.clone(), definition.has_runs()), (expected, true), "{lines}");
     };
-    let run = Run::default();
+    let run = RunSettings::default();
     check("", run.clone());
     check("when = 'each'\nper = 'file'", run.clone());
     check(
         "when = 'any'\nper = 'hour'\nagain = 'rerun'",
-        Run { when: When::Any, per: Per::Hour, again: Again::Rerun, ..run.clone() },
+        RunSettings { when: When::Any, per: Per::Hour, again: Again::Rerun, ..run.clone() },
     );
     let deadline = Some(Duration::from_secs(31 * 86_400));
     check(
         "when = 'all'\nper = 'month'\ndeadline = '31d'",
-        Run { when: When::All, per: Per::Month, deadline, ..run.clone() },
+        RunSettings { when: When::All, per: Per::Month, deadline, ..run.clone() },
     );
     check(
         "after = 'water'\nafter_failure = 'retail-2'",
-        Run { after: Some("water".to_owned()), after_failure: Some("retail-2".to_owned()), ..run },
+        RunSettings { after: Some("water".to_owned()), after_failure: Some("retail-2".to_owned()), ..run },
     );
 }
 
@@ -150,7 +151,7 @@ fn transforms() {
 fn keys_of_exports() {
     let check = |zone: &str, to: &str, at: &str, expected: &str| {
         let definition = parse(&format!("timezone = '{zone}'\n{ORDERS}[[exports]]\ntable = 'x'\nto = '{to}'"));
-        let key = definition.exports[0].key(&definition, at.parse().unwrap(), 42);
+        let key = definition.exports[0].key(definition.local(at.parse().unwrap()), 42);
         assert_eq!(key.as_deref(), Ok(expected), "{zone} {to} {at}");
     };
     check("UTC", "out/{run_date}/{run_id}.csv", "2024-05-01T09:15:00Z", "out/2024-05-01/42.csv");

@@ -1,18 +1,18 @@
-use crate::lines::{Lines, one_line};
-use crate::{DefinitionError, DefinitionErrors};
+use crate::errors::{DefinitionError, DefinitionErrors};
+use crate::lines::{LineIndex, one_line};
 
 /// Everything that is wrong with one file, gathered while it is read.
 #[derive(Debug)]
-pub(super) struct Problems<'t> {
+pub(super) struct ErrorList<'t> {
     file: &'t str,
     text: &'t str,
-    lines: Lines,
+    lines: LineIndex,
     errors: Vec<DefinitionError>,
 }
 
-impl<'t> Problems<'t> {
+impl<'t> ErrorList<'t> {
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
-        Self { file, text, lines: Lines::of(text), errors: Vec::new() }
+        Self { file, text, lines: LineIndex::of(text), errors: Vec::new() }
     }
 
     /// `at` is a byte of the text.
@@ -36,7 +36,7 @@ impl<'t> Problems<'t> {
         }
     }
 
-    pub(super) fn none_or<T>(self, value: T) -> Result<T, DefinitionErrors> {
+    pub(super) fn into_result<T>(self, value: T) -> Result<T, DefinitionErrors> {
         if self.errors.is_empty() { Ok(value) } else { Err(self.into_errors()) }
     }
 

@@ -3,12 +3,12 @@
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
 
-use super::problems::Problems;
+use super::error_list::ErrorList;
 use crate::nearest::did_you_mean;
 
 /// A table of the file.
 #[derive(Debug)]
-pub(super) struct Section<'a, 't> {
+pub(super) struct TomlTable<'a, 't> {
     /// The last part of its key.
     pub(super) name: &'a str,
     path: String,
@@ -18,24 +18,24 @@ pub(super) struct Section<'a, 't> {
 
 /// A key of a table, and its value.
 #[derive(Debug)]
-pub(super) struct Entry<'a, 't> {
+pub(super) struct TomlEntry<'a, 't> {
     pub(super) name: &'a str,
     path: String,
     key_at: usize,
     value: &'a Spanned<DeValue<'t>>,
 }
 
-impl<'a, 't> Section<'a, 't> {
+impl<'a, 't> TomlTable<'a, 't> {
     pub(super) fn root(table: &'a DeTable<'t>) -> Self {
         Self { name: "", path: String::new(), at: 0, table }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<Entry<'a, 't>> {
+    pub(super) fn get(&self, name: &str) -> Option<TomlEntry<'a, 't>> {
         self.table.get_key_value(name).map(|(key, value)| self.entry(key, value))
     }
 
     /// In the order of the file; a TOML table has none.
-    pub(super) fn entries(&self) -> Vec<Entry<'a, 't>> {
+    pub(super) fn entries(&self) -> Vec<TomlEntry<'a, 't>> {
         let mut entries: Vec<_> = self.table.iter().map(|(key, value)| self.entry(key, value)).collect();
         entries.sort_by_key(|entry| entry.key_at);
         entries
@@ -46,33 +46,33 @@ impl<'a, 't> Section<'a, 't> {
     }
 
     /// A table of the section, if it is one.
-    pub(super) fn table(&self, name: &str) -> Option<Section<'a, 't>> {
+    pub(super) fn table(&self, name: &str) -> Option<TomlTable<'a, 't>> {
         let entry = self.get(name)?;
         Some(entry.section_of(entry.value.get_ref().as_table()?))
     }
 
     /// Every key, dotted, with the byte at which it stands; without columns, of which there are many.
-    pub(super) fn places(&self) -> Vec<(String, usize)> {
-        let mut places = Vec::new();
+    pub(super) fn key_positions(&self) -> Vec<(String, usize)> {
+        let mut positions = Vec::new();
         for entry in self.entries() {
-            places.push((entry.path.clone(), entry.key_at));
+            positions.push((entry.path.clone(), entry.key_at));
             if entry.name != "columns" {
-                places.extend(entry.tables().iter().flat_map(Section::places));
+                positions.extend(entry.tables().iter().flat_map(TomlTable::key_positions));
             }
         }
-        places
+        positions
     }
 
     /// Names a key that the section has not.
-    pub(super) fn refuse_missing(&self, name: &str, problems: &mut Problems<'_>, reason: &str) {
-        problems.add(self.at, &dotted(&self.path, name), reason);
+    pub(super) fn missing_key(&self, name: &str, errors: &mut ErrorList<'_>, reason: &str) {
+        errors.add(self.at, &dotted(&self.path, name), reason);
     }
 
     /// The key's value, whose absence is an error.
-    pub(super) fn required(&self, name: &str, problems: &mut Problems<'_>) -> Option<Entry<'a, 't>> {
+    pub(super) fn required(&self, name: &str, errors: &mut ErrorList<'_>) -> Option<TomlEntry<'a, 't>> {
         let entry = self.get(name);
         if entry.is_none() {
-            self.refuse_missing(name, problems, &format!("`{name}` is missing"));
+            self.missing_key(name, errors, &format!("`{name}` is missing"));
         }
         entry
     }
@@ -82,85 +82,85 @@ impl<'a, 't> Section<'a, 't> {
         &self,
         name: &str,
         choices: &[(&str, C)],
-        problems: &mut Problems<'_>,
+        errors: &mut ErrorList<'_>,
     ) -> C {
-        self.get(name).and_then(|entry| entry.choice(choices, problems)).unwrap_or_default()
+        self.get(name).and_then(|entry| entry.choice(choices, errors)).unwrap_or_default()
     }
 
     /// Refuses every key but `known` ones; `elsewhere` are those of which somebody else takes care.
-    pub(super) fn refuse_unknown(&self, known: &[&str], elsewhere: &[&str], problems: &mut Problems<'_>) {
+    pub(super) fn check_keys(&self, known: &[&str], elsewhere: &[&str], errors: &mut ErrorList<'_>) {
         for entry in self.entries() {
             if !known.contains(&entry.name) && !elsewhere.contains(&entry.name) {
                 let nearest = did_you_mean(entry.name, known.iter().chain(elsewhere).copied());
                 let nearest = if nearest.is_empty() { format!("; known are {}", known.join(", ")) } else { nearest };
-                entry.refuse_name(problems, &format!("unknown key `{}`{nearest}", entry.name));
+                entry.error_at_key(errors, &format!("unknown key `{}`{nearest}", entry.name));
             }
         }
     }
 
-    fn entry(&self, key: &'a Spanned<DeString<'t>>, value: &'a Spanned<DeValue<'t>>) -> Entry<'a, 't> {
+    fn entry(&self, key: &'a Spanned<DeString<'t>>, value: &'a Spanned<DeValue<'t>>) -> TomlEntry<'a, 't> {
         let name = key.get_ref();
-        Entry { name, path: dotted(&self.path, name), key_at: key.span().start, value }
+        TomlEntry { name, path: dotted(&self.path, name), key_at: key.span().start, value }
     }
 }
 
-impl<'a, 't> Entry<'a, 't> {
+impl<'a, 't> TomlEntry<'a, 't> {
     /// Names the value's place.
-    pub(super) fn refuse(&self, problems: &mut Problems<'_>, reason: &str) {
+    pub(super) fn error(&self, errors: &mut ErrorList<'_>, reason: &str) {
         // A table's own span may be its header's, or all of it; its key is where a person looks.
         let at = if self.value.get_ref().is_table() { self.key_at } else { self.value.span().start };
-        problems.add(at, &self.path, reason);
+        errors.add(at, &self.path, reason);
     }
 
     /// Names the key's place.
-    pub(super) fn refuse_name(&self, problems: &mut Problems<'_>, reason: &str) {
-        problems.add(self.key_at, &self.path, reason);
+    pub(super) fn error_at_key(&self, errors: &mut ErrorList<'_>, reason: &str) {
+        errors.add(self.key_at, &self.path, reason);
     }
 
     /// The parsed value, or its error noted.
-    pub(super) fn accept<T, E: ToString>(&self, result: Result<T, E>, problems: &mut Problems<'_>) -> Option<T> {
-        result.map_err(|error| self.refuse(problems, &error.to_string())).ok()
+    pub(super) fn accept<T, E: ToString>(&self, result: Result<T, E>, errors: &mut ErrorList<'_>) -> Option<T> {
+        result.map_err(|error| self.error(errors, &error.to_string())).ok()
     }
 
-    pub(super) fn string(&self, problems: &mut Problems<'_>) -> Option<&'a str> {
-        self.typed(self.value.get_ref().as_str(), "a string", problems)
+    pub(super) fn string(&self, errors: &mut ErrorList<'_>) -> Option<&'a str> {
+        self.typed(self.value.get_ref().as_str(), "a string", errors)
     }
 
     /// One of a few words.
-    pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)], problems: &mut Problems<'_>) -> Option<T> {
-        let text = self.string(problems)?;
+    pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)], errors: &mut ErrorList<'_>) -> Option<T> {
+        let text = self.string(errors)?;
         let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
         if chosen.is_none() {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             let nearest = did_you_mean(text, words.iter().copied());
-            self.refuse(problems, &format!("`{text}` is none of {}{nearest}", words.join(", ")));
+            self.error(errors, &format!("`{text}` is none of {}{nearest}", words.join(", ")));
         }
         chosen
     }
 
-    pub(super) fn boolean(&self, problems: &mut Problems<'_>) -> Option<bool> {
-        self.typed(self.value.get_ref().as_bool(), "true or false", problems)
+    pub(super) fn boolean(&self, errors: &mut ErrorList<'_>) -> Option<bool> {
+        self.typed(self.value.get_ref().as_bool(), "true or false", errors)
     }
 
-    pub(super) fn section(&self, problems: &mut Problems<'_>) -> Option<Section<'a, 't>> {
-        let table = self.typed(self.value.get_ref().as_table(), "a table", problems)?;
+    pub(super) fn section(&self, errors: &mut ErrorList<'_>) -> Option<TomlTable<'a, 't>> {
+        let table = self.typed(self.value.get_ref().as_table(), "a table", errors)?;
         Some(self.section_of(table))
     }
 
     /// The items of `[[name]]`, counted from 1 in their paths; what is none is noted.
-    pub(super) fn sections(&self, problems: &mut Problems<'_>) -> Vec<Section<'a, 't>> {
+    pub(super) fn sections(&self, errors: &mut ErrorList<'_>) -> Vec<TomlTable<'a, 't>> {
         let wanted = format!("a list of tables, each as [[{}]]", self.name);
         let array = self.value.get_ref().as_array();
-        let items: &[Spanned<DeValue<'t>>] = self.typed(array, &wanted, problems).map_or(&[], |array| array.as_ref());
+        let items: &[Spanned<DeValue<'t>>] = self.typed(array, &wanted, errors).map_or(&[], |array| array.as_ref());
         if let Some(item) = items.iter().find(|item| !item.get_ref().is_table()) {
             let reason = format!("must be {wanted}, but one of them is {}", shown(item.get_ref()));
-            problems.add(item.span().start, &self.path, &reason);
+            errors.add(item.span().start, &self.path, &reason);
         }
         self.tables()
     }
 
     /// The table that the value is, or the tables that it is a list of.
-    fn tables(&self) -> Vec<Section<'a, 't>> {
+    fn tables(&self) -> Vec<TomlTable<'a, 't>> {
         match self.value.get_ref() {
             DeValue::Table(table) => vec![self.section_of(table)],
             DeValue::Array(array) => {
@@ -174,12 +174,12 @@ impl<'a, 't> Entry<'a, 't> {
         }
     }
 
-    fn section_of(&self, table: &'a DeTable<'t>) -> Section<'a, 't> {
-        Section { name: self.name, path: self.path.clone(), at: self.key_at, table }
+    fn section_of(&self, table: &'a DeTable<'t>) -> TomlTable<'a, 't> {
+        TomlTable { name: self.name, path: self.path.clone(), at: self.key_at, table }
     }
 
-    fn item(&self, number: usize, at: usize, table: &'a DeTable<'t>) -> Section<'a, 't> {
-        Section { name: self.name, path: format!("{}[{number}]", self.path), at, table }
+    fn item(&self, number: usize, at: usize, table: &'a DeTable<'t>) -> TomlTable<'a, 't> {
+        TomlTable { name: self.name, path: format!("{}[{number}]", self.path), at, table }
     }
 
     pub(super) fn is_table(&self) -> bool {
@@ -191,40 +191,40 @@ impl<'a, 't> Entry<'a, 't> {
     }
 
     /// A whole number from 0.
-    pub(super) fn count(&self, problems: &mut Problems<'_>) -> Option<u64> {
+    pub(super) fn count(&self, errors: &mut ErrorList<'_>) -> Option<u64> {
         let integer = self.value.get_ref().as_integer();
         let count = integer.and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
-        self.typed(count, "a whole number from 0", problems)
+        self.typed(count, "a whole number from 0", errors)
     }
 
     /// A number from 0 to 1.
-    pub(super) fn ratio(&self, problems: &mut Problems<'_>) -> Option<f64> {
+    pub(super) fn ratio(&self, errors: &mut ErrorList<'_>) -> Option<f64> {
         let number = match self.value.get_ref() {
             DeValue::Float(float) => float.as_str().parse().ok(),
             DeValue::Integer(integer) => integer.as_str().parse().ok(),
             _ => None,
         };
-        self.typed(number.filter(|ratio| (0.0..=1.0).contains(ratio)), "a number from 0 to 1", problems)
+        self.typed(number.filter(|ratio| (0.0..=1.0).contains(ratio)), "a number from 0 to 1", errors)
     }
 
-    pub(super) fn strings(&self, problems: &mut Problems<'_>) -> Option<Vec<String>> {
-        let array: &DeArray<'t> = self.typed(self.value.get_ref().as_array(), "a list of strings", problems)?;
+    pub(super) fn strings(&self, errors: &mut ErrorList<'_>) -> Option<Vec<String>> {
+        let array: &DeArray<'t> = self.typed(self.value.get_ref().as_array(), "a list of strings", errors)?;
         let mut strings = Vec::new();
         for item in array {
             match item.get_ref().as_str() {
                 Some(text) => strings.push(text.to_owned()),
                 None => {
                     let reason = format!("must be a list of strings, but one of them is {}", shown(item.get_ref()));
-                    problems.add(item.span().start, &self.path, &reason);
+                    errors.add(item.span().start, &self.path, &reason);
                 }
             }
         }
         Some(strings)
     }
 
-    fn typed<T>(&self, value: Option<T>, wanted: &str, problems: &mut Problems<'_>) -> Option<T> {
+    fn typed<T>(&self, value: Option<T>, wanted: &str, errors: &mut ErrorList<'_>) -> Option<T> {
         if value.is_none() {
-            self.refuse(problems, &format!("must be {wanted}, not {}", shown(self.value.get_ref())));
+            self.error(errors, &format!("must be {wanted}, not {}", shown(self.value.get_ref())));
         }
         value
     }

@@ -1,19 +1,19 @@
-use crate::DefinitionError;
-use crate::lines::Lines;
+use crate::errors::DefinitionError;
+use crate::lines::LineIndex;
 
 /// Where a definition says what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Places {
+pub(crate) struct KeyLines {
     /// As the caller named it.
     file: String,
     /// By dotted key.
     lines: Vec<(String, usize)>,
 }
 
-impl Places {
+impl KeyLines {
     /// `keys` have the byte of the text at which each stands.
     pub(crate) fn new(file: &str, text: &str, keys: Vec<(String, usize)>) -> Self {
-        let lines = Lines::of(text);
+        let lines = LineIndex::of(text);
         Self { file: file.to_owned(), lines: keys.into_iter().map(|(key, at)| (key, lines.line(at))).collect() }
     }
 

@@ -1,0 +1,170 @@
+//! Decides what happens with a key, from names alone. The order of the reasons is defined here only.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use protocol::{Compression, FileKind, Format};
+
+use super::dataset_ref::DatasetRef;
+use super::definitions::Catalog;
+use super::key_failure::{KeyFailure, SUCCEEDED};
+use super::lookup::{KeyMatch, nearest_template};
+use crate::dataset::{Dataset, StartsOn};
+use crate::definition::Definition;
+use crate::location::KeyBucket;
+use crate::repair::{REPAIRS, RepairKey};
+use crate::template::Captures;
+
+/// What happens with a key. `matched` is `None` when the key belongs to no single dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyDecision<'a> {
+    Load { matched: DatasetMatch<'a>, file: DataFile },
+    Ignore { matched: Option<DatasetMatch<'a>>, reason: String },
+    Fail { matched: Option<DatasetMatch<'a>>, failure: KeyFailure },
+}
+
+/// The dataset that a key belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatasetMatch<'a> {
+    pub definition: &'a Definition,
+    pub dataset: &'a Dataset,
+    pub role: KeyRole,
+    pub captures: Captures,
+}
+
+/// The role of a key in its dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRole {
+    Source,
+    Trigger,
+    /// A file of corrected records of one of the dataset's loads.
+    Repair {
+        load_id: i64,
+        /// The logical time of the load.
+        logical_at: DateTime<Utc>,
+    },
+}
+
+impl<'a> DatasetMatch<'a> {
+    fn new(found: DatasetRef<'a>, role: KeyRole, captures: Captures) -> Self {
+        Self { definition: found.definition, dataset: found.dataset, role, captures }
+    }
+
+    /// Returns the logical time; `None` when the key has none.
+    pub fn logical_at(&self) -> Option<DateTime<Utc>> {
+        match self.role {
+            KeyRole::Repair { logical_at, .. } => Some(logical_at),
+            KeyRole::Source | KeyRole::Trigger => {
+                self.captures.logical_time().map(|local| self.definition.instant(local))
+            }
+        }
+    }
+
+    /// Returns the load whose rejects the file corrects.
+    pub fn repairs(&self) -> Option<i64> {
+        match self.role {
+            KeyRole::Repair { load_id, .. } => Some(load_id),
+            KeyRole::Source | KeyRole::Trigger => None,
+        }
+    }
+}
+
+/// The file whose rows are loaded: the key's own file, or the file that a trigger names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataFile {
+    /// `None` is the landing bucket.
+    pub bucket: Option<String>,
+    pub key: String,
+    pub format: Format,
+    pub compression: Compression,
+    /// How long the file may come after its trigger; `None` without a trigger.
+    pub wait: Option<Duration>,
+}
+
+impl Catalog {
+    /// Decides what happens with `key` of `bucket`.
+    pub fn decide(&self, bucket: KeyBucket<'_>, key: &str) -> KeyDecision<'_> {
+        match FileKind::of_key(key) {
+            Ok(FileKind::Data { .. } | FileKind::Trigger {}) => {}
+            Ok(FileKind::Ignored { reason }) => return KeyDecision::Ignore { matched: None, reason },
+            Err(unsupported) => {
+                return KeyDecision::Fail { matched: None, failure: KeyFailure::Unsupported(unsupported) };
+            }
+        }
+        if matches!(bucket, KeyBucket::Landing(_)) && key.starts_with(REPAIRS) {
+            return self.decide_repair(key);
+        }
+        let (matched, file) = match self.find(bucket, key) {
+            Ok(KeyMatch::Source(found, captures)) => {
+                (DatasetMatch::new(found, KeyRole::Source, captures), data_file(bucket.declared(), key, None))
+            }
+            Ok(KeyMatch::Trigger(found, captures)) => {
+                let file = triggered_file(found.dataset, &captures);
+                (DatasetMatch::new(found, KeyRole::Trigger, captures), file)
+            }
+            Ok(KeyMatch::SourceOfTriggered(found, captures)) => {
+                let matched = DatasetMatch::new(found, KeyRole::Source, captures);
+                return KeyDecision::Ignore { matched: Some(matched), reason: starts_on_trigger(found) };
+            }
+            // Jobs write success markers even when no dataset starts on them.
+            Err(KeyFailure::NoDataset { .. }) if FileKind::is_success_marker(key) => {
+                let reason = "a marker that no dataset has as its trigger".to_owned();
+                return KeyDecision::Ignore { matched: None, reason };
+            }
+            Err(failure) => return KeyDecision::Fail { matched: None, failure },
+        };
+        KeyDecision::of(matched, file)
+    }
+
+    /// Decides on a key under [`REPAIRS`]. Templates do not count there: definitions cannot use such keys.
+    fn decide_repair(&self, key: &str) -> KeyDecision<'_> {
+        let no_dataset = |nearest| KeyDecision::Fail { matched: None, failure: KeyFailure::NoDataset { nearest } };
+        let Some(RepairKey { pipeline, dataset, load_id, logical_at, .. }) = RepairKey::parse(key) else {
+            return no_dataset(RepairKey::template().map(|template| nearest_template(key, "a repair's key", template)));
+        };
+        let definition = self.definitions().iter().find(|definition| definition.pipeline == pipeline);
+        let found = definition.and_then(|definition| Some((definition, definition.dataset(&dataset)?)));
+        let Some((definition, dataset)) = found else {
+            return no_dataset(Some(format!("it repairs load {load_id} of {pipeline}/{dataset}, which is no dataset")));
+        };
+        let role = KeyRole::Repair { load_id, logical_at };
+        let captures = RepairKey::template().and_then(|template| template.matches(key)).unwrap_or_default();
+        KeyDecision::of(DatasetMatch { definition, dataset, role, captures }, data_file(None, key, None))
+    }
+}
+
+impl<'a> KeyDecision<'a> {
+    fn of(matched: DatasetMatch<'a>, file: Result<DataFile, KeyFailure>) -> Self {
+        match file {
+            Ok(file) => Self::Load { matched, file },
+            Err(failure) => Self::Fail { matched: Some(matched), failure },
+        }
+    }
+}
+
+fn starts_on_trigger(found: DatasetRef<'_>) -> String {
+    format!("its dataset starts on its trigger {}, not on the data file", found.starts_on())
+}
+
+/// Returns the data file that a trigger names.
+fn triggered_file(dataset: &Dataset, captures: &Captures) -> Result<DataFile, KeyFailure> {
+    if let Some(status) = captures.text("status").filter(|status| *status != SUCCEEDED) {
+        return Err(KeyFailure::UpstreamFailed(status.to_owned()));
+    }
+    let wait = match dataset.starts_on {
+        StartsOn::Trigger { wait, .. } => Some(wait),
+        StartsOn::Source => None,
+    };
+    let key = dataset.source.template.build(captures).map_err(KeyFailure::Unbuildable)?;
+    data_file(dataset.source.bucket.as_deref(), &key, wait)
+}
+
+fn data_file(bucket: Option<&str>, key: &str, wait: Option<Duration>) -> Result<DataFile, KeyFailure> {
+    match FileKind::of_key(key) {
+        Ok(FileKind::Data { format, compression }) => {
+            Ok(DataFile { bucket: bucket.map(str::to_owned), key: key.to_owned(), format, compression, wait })
+        }
+        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) => Err(KeyFailure::NotData(key.to_owned())),
+        Err(unsupported) => Err(KeyFailure::Unsupported(unsupported)),
+    }
+}
