@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::with_stack;
 
-fn told(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -15,9 +15,9 @@ fn command_line_shows_runs_loads_and_rejects() {
         stack.drop_file("daily/2024-09-01/orders.csv", "order_id,customer\n1,Ann\n").await;
         let early = run(&[]);
         assert_eq!(early.status.code(), Some(1), "{early:?}");
-        assert!(told(&early).starts_with("RunIncomplete: "), "{early:?}");
-        assert!(told(&early).contains("\nwhat to do: have the producers write the datasets named here"), "{early:?}");
-        let waiting = told(&stack.penstock(&["runs", "--pipeline", "daily"]));
+        assert!(stdout(&early).starts_with("RunIncomplete: "), "{early:?}");
+        assert!(stdout(&early).contains("\nwhat to do: have the producers write the datasets named here"), "{early:?}");
+        let waiting = stdout(&stack.penstock(&["runs", "--pipeline", "daily"]));
         assert!(waiting.lines().any(|line| line.contains("2024-09-01 00:00") && line.contains("Waiting")), "{waiting}");
         assert!(waiting.lines().any(|line| line.starts_with("daily/prices  period 2024-09-01 00:00")), "{waiting}");
 
@@ -25,15 +25,15 @@ fn command_line_shows_runs_loads_and_rejects() {
         let lines = "order_id,product,quantity\n1,pen,2\n1,pen,many\n";
         let last = stack.drop_file("daily/2024-09-01/lines.csv", lines).await;
         let again = run(&[]);
-        assert!(again.status.success() && told(&again).starts_with("Skipped: "), "{again:?}");
+        assert!(again.status.success() && stdout(&again).starts_with("Skipped: "), "{again:?}");
         let forced = run(&["--force", "--json"]);
         let ended: Value = serde_json::from_slice(&forced.stdout).unwrap();
         assert_eq!((&ended["outcome"], &ended["report"]["run_date"]), (&"Succeeded".into(), &"2024-09-01".into()));
 
         let load = last.report()["load_id"].to_string();
-        let rejects = told(&stack.penstock(&["rejects", &load]));
+        let rejects = stdout(&stack.penstock(&["rejects", &load]));
         assert!(rejects.contains("1 of 2 rows") && rejects.contains("1,pen,many"), "{rejects}");
-        let loads = told(&stack.penstock(&["loads", "--pipeline", "daily", "--dataset", "lines"]));
+        let loads = stdout(&stack.penstock(&["loads", "--pipeline", "daily", "--dataset", "lines"]));
         let run_id = ended["report"]["run"]["run_id"].to_string();
         assert!(loads.lines().any(|line| line.contains("2024-09-01/lines.csv") && line.ends_with(&run_id)), "{loads}");
     });

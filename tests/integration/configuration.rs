@@ -1,4 +1,4 @@
-//! What is configured and not programmed: datasets, markers, buckets.
+//! Tests of definitions: new datasets, success markers, several buckets.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{EventBridgeConfiguration, NotificationConfiguration};
@@ -31,7 +31,7 @@ fn success_marker_loads_its_file() {
         assert_eq!(data.outcome(), "Ignored", "{data:?}");
         let loaded = stack.drop_file("marked/2024-05-01/.SUCCESS", "").await;
         assert_eq!(loaded.outcome(), "Loaded", "{loaded:?}");
-        // Some jobs write something into it.
+        // Some jobs write text into the marker.
         stack.drop_file("marked/2024-05-02/rows.csv", "id\n2\n").await;
         let loaded = stack.drop_file("marked/2024-05-02/.SUCCESS", "done").await;
         assert_eq!(loaded.outcome(), "Loaded", "{loaded:?}");
@@ -39,7 +39,7 @@ fn success_marker_loads_its_file() {
     });
 }
 
-async fn put_elsewhere(stack: &Stack, key: &str, body: &str) {
+async fn put_in_other_bucket(stack: &Stack, key: &str, body: &str) {
     let body = ByteStream::from(body.as_bytes().to_vec());
     stack.s3.put_object().bucket(OTHER_BUCKET).key(key).body(body).send().await.unwrap();
 }
@@ -55,11 +55,11 @@ fn trigger_and_data_load_from_different_buckets() {
         notifications.notification_configuration(all).send().await.unwrap();
 
         stack.drop_file("elsewhere/2024-05-01.csv", "id\n1\n").await;
-        put_elsewhere(stack, "elsewhere/Succeeded_2024-05-01.trig", "").await;
+        put_in_other_bucket(stack, "elsewhere/Succeeded_2024-05-01.trig", "").await;
         let loaded = stack.next_execution("elsewhere/Succeeded_2024-05-01.trig", &[]).await;
         assert_eq!((loaded.outcome(), &loaded.report()["dataset"]), ("Loaded", &"rows".into()), "{loaded:?}");
 
-        put_elsewhere(stack, "elsewhere/2024-05-02.csv", "id\n2\n").await;
+        put_in_other_bucket(stack, "elsewhere/2024-05-02.csv", "id\n2\n").await;
         let loaded = stack.drop_file("elsewhere/Succeeded_2024-05-02.trig", "").await;
         assert_eq!((loaded.outcome(), &loaded.report()["dataset"]), ("Loaded", &"readings".into()), "{loaded:?}");
         assert_eq!(loaded.output["object"]["bucket"], OTHER_BUCKET);

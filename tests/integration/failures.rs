@@ -2,7 +2,7 @@ use test_support::Stack;
 
 use crate::{count, with_stack};
 
-/// Fails by this name, with exactly one notice that names the failure, the key and what to do.
+/// Checks that the file fails by this name, with one notice that has the name, the key and the remedy.
 async fn check(stack: &Stack, key: &str, body: &str, failure: &str, message: &str) {
     let execution = stack.drop_file(key, body).await;
     assert!(!execution.succeeded, "{key}: {execution:?}");
@@ -24,7 +24,7 @@ fn unloadable_file_fails_with_one_notice() {
         check(stack, "people/scan.pdf", "%PDF", "UnsupportedFormat", "scan.pdf").await;
         check(stack, "people/empty.csv", "", "EmptyFile", "empty.csv").await;
         check(stack, "people/missing-column.csv", "id,name\n1,Ann\n", "HeaderMismatch", "joined").await;
-        check(stack, "nobody/knows.csv", "id\n1\n", "NoDataset", "nobody/knows.csv").await;
+        check(stack, "unknown/dataset.csv", "id\n1\n", "NoDataset", "unknown/dataset.csv").await;
         check(stack, "people/quote.csv", "id,name,joined\n1,\"Ann,\n", "MalformedFile", "line 2").await;
         check(stack, "people/not-an-array.json", "{\"id\": 1}", "MalformedFile", "array").await;
     });
@@ -45,7 +45,7 @@ fn marker_objects_are_ignored_without_notice() {
 #[test]
 fn rejects_have_line_column_and_reason() {
     with_stack(async |stack| {
-        let body = "id,name,joined\n1,Ann,2024-02-30\n2,Bob,2024-02-28\nx,Eve,\n,Nobody,\n";
+        let body = "id,name,joined\n1,Ann,2024-02-30\n2,Bob,2024-02-28\nx,Eve,\n,Dan,\n";
         let execution = stack.drop_file("people/refused.csv", body).await;
         assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
         let report = execution.report();
@@ -63,7 +63,7 @@ fn rejects_have_line_column_and_reason() {
             [
                 (2, "joined".to_owned(), "1,Ann,2024-02-30".to_owned()),
                 (4, "id".to_owned(), "x,Eve,".to_owned()),
-                (5, "id".to_owned(), ",Nobody,".to_owned()),
+                (5, "id".to_owned(), ",Dan,".to_owned()),
             ]
         );
         assert!(stack.notices(&execution, 1).await[0].subject.contains("3 rejected"));
@@ -76,8 +76,8 @@ fn too_many_rejects_load_nothing() {
         check(stack, "strict/bad.csv", "id,name\n1,a\nx,b\ny,c\n", "TooManyRejects", "line 3").await;
         let database = stack.database().await;
         assert_eq!(count(&database, "select count(*) from penstock.load where key = 'strict/bad.csv'").await, 0);
-        let fine = stack.drop_file("strict/fine.csv", "id,name\n1,a\n2,b\n3,c\nx,d\n").await;
-        assert_eq!(fine.outcome(), "Loaded", "{fine:?}");
+        let accepted = stack.drop_file("strict/accepted.csv", "id,name\n1,a\n2,b\n3,c\nx,d\n").await;
+        assert_eq!(accepted.outcome(), "Loaded", "{accepted:?}");
         assert_eq!(count(&database, "select count(*) from people.strict").await, 3);
     });
 }

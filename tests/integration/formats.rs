@@ -85,7 +85,7 @@ fn special_characters_in_key_load() {
     });
 }
 
-/// By another program than the one that reads it.
+/// Compresses with the program `gzip`, which shares no code with the loader.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = Command::new("gzip").arg("-c").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     gzip.stdin.take().unwrap().write_all(bytes).unwrap();

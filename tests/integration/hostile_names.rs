@@ -1,4 +1,4 @@
-//! Names that hope for a careless reader, as keys and inside files, through the binary of every function.
+//! Hostile names as keys and as column names, through the binary of every function.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use test_support::runtime_api::{Function, Outcome};
 use test_support::{Stack, binary};
 
-use crate::command::{SILENT_BUCKET, put_silently, silent_bucket};
+use crate::silent_bucket::{SILENT_BUCKET, put_silently, silent_bucket};
 use crate::{count, with_stack};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-fn poison() -> Vec<String> {
+fn hostile_names() -> Vec<String> {
     let sixty_four = "x".repeat(64);
     [
         "\"; drop table silent.bystander; --",
@@ -75,15 +75,15 @@ fn call(function: &mut Function, payload: &Value) -> Outcome {
     tokio::task::block_in_place(|| function.invoke(payload.to_string(), TIMEOUT))
 }
 
-/// The answer; none when the function refused by a name that tells an operator what to do.
-fn answer(name: &str, outcome: Outcome) -> Option<Value> {
+/// Returns the function's result. None when it failed by a name with a remedy.
+fn result(name: &str, outcome: Outcome) -> Option<Value> {
     let failure = outcome.error_type().and_then(FailureName::parse);
     match outcome {
-        Outcome::Ok(answer) => Some(answer),
-        refused => {
-            let by_name =
+        Outcome::Ok(result) => Some(result),
+        failed => {
+            let has_remedy =
                 failure.is_some_and(|it| !matches!(it, FailureName::InternalError | FailureName::InvalidInput));
-            assert!(by_name, "{name:?}: {refused:?}");
+            assert!(has_remedy, "{name:?}: {failed:?}");
             None
         }
     }
@@ -98,27 +98,27 @@ fn hostile_key_is_a_plain_value() {
         database.batch_execute(bystander).await.unwrap();
         let mut functions = Functions::start(stack);
         let mut loaded = 0;
-        for name in poison() {
+        for name in hostile_names() {
             let key = format!("rows/{name}.csv");
-            // No HTTP client sends the byte 0, and an event may name it all the same.
+            // No HTTP client sends the byte 0, but an event may hold it.
             let event = if name.contains('\0') {
                 json!({"bucket": SILENT_BUCKET, "key": key, "etag": "e", "size_bytes": 5, "event_time": "2024-05-01T00:00:00Z"})
             } else {
                 put_silently(stack, &key, "id\n1\n").await
             };
-            let survival = json!({"execution": name, "attempt": 1, "seed": 1, "failure_rate": 0.0});
-            assert!(answer(&name, call(&mut functions.fail, &survival)).is_some());
+            let no_failure = json!({"execution": name, "attempt": 1, "seed": 1, "failure_rate": 0.0});
+            assert!(result(&name, call(&mut functions.fail, &no_failure)).is_some());
 
-            let Some(checked) = answer(&name, call(&mut functions.check, &event)) else {
-                panic!("{name:?} has an ending")
+            let Some(checked) = result(&name, call(&mut functions.check, &event)) else {
+                panic!("check-file-extension failed for {name:?}")
             };
             assert_eq!(checked["object"]["key"], key);
             if checked["file"]["kind"] == "ignored" {
                 continue;
             }
-            let Some(resolved) = answer(&name, call(&mut functions.resolve, &checked)) else { continue };
+            let Some(resolved) = result(&name, call(&mut functions.resolve, &checked)) else { continue };
             assert_eq!(resolved["load"]["object"]["key"], key);
-            let Some(report) = answer(&name, call(&mut functions.load, &resolved["load"])) else { continue };
+            let Some(report) = result(&name, call(&mut functions.load, &resolved["load"])) else { continue };
             let row = "select key from penstock.load where load_id = $1";
             let row = database.query_one(row, &[&report["load_id"].as_i64()]).await.unwrap();
             assert_eq!(row.get::<_, String>(0), key);
@@ -138,24 +138,24 @@ fn hostile_column_name_is_a_plain_value() {
         database.batch_execute(bystander).await.unwrap();
         let mut functions = Functions::start(stack);
         let (mut rescued, mut inferred) = (0, 0);
-        for (n, name) in poison().into_iter().enumerate() {
+        for (n, name) in hostile_names().into_iter().enumerate() {
             let object = put_object(stack, &format!("inside/{n}.csv"), &name).await;
-            let keeps = "table = \"silent.rescued\"\nextra = \"rescue\"\ncolumns.id = \"integer\"";
-            if let Some(report) = answer(&name, call(&mut functions.load, &request(&object, keeps))) {
-                let kept = "select _rescued ->> $1 from silent.rescued where _load_id = $2";
-                let row = database.query_one(kept, &[&name, &report["load_id"].as_i64()]).await.unwrap();
+            let rescues = "table = \"silent.rescued\"\nextra = \"rescue\"\ncolumns.id = \"integer\"";
+            if let Some(report) = result(&name, call(&mut functions.load, &request(&object, rescues))) {
+                let rescued_value = "select _rescued ->> $1 from silent.rescued where _load_id = $2";
+                let row = database.query_one(rescued_value, &[&name, &report["load_id"].as_i64()]).await.unwrap();
                 assert_eq!(row.get::<_, Option<String>>(0).as_deref(), Some("v"), "{name:?}");
                 rescued += 1;
             }
             let infers = format!("table = \"silent.inferred_{n}\"");
-            inferred += i32::from(answer(&name, call(&mut functions.load, &request(&object, &infers))).is_some());
+            inferred += i32::from(result(&name, call(&mut functions.load, &request(&object, &infers))).is_some());
         }
         assert!(rescued > 10 && inferred > 10, "{rescued} rescued, {inferred} inferred");
         assert_eq!(count(&database, "select count(*) from silent.bystander").await, 0);
     });
 }
 
-/// A file whose second column has this name.
+/// Writes a file with this name as its second column.
 async fn put_object(stack: &Stack, key: &str, name: &str) -> ObjectRef {
     let body = format!("id,\"{}\"\n1,v\n", name.replace('"', "\"\""));
     let event = put_silently(stack, key, &body).await;

@@ -6,7 +6,7 @@ use crate::{count, folder, with_stack};
 
 const ROWS: &str = "select count(*) from real.interrupted join penstock.load on load_id = _load_id where key = 'interrupted/killed.csv'";
 
-/// SIGKILL in the middle of COPY: nothing is visible, and the machine's own retry loads all of it.
+/// SIGKILL during COPY leaves no visible row, and the state machine's retry loads the file.
 #[test]
 fn killed_loader_leaves_no_rows() {
     with_stack(async |stack| {
@@ -15,21 +15,21 @@ fn killed_loader_leaves_no_rows() {
         let database = stack.database().await;
         let key = "interrupted/killed.csv";
         stack.put(key, body).await;
-        let session = kill_the_loader_in_its_copy(&database).await;
-        let session = session.expect("the loader was done before it could be killed");
-        wait_until_the_session_is_gone(&database, session).await;
+        let session = kill_copying_loader(&database).await;
+        let session = session.expect("the loader ended before the test could kill it");
+        wait_for_end_of_session(&database, session).await;
         if database.query_opt("select 1 from pg_tables where schemaname = 'real'", &[]).await.unwrap().is_some() {
             assert_eq!(count(&database, ROWS).await, 0);
         }
         let execution = stack.next_execution(key, &[]).await;
         assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
         assert_eq!(count(&database, ROWS).await, 336_776);
-        assert_eq!(stack.notices(&execution, 0).await.len(), 0, "this pipeline announces no success");
+        assert_eq!(stack.notices(&execution, 0).await.len(), 0, "this pipeline has no success notices");
     });
 }
 
-/// The session of the loader that was killed.
-async fn kill_the_loader_in_its_copy(database: &tokio_postgres::Client) -> Option<i32> {
+/// Kills the loader once it has copied rows. Returns its session's process id.
+async fn kill_copying_loader(database: &tokio_postgres::Client) -> Option<i32> {
     let copying = "select pid, a.client_port from pg_stat_progress_copy c join pg_stat_activity a using (pid)
                    where c.relid = to_regclass('real.interrupted') and c.tuples_processed > 20000";
     for _ in 0..6000 {
@@ -46,8 +46,8 @@ fn kill(process: u32) -> bool {
     Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap().success()
 }
 
-/// This one: the retry copies into the same table a second later.
-async fn wait_until_the_session_is_gone(database: &tokio_postgres::Client, session: i32) {
+/// Waits for this session and not for COPY in general: the retry copies into the same table a second later.
+async fn wait_for_end_of_session(database: &tokio_postgres::Client, session: i32) {
     for _ in 0..1000 {
         let found = database.query_opt("select from pg_stat_activity where pid = $1", &[&session]).await.unwrap();
         if found.is_none() {
@@ -55,10 +55,10 @@ async fn wait_until_the_session_is_gone(database: &tokio_postgres::Client, sessi
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    panic!("PostgreSQL still copies for a dead client");
+    panic!("PostgreSQL has not ended the session of the killed loader");
 }
 
-/// The process of this machine that holds the client's end of a connection, by `/proc`.
+/// Finds the local process that holds the client's end of a connection, in `/proc`.
 fn owner_of_local_port(port: i32) -> Option<u32> {
     let inode = socket_inode(port)?;
     let socket = format!("socket:[{inode}]");

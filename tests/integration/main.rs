@@ -1,15 +1,11 @@
-//! The whole way of a file, on the emulator that `EMULATOR` names: real S3 events, real Lambda processes, real
-//! PostgreSQL. Every test is a promise; all share one stack, so each uses keys of its own.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test without its stack has nothing to say"
-)]
+//! Integration tests of the whole stack on the emulator in `EMULATOR`: S3 events, function processes, PostgreSQL. All tests
+//! share one stack, so each uses its own keys.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test without its stack fails")]
 
 mod command;
 mod command_line;
 mod configuration;
+mod dead_letter_queue;
 mod dead_letters;
 mod duplicates;
 mod failures;
@@ -25,6 +21,7 @@ mod repairs;
 mod replay;
 mod runs;
 mod sample_events;
+mod silent_bucket;
 mod triggers;
 
 use std::path::{Path, PathBuf};
@@ -34,7 +31,7 @@ use test_support::Stack;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-/// Connections of the shared clients belong to a runtime; a runtime a test would take them away with it.
+/// One runtime for all tests: the connections of shared clients end with the runtime that opened them.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static STACK: OnceCell<Stack> = OnceCell::const_new();
 

@@ -1,4 +1,4 @@
-//! What was expected and has not arrived is told by name.
+//! Expected files that have not arrived are listed by name.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ fn overdue_run_fails_with_missing_datasets() {
     with_stack(async |stack| {
         let first = stack.drop_file("late/2024-05-01/first.csv", "id\n1\n").await;
         assert_eq!((first.outcome(), first.output.get("run")), ("Loaded", None), "{first:?}");
-        // A second by the database's clock: a sweep before that finds nothing, and the stack's own may come first.
+        // The deadline is a second later by the database's clock. The stack's own sweep may run before this one.
         let database = stack.database().await;
         let sweep = async || {
             let sweep = stack.ended(&stack.start_machine("SWEEP_RUNS_ARN", &json!({})).await).await;
@@ -46,7 +46,7 @@ fn awaited_file_is_missing_until_it_arrives() {
         let trigger = "triggers/level/Succeeded_2021-08-01_10:00:00_2021-08-01_10:00:00.trig";
         let missing =
             format!("select count(*) from penstock.missing where key = '{data}' and trigger_key = '{trigger}'");
-        // The first load of all makes the ledger.
+        // Load a file first, because the first load creates the ledger.
         stack.drop_file("people/before-the-level.csv", "id,name,joined\n1,Ann,\n").await;
         stack.put(trigger, "").await;
         let database = stack.database().await;

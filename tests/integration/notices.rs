@@ -8,7 +8,7 @@ fn successful_load_sends_one_readable_notice() {
     with_stack(async |stack| {
         let mut body = String::from("id,name,joined\n");
         for id in 0..1200 {
-            body.push_str(&format!("{id},somebody,2024-01-01\n"));
+            body.push_str(&format!("{id},Ann,2024-01-01\n"));
         }
         body.push_str("1,bad,never\n");
         let execution = stack.drop_file("people/announced.csv", body).await;

@@ -1,10 +1,12 @@
 use serde_json::{Value, json};
 use test_support::Stack;
 
-use crate::command::{Queue, SILENT_BUCKET, penstock, put_silently, silent_bucket};
+use crate::command::penstock;
+use crate::dead_letter_queue::DeadLetterQueue;
+use crate::silent_bucket::{SILENT_BUCKET, put_silently, silent_bucket};
 use crate::{count, with_stack};
 
-fn open(reconciled: &Value) -> Vec<(String, String)> {
+fn open_files(reconciled: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let open = reconciled["open"].as_array().unwrap().iter().map(|it| (text(&it["key"]), text(&it["standing"])));
     let mut open: Vec<_> = open.collect();
@@ -26,9 +28,9 @@ fn finished_files_are_accounted_for() {
         stack.drop_file("people/reconciled.csv", rows).await;
         stack.drop_file("people/reconciled.pdf", "%PDF").await;
         stack.drop_file("people/reconciled/", "").await;
-        let answer = penstock(stack, &[], &["reconcile", "--json"]);
-        assert!(answer.succeeded, "{answer:?}");
-        let reconciled = answer.json();
+        let output = penstock(stack, &[], &["reconcile", "--json"]);
+        assert!(output.succeeded, "{output:?}");
+        let reconciled = output.json();
         assert_eq!(reconciled["open"], json!([]));
         for standing in ["loaded", "already loaded", "failed with a notice", "ignored"] {
             assert!(
@@ -43,7 +45,7 @@ fn finished_files_are_accounted_for() {
 fn missed_file_is_listed_and_started() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
-        let queue = Queue::new(stack, "letters-reconciled").await;
+        let queue = DeadLetterQueue::new(stack, "letters-reconciled").await;
         let others = [("LANDING_BUCKET", SILENT_BUCKET), ("DEAD_LETTER_QUEUE_URL", queue.url.as_str())];
         let reconcile = |arguments: &[&str]| {
             let arguments = [&["reconcile", "--prefix", "rows/missed", "--grace", "0", "--json"], arguments].concat();
@@ -61,20 +63,20 @@ fn missed_file_is_listed_and_started() {
         let twice = standing("-twice.csv", "missed");
         let letter = standing("-letter.csv", "dead_letter");
         let expected = [standing(" é+%.csv", "missed"), letter.clone(), twice.clone(), twice];
-        assert_eq!(open(&named.json()), expected);
+        assert_eq!(open_files(&named.json()), expected);
 
         let started = reconcile(&["--start"]);
-        assert!(!started.succeeded, "the letter is left: {started:?}");
+        assert!(!started.succeeded, "the dead letter stays open: {started:?}");
         await_started(stack, &started.json()).await;
-        assert_eq!(open(&reconcile(&[]).json()), [letter]);
-        // The older of two versions without events is not started, for nothing would tell which is the newer.
+        assert_eq!(open_files(&reconcile(&[]).json()), [letter]);
+        // Of two versions without events only the newer one starts: without events they have no sequencers to compare.
         let query =
             "select count(*) from silent.rows join penstock.load on load_id = _load_id where key like 'rows/missed%'";
         assert_eq!(count(&stack.database().await, query).await, 3);
 
         let redriven = penstock(stack, &others, &["dead-letters", "--redrive", "--json"]);
         stack.ended(redriven.json()[0]["execution"].as_str().unwrap()).await;
-        assert_eq!(open(&reconcile(&[]).json()), []);
+        assert_eq!(open_files(&reconcile(&[]).json()), []);
         assert_eq!(count(&stack.database().await, query).await, 4);
     });
 }
@@ -93,10 +95,10 @@ fn stopped_execution_is_listed_and_restarted() {
         let arguments = ["reconcile", "--prefix", prefix, "--grace", "0", "--json", "--start"];
         let started = penstock(stack, &others, &arguments).json();
         let stopped = [(format!("{prefix}.trig"), "stopped".to_owned())];
-        assert_eq!(open(&started), stopped);
+        assert_eq!(open_files(&started), stopped);
         await_started(stack, &started).await;
         let after = penstock(stack, &others, &["reconcile", "--prefix", prefix, "--grace", "0", "--json"]).json();
-        assert_eq!(open(&after), []);
+        assert_eq!(open_files(&after), []);
         let query = "select count(*) from penstock.load where key = 'late/stopped.csv' and outcome = 'Loaded'";
         assert_eq!(count(&stack.database().await, query).await, 1);
     });

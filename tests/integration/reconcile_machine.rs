@@ -1,4 +1,5 @@
-//! The machine `reconcile`, on a stack of its own: it looks at the whole landing bucket, and here that sends no events.
+//! Tests of the state machine `reconcile`. It reads the whole landing bucket, so the test has its own stack, with a landing
+//! bucket that sends no events.
 
 use aws_sdk_s3::types::NotificationConfiguration;
 use serde_json::{Value, json};
@@ -6,7 +7,7 @@ use test_support::{Execution, Stack};
 
 use crate::{RUNTIME, count, folder};
 
-/// Without grace: what is dropped counts as missed at once.
+/// Starts a stack without grace period: a new file counts as missed at once.
 async fn silent_stack() -> Stack {
     let stack = Stack::start_with(&folder("integration/pipelines"), 0.0, &["ReconcileGrace=0"]).await;
     let request = stack.s3.put_bucket_notification_configuration().bucket(stack.env("LANDING_BUCKET"));
@@ -14,7 +15,7 @@ async fn silent_stack() -> Stack {
     stack
 }
 
-/// Starts `process-file` by hand for an object that no event announces.
+/// Starts `process-file` for an object without an event.
 async fn announce(stack: &Stack, key: &str) -> String {
     let bucket = stack.env("LANDING_BUCKET");
     let head = stack.s3.head_object().bucket(bucket).key(key).send().await.unwrap();
@@ -22,13 +23,13 @@ async fn announce(stack: &Stack, key: &str) -> String {
 }
 
 async fn reconcile(stack: &Stack) -> Execution {
-    let begun = stack.start_machine("RECONCILE_ARN", &json!({})).await;
-    let reconciled = stack.ended(&begun).await;
+    let executions = stack.start_machine("RECONCILE_ARN", &json!({})).await;
+    let reconciled = stack.ended(&executions).await;
     assert!(reconciled.succeeded, "{reconciled:?}");
     reconciled
 }
 
-/// The executions that a reconcile has started, by key.
+/// Returns key and execution of each file that the run of `reconcile` started.
 fn started(reconciled: &Execution) -> Vec<(String, String)> {
     let files = reconciled.output["files"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -39,7 +40,7 @@ fn started(reconciled: &Execution) -> Vec<(String, String)> {
 fn missed_files_start_once_with_one_notice() {
     RUNTIME.block_on(async {
         let stack = silent_stack().await;
-        // What is none of its business: a failure with a notice, a trigger that waits for its data, one that was stopped.
+        // Files that it must not start: a failure with a notice, a trigger that waits for its data, a stopped execution.
         stack.put("people/refused.pdf", "%PDF").await;
         let refused = stack.ended(&announce(&stack, "people/refused.pdf").await).await;
         assert_eq!(refused.error.as_deref(), Some("UnsupportedFormat"), "{refused:?}");
@@ -54,28 +55,28 @@ fn missed_files_start_once_with_one_notice() {
         for (id, key) in dropped.iter().enumerate() {
             stack.put(key, format!("id,name,joined\n{id},Ann,\n")).await;
         }
-        // Two at once find the same. Of a name that still runs, a second start with the same input is answered as the
-        // first one is: then both tell of one execution.
+        // Two concurrent runs find the same files. While an execution runs, StartExecution with the same name and input
+        // returns that execution, so both runs may list it:
         // <https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html>
         let (one, other) = tokio::join!(reconcile(&stack), reconcile(&stack));
-        let mut begun = [started(&one), started(&other)].concat();
-        begun.sort();
-        begun.dedup();
-        assert_eq!(begun.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), dropped);
-        for (key, execution) in &begun {
+        let mut executions = [started(&one), started(&other)].concat();
+        executions.sort();
+        executions.dedup();
+        assert_eq!(executions.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), dropped);
+        for (key, execution) in &executions {
             assert_eq!(stack.ended(execution).await.outcome(), "Loaded", "{key}");
         }
         let query =
             "select count(*) from people.csv join penstock.load on load_id = _load_id where key like '%missed%'";
         assert_eq!(count(&stack.database().await, query).await, 3);
 
-        let told = stack.notices_with("outcome", &json!("Missed"), 1).await;
-        assert!(told.iter().all(|notice| notice.subject.starts_with("Missed ")), "{told:?}");
-        let files = told.iter().flat_map(|notice| notice.body["started"].as_array().unwrap());
+        let notices = stack.notices_with("outcome", &json!("Missed"), 1).await;
+        assert!(notices.iter().all(|notice| notice.subject.starts_with("Missed ")), "{notices:?}");
+        let files = notices.iter().flat_map(|notice| notice.body["started"].as_array().unwrap());
         let mut keys: Vec<&str> = files.map(|file| file["key"].as_str().unwrap()).collect();
         keys.sort_unstable();
         keys.dedup();
-        assert_eq!(keys, dropped, "{told:?}");
+        assert_eq!(keys, dropped, "{notices:?}");
 
         let again = reconcile(&stack).await;
         let standings = json!({

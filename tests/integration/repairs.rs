@@ -1,4 +1,4 @@
-//! From refused rows to rows, as a person does it with the command line.
+//! Exports rejects, corrects them and loads the repairs, with the command line.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use test_support::Stack;
 use crate::command::penstock;
 use crate::{count, with_stack};
 
-/// Drops the file, exports what it refused, and gives the load and the path of the file to correct.
+/// Loads the file and exports its rejects. Returns the load's id and the path of the export.
 async fn exported(stack: &Stack, folder: &tempfile::TempDir, key: &str, body: impl Into<Vec<u8>>) -> (String, String) {
     let dropped = stack.drop_file(key, body).await;
     let load = dropped.report()["load_id"].to_string();
@@ -32,9 +32,9 @@ fn csv_rejects_are_exported_and_repaired() {
         let reasons = fs::read_to_string(format!("{file}.reasons.csv")).unwrap();
         assert!(reasons.contains("\n2,3,\"id\",\"not an integer\",,\",two,Bob\"\n"), "{reasons}");
         let again = penstock(stack, &[], &["rejects", &load, "--export", &file]);
-        assert!(!again.succeeded, "a file that is there is written over: {again:?}");
+        assert!(!again.succeeded, "the existing file was overwritten: {again:?}");
 
-        // One of the two at first.
+        // Correct one of the two rejects first.
         fs::write(&file, "joined,id,name\n,2,Bob\nyesterday,3,\"E,ve\"\n").unwrap();
         let repaired = penstock(stack, &[], &["repair", &load, &file]);
         assert!(repaired.succeeded && repaired.stdout.contains("to correct them: penstock rejects "), "{repaired:?}");
@@ -68,15 +68,12 @@ fn csv_rejects_are_exported_and_repaired() {
         assert_eq!(again[0]["outcome"], "AlreadyLoaded");
         let key_of = format!("select key from penstock.load where load_id = {second}");
         let repair_key: String = database.query_one(&key_of, &[]).await.unwrap().get(0);
-        let foreseen = penstock(stack, &[], &["replay", "--key", &repair_key, "--dry-run", "--json"]);
-        assert!(
-            foreseen.stdout.contains("\"already_loaded\"") && foreseen.stdout.contains("people/csv"),
-            "{foreseen:?}"
-        );
+        let dry_run = penstock(stack, &[], &["replay", "--key", &repair_key, "--dry-run", "--json"]);
+        assert!(dry_run.stdout.contains("\"already_loaded\"") && dry_run.stdout.contains("people/csv"), "{dry_run:?}");
         let reconciled = penstock(stack, &[], &["reconcile", "--prefix", "_penstock/repairs/people/csv/", "--json"]);
         assert_eq!(reconciled.json()["open"], json!([]), "{reconciled:?}");
 
-        // The whole file, as its producer corrects it, takes the place of all of that.
+        // The corrected whole file replaces the load and its repairs.
         let whole = stack.drop_file(key, "id,name,joined\n1,Ann,\n2,Bob,\n").await;
         assert_eq!(count(&database, &traced).await, 0);
         let late = penstock(stack, &[], &["repair", &second, &file]);

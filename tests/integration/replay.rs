@@ -1,15 +1,16 @@
 use serde_json::{Value, json};
 use test_support::Stack;
 
-use crate::command::{SILENT_BUCKET, penstock, put_silently, silent_bucket};
+use crate::command::penstock;
+use crate::silent_bucket::{SILENT_BUCKET, put_silently, silent_bucket};
 use crate::with_stack;
 
-/// What `--dry-run` says of one object of the silent bucket.
-fn foreseen(stack: &Stack, key: &str) -> Value {
+/// Returns the prediction of `replay --dry-run` for one object of the silent bucket.
+fn dry_run(stack: &Stack, key: &str) -> Value {
     let others = [("LANDING_BUCKET", SILENT_BUCKET)];
-    let answer = penstock(stack, &others, &["replay", "--key", key, "--dry-run", "--json"]);
-    assert!(answer.succeeded, "{answer:?}");
-    answer.json()[0].clone()
+    let output = penstock(stack, &others, &["replay", "--key", key, "--dry-run", "--json"]);
+    assert!(output.succeeded, "{output:?}");
+    output.json()[0].clone()
 }
 
 #[test]
@@ -17,19 +18,19 @@ fn replay_dry_run_predicts_and_starts_nothing() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let check = |key: &str, would: &str, bytes: Value, rows: Value| {
-            let found = foreseen(stack, key);
+            let found = dry_run(stack, key);
             assert_eq!((&found["would"], &found["bytes"], &found["rows"]), (&json!(would), &bytes, &rows), "{found}");
         };
         put_silently(stack, "rows/dry.csv", "id\n1\n2\n").await;
         put_silently(stack, "rows/dry.pdf", "%PDF").await;
-        put_silently(stack, "nobody/dry.csv", "id\n1\n").await;
+        put_silently(stack, "unknown/dry.csv", "id\n1\n").await;
         put_silently(stack, "rows/_SUCCESS", "").await;
         put_silently(stack, "triggers/Succeeded_dry.trig", "").await;
         put_silently(stack, "triggers/Succeeded_drier.trig", "").await;
         put_silently(stack, "late/dry.csv", "id\n7\n").await;
         check("rows/dry.csv", "load", json!(7), Value::Null);
         check("rows/dry.pdf", "fail", json!(4), Value::Null);
-        check("nobody/dry.csv", "no_dataset", json!(5), Value::Null);
+        check("unknown/dry.csv", "no_dataset", json!(5), Value::Null);
         check("triggers/Succeeded_dry.trig", "load", json!(5), Value::Null);
         check("triggers/Succeeded_drier.trig", "wait", json!(0), Value::Null);
         check("late/dry.csv", "ignored", json!(5), Value::Null);
@@ -55,8 +56,8 @@ fn failed_file_is_replayed_with_its_event() {
     with_stack(async |stack| {
         let first = stack.drop_file("people/replayed.csv", "").await;
         assert_eq!(first.error.as_deref(), Some("EmptyFile"), "{first:?}");
-        let answer = penstock(stack, &[], &["replay", "--prefix", "people/replayed", "--json"]);
-        let again = answer.json()[0]["execution"].as_str().unwrap().to_owned();
+        let output = penstock(stack, &[], &["replay", "--prefix", "people/replayed", "--json"]);
+        let again = output.json()[0]["execution"].as_str().unwrap().to_owned();
         let input = async |arn: &str| {
             let described = stack.step_functions.describe_execution().execution_arn(arn).send().await.unwrap();
             serde_json::from_str::<Value>(&described.input.unwrap()).unwrap()

@@ -1,4 +1,4 @@
-//! Sets of files become runs: transforms, exports, notices and events, each once.
+//! Tests of runs: a complete set of files starts one run, with its transforms, exports, notices and events once each.
 
 use serde_json::{Value, json};
 use test_support::{Events, Execution, Stack};
@@ -17,7 +17,7 @@ async fn events(stack: &Stack) -> &'static Events {
     EVENTS.get_or_init(|| Events::subscribe(stack)).await
 }
 
-/// Drops the files of one day in this order, and gives their executions.
+/// Drops the files of one day in this order. Returns their executions.
 async fn drop_set(stack: &Stack, date: &str, order: [usize; 3]) -> Vec<Execution> {
     let mut executions = Vec::new();
     for (name, body) in order.map(|at| SET[at]) {
@@ -33,7 +33,7 @@ async fn exported(stack: &Stack, key: &str) -> String {
     String::from_utf8(object.body.collect().await.unwrap().to_vec()).unwrap()
 }
 
-/// State, failure and execution of every run of a pipeline on a day, the first attempt first.
+/// Returns state, failure and execution of the pipeline's runs for a day, in the order of their attempts.
 async fn ledger(stack: &Stack, pipeline: &str, date: &str) -> Vec<(String, Option<String>, Option<String>)> {
     let query = "select state, failure, execution_arn from penstock.run
                  where pipeline = $1 and logical_at = $2::text::timestamptz order by attempt, run_id";
@@ -52,9 +52,9 @@ async fn check_set(stack: &Stack, date: &str, order: [usize; 3]) {
     for execution in first_two {
         assert_eq!(execution.output.get("run"), None, "{execution:?}");
         assert_eq!(stack.notices(execution, 1).await.len(), 1);
-        let told = events.of(execution, 1).await;
-        assert_eq!(told.len(), 1);
-        assert_eq!((told[0].0.as_str(), &told[0].1["dataset"]), ("Load Committed", &execution.report()["dataset"]));
+        let sent = events.of(execution, 1).await;
+        assert_eq!(sent.len(), 1);
+        assert_eq!((sent[0].0.as_str(), &sent[0].1["dataset"]), ("Load Committed", &execution.report()["dataset"]));
     }
     let run = &last.output["run"];
     assert_eq!((&run["outcome"], &run["run_date"]), (&json!("Succeeded"), &json!(date)), "{last:?}");
@@ -66,9 +66,9 @@ async fn check_set(stack: &Stack, date: &str, order: [usize; 3]) {
     assert!(subjects[0].starts_with(&format!("Loaded {name}.csv: ")), "{subjects:?}");
     assert_eq!(subjects[1..], [format!("Run daily {date}: succeeded, 3 datasets, 7 rows, 2 exports")]);
     assert_eq!(notices[1].body["exports"], run["exports"]);
-    let told = events.of(last, 2).await;
-    assert_eq!([told[0].0.as_str(), told[1].0.as_str()], ["Load Committed", "Run Succeeded"]);
-    assert_eq!((&told[1].1["run"], &told[1].1["exports"]), (&run["run"], &run["exports"]));
+    let sent = events.of(last, 2).await;
+    assert_eq!([sent[0].0.as_str(), sent[1].0.as_str()], ["Load Committed", "Run Succeeded"]);
+    assert_eq!((&sent[1].1["run"], &sent[1].1["exports"]), (&run["run"], &run["exports"]));
 
     let query = format!(
         "select count(*) from daily.totals where run_date = '{date}'
@@ -105,9 +105,9 @@ fn second_set_of_files_is_skipped_until_forced() {
 
         let start = |force: bool| json!({"pipeline": "daily", "at": format!("{date}T12:00:00"), "force": force});
         let run = async |force| stack.ended(&stack.start_machine("RUN_PIPELINE_ARN", &start(force)).await).await;
-        let asked = run(false).await;
-        assert_eq!(asked.outcome(), "Skipped", "{asked:?}");
-        assert!(asked.output["reason"].as_str().is_some_and(|reason| reason.contains("--force")), "{asked:?}");
+        let started = run(false).await;
+        assert_eq!(started.outcome(), "Skipped", "{started:?}");
+        assert!(started.output["reason"].as_str().is_some_and(|reason| reason.contains("--force")), "{started:?}");
         let forced = run(true).await;
         assert_eq!((forced.outcome(), &forced.report()["run_date"]), ("Succeeded", &json!(date)), "{forced:?}");
         assert_eq!(states(&ledger(stack, "daily", date).await), ["Succeeded", "Skipped", "Succeeded"]);
@@ -123,9 +123,9 @@ fn incomplete_run_fails_with_missing_datasets() {
         let date = "2024-05-05";
         stack.drop_file(&format!("daily/{date}/orders.csv"), ORDERS).await;
         let start = json!({"pipeline": "daily", "at": format!("{date}T00:00:00")});
-        let asked = stack.ended(&stack.start_machine("RUN_PIPELINE_ARN", &start).await).await;
-        assert_eq!(asked.error.as_deref(), Some("RunIncomplete"), "{asked:?}");
-        let notices = stack.notices(&asked, 1).await;
+        let started = stack.ended(&stack.start_machine("RUN_PIPELINE_ARN", &start).await).await;
+        assert_eq!(started.error.as_deref(), Some("RunIncomplete"), "{started:?}");
+        let notices = stack.notices(&started, 1).await;
         assert_eq!(notices.len(), 1, "{notices:?}");
         let message = notices[0].body["failure"]["message"].as_str().unwrap();
         assert!(message.contains("lines") && message.contains("prices") && !message.contains("orders"), "{message}");
@@ -159,7 +159,7 @@ fn failed_transform_is_located_and_rolled_back() {
         let alarm = stack.followed_by(row.get(0)).await;
         assert_eq!(alarm.outcome(), "Succeeded", "{alarm:?}");
         assert_eq!(alarm.report()["run"]["pipeline"], "broken-alarm");
-        assert_eq!(stack.notices(&alarm, 0).await.len(), 0, "this pipeline announces no success");
+        assert_eq!(stack.notices(&alarm, 0).await.len(), 0, "this pipeline has no success notices");
         assert_eq!(count(&database, "select count(*) from broken.alarms").await, 1);
     });
 }
@@ -177,13 +177,13 @@ fn pipeline_runs_once_after_another_succeeds() {
         let rows = format!("select coalesce(sum(customers), 0)::bigint from daily.report where run_date = '{date}'");
         assert_eq!(count(&stack.database().await, &rows).await, 2);
 
-        // The same event, delivered again.
+        // Deliver the same event a second time.
         let event = stack.step_functions.describe_execution().execution_arn(&followed.arn).send().await.unwrap().input;
         let event: Value = serde_json::from_str(&event.unwrap()).unwrap();
         let again = stack.ended(&stack.start_machine("RUN_PIPELINE_ARN", &event).await).await;
         assert_eq!(again.outcome(), "Skipped", "{again:?}");
         assert_eq!(count(&stack.database().await, &rows).await, 2);
-        // Nobody follows the report.
+        // No pipeline follows the report.
         let end = stack.followed_by(followed.report()["run"]["run_id"].as_i64().unwrap()).await;
         assert_eq!(end.outcome(), "Ignored", "{end:?}");
     });

@@ -1,6 +1,6 @@
 use crate::{folder, with_stack};
 
-/// `events/<what>.<state>.json`: the state, in kebab case, that follows the check of this event.
+/// The file name `events/NAME.STATE.json` holds, in kebab case, a state that the event must reach.
 #[test]
 fn sample_event_reaches_the_state_in_its_name() {
     with_stack(async |stack| {
@@ -9,7 +9,7 @@ fn sample_event_reaches_the_state_in_its_name() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             let Some((_, state)) = name.strip_suffix(".json").and_then(|stem| stem.rsplit_once('.')) else {
-                assert!(path.is_dir(), "{name} does not say which state it reaches");
+                assert!(path.is_dir(), "{name}: expected NAME.STATE.json");
                 continue;
             };
             let event = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();

@@ -1,4 +1,4 @@
--- What each customer ordered, of the loads of this run alone.
+-- Totals by customer, from the loads of this run only.
 create table if not exists daily.totals (
     run_date date not null,
     customer text not null,
