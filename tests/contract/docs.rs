@@ -326,3 +326,35 @@ fn definitions_in_docs_are_valid() {
     }
     assert!(count > 10, "{count} definitions");
 }
+
+#[test]
+fn unknown_commands_are_found() {
+    let makefile = read("Makefile");
+    let check = |line: &str, is_known: bool| {
+        for (command, is_whole) in
+            commands(&format!("```sh\n{line}\n```\n")).into_iter().chain(commands(&format!("`{line}`")))
+        {
+            let refused = match command[0].as_str() {
+                "make" => refused_by_make(&command, &makefile),
+                _ => refused_by_penstock(&command, is_whole),
+            };
+            assert_eq!(refused.is_none(), is_known, "{line}: {refused:?}");
+        }
+    };
+    check("penstock loads --dataset 'orders'  # a comment", true);
+    check("PIPELINES=x make up", true);
+    check("make demo CHAOS=7", true);
+    check("penstock lods", false);
+    check("penstock loads --datset orders", false);
+    check("make dmeo", false);
+    check("make demo CHAS=7", false);
+}
+
+#[test]
+fn anchors_are_those_of_headings() {
+    assert_eq!(
+        anchors("# Keys of a `file`\n```\n# no heading\n```\n## What? Why-not"),
+        ["keys-of-a-file", "what-why-not"]
+    );
+    assert_eq!(links("see [a](b.md#c), [d](e)").collect::<Vec<_>>(), ["b.md#c", "e"]);
+}
