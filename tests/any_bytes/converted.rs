@@ -5,10 +5,10 @@ use std::slice::Iter;
 use bytes::Bytes;
 use formats::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
 
-/// What became of a file.
+/// The result of a conversion.
 #[derive(Debug, Default, PartialEq)]
 pub struct Converted {
-    /// Binary COPY's, without header and trailer.
+    /// Tuples in binary COPY format, without header and trailer.
     pub tuples: Vec<u8>,
     pub rejects: Vec<Reject>,
     pub counts: Counts,
@@ -26,10 +26,10 @@ impl Sink for Converted {
     }
 }
 
-/// Reads a file that arrives in pieces of these sizes, over and over. The error is its message.
+/// Converts a file that arrives in pieces of these sizes, in a cycle. An error is returned as its message.
 ///
 /// # Panics
-/// When the counts are not those of the rows and rejects that came.
+/// If the counts differ from the rows and rejects.
 pub fn convert(spec: &RowSpec<'_>, file: &[u8], sizes: &[usize]) -> Result<Converted, String> {
     let mut converted = Converted::default();
     let pieces = Pieces { bytes: file, sizes: sizes.iter().cycle() };
@@ -41,9 +41,9 @@ pub fn convert(spec: &RowSpec<'_>, file: &[u8], sizes: &[usize]) -> Result<Conve
     Ok(converted)
 }
 
-/// The same, and sees to it that the pieces do not matter.
+/// Converts the file twice, whole and in pieces, and compares the results.
 pub(super) fn convert_both_ways(spec: &RowSpec<'_>, file: &[u8], size: usize) -> Result<Converted, String> {
-    // How much of a damaged stream was read before the damage showed is not promised.
+    // The amount of text before an error in a damaged stream may differ.
     let told = |error: String| if is_compressed(file) { String::new() } else { error };
     let read = |size: usize| convert(spec, file, &[size]).map_err(told);
     let whole = read(usize::MAX);
@@ -51,16 +51,16 @@ pub(super) fn convert_both_ways(spec: &RowSpec<'_>, file: &[u8], size: usize) ->
     whole
 }
 
-/// By the bytes that gzip and zstd begin with: such a file is decompressed, whatever its name is.
+/// Returns whether the file begins as gzip or zstd. Such a file is decompressed, whatever its name is.
 pub(super) fn is_compressed(file: &[u8]) -> bool {
     file.starts_with(b"\x1f\x8b") || file.starts_with(b"\x28\xb5\x2f\xfd")
 }
 
 impl Converted {
-    /// Every tuple's fields as they are sent.
+    /// Returns the fields of every tuple.
     ///
     /// # Panics
-    /// When they are not whole.
+    /// If a tuple or field is incomplete.
     pub fn fields(&self) -> Vec<Vec<Option<&[u8]>>> {
         let mut rest = self.tuples.as_slice();
         let mut tuples = Vec::new();
@@ -71,7 +71,7 @@ impl Converted {
         tuples
     }
 
-    /// Rejects stand in the file where they say: line, byte offset and raw record.
+    /// Checks line, byte offset and raw record of each reject against the file.
     pub(super) fn check_rejects(&self, file: &[u8]) {
         for reject in &self.rejects {
             let at = usize::try_from(reject.byte_offset).unwrap_or(usize::MAX);

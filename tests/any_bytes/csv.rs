@@ -7,13 +7,13 @@ use protocol::{Compression, Format};
 
 use super::converted::{Converted, convert_both_ways, is_compressed};
 
-/// The first byte says the dialect, the second how the rest, a file of two text columns, arrives.
+/// Converts a CSV file of two text columns. The first byte chooses the dialect, the second the size of the pieces.
 ///
-/// However it arrives, the same becomes of it; rejects stand where they say; and a row that is loaded is one that the
-/// csv crate finds there too.
+/// The size of the pieces must not change the result. Rejects must have the right position. The csv crate must find
+/// each loaded row.
 ///
 /// # Panics
-/// When a promise is broken.
+/// If a promise is broken.
 pub fn csv(bytes: &[u8]) {
     let [choices, size, file @ ..] = bytes else { return };
     let options = dialect(*choices);
@@ -62,8 +62,7 @@ pub(super) fn column(name: &str, kind: ColumnType) -> Column {
 }
 
 fn check_against_the_csv_crate(converted: &Converted, file: &[u8], options: &CsvOptions) {
-    // There the two differ, and say so: a bare carriage return ends a record for the csv crate, and an escape escapes
-    // whatever follows.
+    // The csv crate differs here: a lone carriage return ends a record, and an escape byte applies to any byte.
     let bare_return = file.iter().zip(file.iter().skip(1).chain([&0])).any(|pair| *pair.0 == b'\r' && *pair.1 != b'\n');
     if bare_return || options.escape.is_some_and(|escape| file.contains(&escape)) {
         return;
@@ -76,7 +75,7 @@ fn check_against_the_csv_crate(converted: &Converted, file: &[u8], options: &Csv
         .comment(options.comment)
         .has_headers(options.header)
         .flexible(true)
-        // A comment without a line end is a record to the csv crate.
+        // For the csv crate, a comment without a line end is a record.
         .from_reader(file.chain(&b"\n"[..]));
     let mut theirs: Vec<ByteRecord> = Vec::new();
     theirs.extend(reader.byte_records().map_while(Result::ok));

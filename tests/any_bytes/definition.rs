@@ -1,22 +1,22 @@
 use pipeline::sql::{Script, Statement};
 use pipeline::{Dataset, Definition};
 
-/// Text that is read as a `pipeline.toml`, as a transform and as an export's query: nothing of it makes the reader
-/// panic, each dataset is read back as it is printed, and each statement as it is sent.
+/// Parses text as a `pipeline.toml`, as a transform and as an export's query. Parsing must not panic. Each dataset must
+/// be equal after printing and parsing, and each statement after splitting again.
 ///
 /// # Panics
-/// When a promise is broken.
+/// If a promise is broken.
 pub fn definition(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(definition) = Definition::parse("shop", "pipeline.toml", &text) {
         definition.datasets.iter().for_each(check_printed);
     }
-    // Whether it is one query, and why not, must be told of any text.
+    // Any text has a result: one query, or the reason why it is none.
     let _ = Statement::query(&text);
     let Ok(script) = Script::parse("transform.sql", &text) else { return };
     for statement in &script.statements {
         assert!(!statement.sql.trim().is_empty(), "a statement of nothing");
-        // A mark would be one only at the beginning.
+        // A byte order mark is one only at the beginning of a file.
         let again =
             Script::parse("again.sql", &format!("\n{}", statement.sql)).unwrap_or_else(|errors| panic!("{errors}"));
         let sent: Vec<&str> = again.statements.iter().map(|statement| statement.sql.as_str()).collect();

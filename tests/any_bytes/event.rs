@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 
 const BUCKET: &str = "landing";
 
-/// JSON is an event or is told not to be one; any other text is a key, which comes out of an event of every shape as
-/// it went in.
+/// Decodes JSON as an event. Takes other text as a key, which must survive an event of every shape.
 ///
 /// # Panics
-/// When a promise is broken.
+/// If a promise is broken.
 pub fn event(bytes: &[u8]) {
     if let Ok(payload) = serde_json::from_slice::<Value>(bytes) {
         match Event::decode(&payload) {
@@ -23,10 +22,10 @@ pub fn event(bytes: &[u8]) {
     event_of_key(&String::from_utf8_lossy(bytes));
 }
 
-/// Takes a key through an event of every shape.
+/// Decodes events of every shape with this key.
 ///
 /// # Panics
-/// When a promise is broken.
+/// If a promise is broken.
 pub fn event_of_key(key: &str) {
     let is_key = (1..=KEY_BYTES_MAX).contains(&key.len());
     for payload in shapes(key) {
@@ -80,13 +79,13 @@ fn shapes(key: &str) -> Vec<Value> {
     enveloped.chain(shapes.iter().cloned()).collect()
 }
 
-/// As S3 writes keys into its notifications.
+/// Encodes a key as S3 does in notifications.
 fn form_encoded(key: &str) -> String {
     key.bytes().fold(String::new(), |mut encoded, byte| {
         match byte {
             b' ' => encoded.push('+'),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'*' | b'/' => encoded.push(byte.into()),
-            // Writing to a String cannot fail.
+            // A write to a `String` cannot fail.
             _ => drop(write!(encoded, "%{byte:02X}")),
         }
         encoded

@@ -6,13 +6,13 @@ use serde_json::{Map, Value};
 use super::converted::{Converted, convert_both_ways, is_compressed};
 use super::csv::{column, text_column};
 
-/// The first byte says whether the rest is an array or lines, the second how it arrives.
+/// Converts a JSON file. The first byte chooses between array and lines, the second the size of the pieces.
 ///
-/// However it arrives, the same becomes of it; rejects stand where they say; and what is loaded is what serde_json
-/// reads.
+/// The size of the pieces must not change the result. Rejects must have the right position. Loaded values must be those
+/// that serde_json reads.
 ///
 /// # Panics
-/// When a promise is broken.
+/// If a promise is broken.
 pub fn json(bytes: &[u8]) {
     let [choice, size, file @ ..] = bytes else { return };
     let format = if choice % 2 == 0 { Format::Json } else { Format::Jsonl };
@@ -37,7 +37,7 @@ pub fn json(bytes: &[u8]) {
     }
 }
 
-/// What serde_json says of the JSON that it does not read and that we need not refuse.
+/// Errors of serde_json for JSON that this crate may accept.
 const LIMITS: [&str; 4] = ["out of range", "surrogate", "hex escape", "unicode code point"];
 
 fn check_against_serde_json(converted: &Converted, file: &[u8], format: Format) {
@@ -50,7 +50,7 @@ fn check_against_serde_json(converted: &Converted, file: &[u8], format: Format) 
     };
     let theirs = match read {
         Ok(objects) => objects,
-        // Numbers that no f64 holds; and half a character, or none, in keys and texts that are left out.
+        // Numbers above `f64`, and incomplete characters in ignored keys and texts.
         Err(error) if LIMITS.iter().any(|limit| error.to_string().contains(limit)) => return,
         Err(error) => panic!("serde_json reads no objects there: {error}"),
     };
@@ -61,7 +61,7 @@ fn check_against_serde_json(converted: &Converted, file: &[u8], format: Format) 
         if let Some(Value::String(expected)) = object.get("a") {
             assert_eq!(text.as_deref(), Some(expected.as_str()));
         }
-        // A byte before it says the version of jsonb.
+        // The first byte is the version of jsonb.
         let value = fields.next().flatten().and_then(|jsonb| jsonb.split_first()).map(|(_, text)| text);
         match (value, object.get("j")) {
             (Some(value), Some(expected)) => {

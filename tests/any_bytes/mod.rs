@@ -1,5 +1,5 @@
-//! What holds for any bytes: a function takes them, reads of them what it needs, and panics when a promise is broken.
-//! The property tests give it bytes that look like what it reads, the fuzz targets those that reach new code.
+//! Checks for any bytes. Each function parses the bytes as its input, and panics if a promise is broken.
+//! The property tests call them with bytes that resemble valid input, the fuzz targets with bytes that reach new code.
 
 #![allow(clippy::panic, reason = "a broken promise is told by a panic, to proptest and to the fuzzer")]
 

@@ -1,10 +1,10 @@
 use pipeline::KeyTemplate;
 
-/// A template, a line feed, and a key: the template is read back as it is written, and what is taken out of the key
-/// builds that very key.
+/// Parses a template, a line feed, and a key. The template must be equal after printing and parsing. The fields of a
+/// matching key must build that key again.
 ///
 /// # Panics
-/// When a promise is broken.
+/// If a promise is broken.
 pub fn template(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (template, key) = text.split_once('\n').unwrap_or((&text, ""));

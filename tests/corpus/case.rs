@@ -6,7 +6,7 @@ use protocol::{Compression, FileKind, Format};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A row as PostgreSQL shows it: each column's text, or NULL.
+/// A row as PostgreSQL prints it: the text of each column, or NULL.
 pub(crate) type TextRow = Vec<Option<String>>;
 
 pub(crate) struct Case {
@@ -26,7 +26,7 @@ pub(crate) enum Expected {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectedRows {
-    /// Other readers find the same rows and values in the file, but for the rejected ones.
+    /// Other readers find the same rows and values, except for the rejected ones.
     #[serde(default)]
     pub(crate) independent: bool,
     pub(crate) loaded: Vec<TextRow>,
@@ -45,7 +45,7 @@ pub(crate) struct ExpectedReject {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExpectedFailure {
-    /// The variant of [`formats::FileError`].
+    /// Variant of [`formats::FileError`].
     pub(crate) failure: String,
     /// Part of the message.
     pub(crate) message: String,

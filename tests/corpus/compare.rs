@@ -4,7 +4,7 @@ use crate::Differences;
 use crate::case::{Case, Expected, ExpectedReject, ExpectedRows};
 use crate::outcome::{Outcome, reject_in_short};
 
-/// How much of a value, or of a row, a difference shows.
+/// Characters of a value or row that a difference shows.
 const SHOWN_CHARS_MAX: usize = 200;
 
 pub(crate) fn with_expected(expected: &Expected, outcome: &Outcome) -> Differences {
@@ -69,16 +69,16 @@ fn of_rejected(expected: &ExpectedRows, rejected: &[Reject]) -> Differences {
         .collect()
 }
 
-/// Both lists side by side, to the end of the longer one.
+/// Pairs two lists up to the end of the longer one.
 fn pairs<'a, A, B>(left: &'a [A], right: &'a [B]) -> impl Iterator<Item = (usize, Option<&'a A>, Option<&'a B>)> {
     (0..left.len().max(right.len())).map(|index| (index, left.get(index), right.get(index)))
 }
 
-/// Rejects must stand in the file where they say: line, byte offset and raw record.
+/// Checks line, byte offset and raw record of each reject against the file.
 pub(crate) fn with_the_file(case: &Case, rejected: &[Reject]) -> Differences {
     let magic = [&b"\x1f\x8b"[..], b"\x28\xb5\x2f\xfd"];
     let is_compressed = magic.iter().any(|magic| case.input.starts_with(magic));
-    // A place is one in the text as UTF-8. A row of Parquet has no place.
+    // Offsets count bytes of the UTF-8 text. Rejects of Parquet have no offset.
     if is_compressed || case.format == protocol::Format::Parquet || case.dataset.encoding != pipeline::Encoding::Utf8 {
         return Differences::new();
     }

@@ -1,5 +1,5 @@
-//! Second opinions on files that other readers can read, too: the csv crate and serde_json on which texts are in a
-//! file, PostgreSQL on what a text means in a column's type.
+//! Compares with independent readers: the csv crate and serde_json for the texts in a file, PostgreSQL for their
+//! conversion to the column type.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -28,7 +28,7 @@ pub(crate) async fn compare(
             let objects = serde_json::Deserializer::from_slice(&case.input).into_iter::<Object>();
             texts_of(case, &objects.collect::<Result<Vec<_>, _>>()?)
         }
-        // What such a case expects is what pyarrow read: see parquet_cases.py.
+        // The expected rows of these cases are from pyarrow: see parquet_cases.py.
         Format::Parquet => return Ok(Differences::new()),
     };
     if read.len() != loaded.len() {
@@ -55,7 +55,8 @@ pub(crate) async fn compare(
     Ok(differences)
 }
 
-/// By row and column of the dataset. The csv crate has no NULL: it sees the text that means it.
+/// Returns texts by row and column of the dataset. NULLs are the texts that mean NULL, because the csv crate has no
+/// NULL.
 fn read_csv(case: &Case, rejected: &[Reject]) -> Result<Vec<TextRow>, Box<dyn Error>> {
     let mut reader = csv_reader(case).from_reader(case.input.as_slice());
     let places = if case.dataset.csv.header {

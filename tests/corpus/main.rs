@@ -1,10 +1,10 @@
-//! Malformed and odd files, each with what must become of it: loaded exactly as declared, or rejected with its line,
-//! column and reason, or refused as a whole. Never silently different.
+//! Malformed and unusual files with the expected result: rows, rejects with line, column and reason, or a failure.
 //!
-//! A case is a folder of `cases/`: `input.*`, `pipeline.toml` with one dataset, and `expect.json`, which holds either
-//! the rows as PostgreSQL shows them and the rejects, or the failure; reasons and messages are parts of the real ones.
-//! The cases `parquet-*` are written by `parquet_cases.py`, and what they expect is what pyarrow reads.
-//! `CORPUS_TABLE=1 cargo test --test corpus` prints what became of every case.
+//! A case is a folder of `cases/` with `input.*`, `pipeline.toml` with one dataset, and `expect.json`. That file holds
+//! the rows as PostgreSQL prints them and the rejects, or the failure. Reasons and messages may be parts of the real
+//! ones.
+//! The script `parquet_cases.py` writes the cases `parquet-*`, with rows that pyarrow reads.
+//! `CORPUS_TABLE=1 cargo test --test corpus` prints the result of every case.
 
 mod case;
 mod compare;
@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 use case::Case;
 use outcome::{Outcome, Target};
 
-/// All differences between what a case expects and what came; none when it holds.
+/// The differences between a case's expected and actual result.
 type Differences = Vec<String>;
 
 #[tokio::test]
-async fn every_file_is_loaded_exactly_as_declared_or_rejected_with_its_reason() {
+async fn corpus_files_give_expected_results() {
     let database = test_support::database().await;
     let target = Target::prepare(database.connect().await).await.expect("prepare the database");
     let folders = case_folders().expect("list the cases");
@@ -42,7 +42,7 @@ async fn run(folder: &Path, target: &Target) -> Result<Differences, Box<dyn Erro
     let case = Case::read(name_of(folder), folder)?;
     let outcome = target.load(&case).await?;
     if std::env::var_os("CORPUS_TABLE").is_some() {
-        // Unlike `println!`, this reaches the terminal from a test that passes.
+        // `println!` would not reach the terminal from a test that passes.
         writeln!(std::io::stdout(), "{:<44} {}", case.name, outcome.in_short())?;
     }
     let mut differences = compare::with_expected(&case.expected, &outcome);

@@ -12,13 +12,13 @@ use tokio_postgres::Client;
 
 use crate::case::{Case, TextRow};
 
-/// What became of a case's file.
+/// The result of converting a case's file.
 pub(crate) enum Outcome {
     Rows { loaded: Vec<TextRow>, rejected: Vec<Reject>, counts: Counts },
     Failure { name: &'static str, message: String },
 }
 
-/// A database with a table for each case.
+/// A database with one table per case.
 pub(crate) struct Target {
     pub(crate) client: Client,
 }
@@ -43,7 +43,7 @@ impl Sink for Collected {
 
 impl Target {
     pub(crate) async fn prepare(client: Client) -> Result<Self, tokio_postgres::Error> {
-        // Texts of dates and instants depend on these.
+        // The text of dates and instants depends on these settings.
         client.batch_execute("create schema corpus; set timezone = 'UTC'; set datestyle = 'ISO'").await?;
         Ok(Self { client })
     }
@@ -84,7 +84,7 @@ impl Target {
     async fn read_back(&self, dataset: &Dataset) -> Result<Vec<TextRow>, tokio_postgres::Error> {
         let text = |column: &pipeline::Column| format!("{}::text", column.name.quoted());
         let columns = list(dataset, text, &format!("{RESCUED_COLUMN}::text"));
-        // In a table that was only ever copied into, rows lie in the order in which they came.
+        // In a table without updates and deletes, the physical order is the order of the COPY.
         let statement = format!("select {columns} from {} order by ctid", dataset.table.quoted());
         let rows = self.client.query(&statement, &[]).await?;
         Ok(rows.iter().map(|row| (0..row.len()).map(|column| row.get(column)).collect()).collect())
@@ -105,7 +105,7 @@ fn convert(case: &Case) -> Result<Converted, &'static str> {
         lineage: None,
     };
     let mut collected = Collected::default();
-    // One panic must not hide what becomes of the other cases.
+    // A panic in one case must not hide the results of the others.
     let converting = AssertUnwindSafe(|| match case.format {
         Format::Parquet => {
             let file: Arc<dyn RandomAccess> = Arc::new(Bytes::from(case.input.clone()));
@@ -117,7 +117,7 @@ fn convert(case: &Case) -> Result<Converted, &'static str> {
     Ok((collected, converted))
 }
 
-/// The declared columns, and behind them the one for what is rescued, if something is.
+/// Lists the declared columns, then `rescued` if the dataset rescues columns.
 fn list(dataset: &Dataset, item: impl Fn(&pipeline::Column) -> String, rescued: &str) -> String {
     let mut items: Vec<_> = dataset.columns.iter().map(item).collect();
     if dataset.extra == Extra::Rescue {

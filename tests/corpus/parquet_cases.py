@@ -261,7 +261,7 @@ def bad():
     case("extra-column", "A column that nobody declared.", SOME, SOME_COLUMNS[:2], failure=(header, 'unknown ["amount"]'))
     case("missing-column", "A column that the file lacks.", SOME, SOME_COLUMNS + ['when = "date"'], failure=(header, 'missing ["when"]'))
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["v", "v"])
-    case("column-twice", "One name, two columns.", twice, ['v = "integer"'], failure=(header, 'more than once ["v"]'))
+    case("column-twice", "One name, two columns.", twice, ['v = "integer"'], failure=(header, 'repeated ["v"]'))
     for name, table, sql, found in [
             ("boolean-for-integer", column(pa.bool_(), [True]), "integer", "v boolean"),
             ("integer-for-text", column(pa.int32(), [1]), "text", "v integer of 32 bits"),
@@ -272,7 +272,7 @@ def bad():
         case(name, "The file's type is not the column's.", table, [f'v = "{sql}"'], failure=(header, found))
     malformed = "Malformed"
     case("fixed-bytes", "Bytes that mean nothing.", column(pa.binary(3), [b"abc"]), ['v = "text"'],
-         failure=(malformed, 'column "v" is FIXED_LEN_BYTE_ARRAY without a meaning'))
+         failure=(malformed, 'column "v" is FIXED_LEN_BYTE_ARRAY without a logical type'))
     file = written(SOME, write_page_checksum=True, use_dictionary=False)
     broken = lambda name, about, file, *failure: case(name, about, None, SOME_COLUMNS, file=file, failure=failure)
     broken("empty", "No byte.", b"", "Empty", "no bytes")
@@ -282,7 +282,7 @@ def bad():
     broken("compressed", "gzip around it.", __import__("gzip").compress(file, mtime=0), malformed, "compressed as a whole")
     broken("encrypted", "An encrypted footer.", file[:-4] + b"PARE", malformed, "encrypted")
     length = lambda n: file[:-8] + struct.pack("<I", n) + b"PAR1"
-    broken("footer-too-long", "A footer longer than its file.", length(len(file)), malformed, "and the whole file")
+    broken("footer-too-long", "A footer longer than its file.", length(len(file)), malformed, "but the file has")
     broken("footer-of-4-gb", "A footer of four gigabytes.", length(0xFFFF_FFFF), malformed, "4294967295 bytes")
     broken("footer-too-short", "A footer that begins in its middle.", length(20), malformed, "the footer is damaged")
     broken("footer-of-nothing", "A footer without a byte.", length(0), malformed, "the footer is damaged")

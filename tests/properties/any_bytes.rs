@@ -1,4 +1,4 @@
-//! What the fuzz targets check, on bytes that look like what is read.
+//! Runs the checks of the fuzz targets on bytes that resemble valid input.
 
 use bytes::Bytes;
 use penstock_tests::any_bytes;
@@ -8,12 +8,12 @@ use proptest::sample::select;
 
 use crate::holds;
 
-/// Much of what matters and little else, so that the odd cases are common.
+/// Mostly text that has a meaning, so that rare cases are frequent.
 fn soup(tokens: &[&'static str], longest: usize) -> impl Strategy<Value = String> {
     vec(select(tokens.to_vec()), 0..longest).prop_map(|tokens| tokens.concat())
 }
 
-/// What [`soup`] cannot hold.
+/// Replaces bytes, also by bytes that are not UTF-8.
 fn spoiled(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
     let spoil = prop::option::weighted(0.2, (any::<prop::sample::Index>(), select(b"\x00\xff\xc3\xe2".to_vec())));
     (text, spoil).prop_map(|(text, spoil)| {
@@ -25,14 +25,14 @@ fn spoiled(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>
     })
 }
 
-/// As [`Bytes`], which show themselves as text.
+/// Puts two bytes of choices before the input. [`Bytes`] prints as text.
 fn with_choices(bytes: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Bytes> {
     (any::<u8>(), 0_u8..12, bytes)
         .prop_map(|(choices, size, bytes)| [&[choices, size], bytes.as_slice()].concat().into())
 }
 
 #[test]
-fn csv_is_read_as_the_csv_crate_reads_it_however_it_arrives() {
+fn csv_pieces_equal_csv_crate() {
     let tokens = [
         "1",
         "22,33\n",
@@ -65,7 +65,7 @@ fn csv_is_read_as_the_csv_crate_reads_it_however_it_arrives() {
 }
 
 #[test]
-fn json_is_read_as_serde_json_reads_it_however_it_arrives() {
+fn json_pieces_equal_serde_json() {
     let tokens = [
         "{\"a\":\"x\"}",
         "{\"j\":[1,2.50]}",
@@ -96,7 +96,7 @@ fn json_is_read_as_serde_json_reads_it_however_it_arrives() {
         "\u{feff}",
     ];
     holds(with_choices(spoiled(soup(&tokens, 30))), |bytes| any_bytes::json(&bytes));
-    // Lines and arrays that are good but for one byte.
+    // Lines and arrays that are valid except for one byte.
     let line = select(vec![
         "{\"a\":\"x]\\\"\",\"j\":{\"k\":[]}}",
         "{\"j\":\"\\ud83d\\ude00\",\"y\":1}",
@@ -109,7 +109,7 @@ fn json_is_read_as_serde_json_reads_it_however_it_arrives() {
 }
 
 #[test]
-fn a_key_is_built_from_what_was_taken_out_of_it() {
+fn template_rebuilds_matched_key() {
     let tokens = [
         "raw",
         "/",
@@ -150,7 +150,7 @@ fn a_key_is_built_from_what_was_taken_out_of_it() {
     ];
     let both = (soup(&tokens, 8), soup(&keys, 8)).prop_map(|(template, key)| format!("{template}\n{key}"));
     holds(both, |text| any_bytes::template(text.as_bytes()));
-    // Names and what they stand for, side by side, so that most keys match.
+    // Placeholders next to matching text, so that most keys match.
     let pairs = select(vec![
         ("raw", "raw"),
         ("/", "/"),
@@ -171,7 +171,7 @@ fn a_key_is_built_from_what_was_taken_out_of_it() {
 }
 
 #[test]
-fn a_key_comes_out_of_an_event_of_every_shape_as_it_went_in() {
+fn key_survives_event_of_every_shape() {
     holds("(?s).{1,40}", |key| any_bytes::event_of_key(&key));
     holds(
         soup(&["a", "/", "+", "%", "%2B", "%20", " ", "é", "\\", "\"", "..", "\u{202e}", "\0", "&#x0a;"], 12),
@@ -185,7 +185,7 @@ fn a_key_comes_out_of_an_event_of_every_shape_as_it_went_in() {
 }
 
 #[test]
-fn any_json_is_an_event_or_is_told_not_to_be_one() {
+fn any_json_is_event_or_error() {
     let names = vec![
         "Records",
         "s3",
@@ -239,7 +239,7 @@ fn any_json_is_an_event_or_is_told_not_to_be_one() {
 }
 
 #[test]
-fn any_text_is_a_definition_and_a_script_or_is_told_not_to_be_one() {
+fn any_text_is_definition_or_error() {
     let lines = [
         "timezone = \"Europe/Berlin\"",
         "[run]",

@@ -1,7 +1,7 @@
-//! What holds for any rows, any bytes and any text. `PROPTEST_CASES` says how many of each are tried, 256 when it is
-//! not set; a failure tells the seed with which it comes again.
+//! Properties of any rows, bytes and texts. `PROPTEST_CASES` sets the number of cases per property, 256 by default. A
+//! failure prints the seed that repeats it.
 
-// A test that cannot go on has failed.
+// A test that cannot continue has failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod any_bytes;
@@ -15,7 +15,7 @@ use std::hash::{BuildHasher, RandomState};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-/// Tries the property on many values, and tells of the smallest that breaks it.
+/// Checks the property with many values. A failure shows the smallest value that breaks it.
 #[track_caller]
 fn holds<S: Strategy>(values: S, property: impl Fn(S::Value)) {
     let config = Config { failure_persistence: None, ..Config::default() };

@@ -8,7 +8,7 @@ use test_support::TestDatabase;
 use tokio::runtime::Runtime;
 use tokio_postgres::Client;
 
-/// A session of a database of the test's own, for properties, which do not wait for anything.
+/// A blocking session of the test's own database.
 pub(crate) struct Session {
     runtime: Runtime,
     client: Client,
@@ -23,14 +23,14 @@ impl Session {
         let (database, client) = runtime.block_on(async {
             let database = test_support::database().await;
             let client = database.connect().await;
-            // Texts of dates and instants depend on these.
+            // The text of dates and instants depends on these settings.
             client.batch_execute("set timezone = 'UTC'; set datestyle = 'ISO'").await.unwrap();
             (database, client)
         });
         Self { runtime, client, _database: database }
     }
 
-    /// What PostgreSQL shows of tuples that were copied into a table of these columns.
+    /// Copies tuples into a table of these columns and returns their text.
     pub(crate) fn store(&self, columns: &[Column], tuples: &[u8]) -> Vec<TextRow> {
         let declared: Vec<String> =
             columns.iter().map(|column| format!("{} {}", column.name.quoted(), column.kind.sql())).collect();
@@ -44,11 +44,11 @@ impl Session {
             stream.finish().await.unwrap();
         });
         let shown: Vec<String> = columns.iter().map(|column| format!("{}::text", column.name.quoted())).collect();
-        // In a table that was only ever copied into, rows lie in the order in which they came.
+        // In a table without updates and deletes, the physical order is the order of the COPY.
         self.rows(&format!("select {} from t order by ctid", shown.join(", ")), &[])
     }
 
-    /// What PostgreSQL itself makes of the columns' texts.
+    /// Returns the texts as PostgreSQL prints them after its own conversion.
     pub(crate) fn read(&self, columns: &[Column], rows: &[TextRow]) -> Vec<TextRow> {
         let shown: Vec<String> =
             columns.iter().zip(1..).map(|(column, place)| format!("c{place}::{}::text", column.kind.sql())).collect();

@@ -1,4 +1,4 @@
-//! Any rows, written into a file of any kind and loaded, are read back from PostgreSQL as it reads their texts itself.
+//! Rows written to a file and loaded are equal to PostgreSQL's own reading of their texts.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::holds;
 use crate::postgresql::{Session, TextRow};
 use crate::rows::{columns, rows};
 
-/// How a CSV file is written, where the reader need not be told.
+/// Properties of a CSV file that no option declares.
 #[derive(Clone, Debug)]
 struct Hand {
     line_end: &'static str,
@@ -23,7 +23,7 @@ struct Hand {
 }
 
 #[test]
-fn rows_come_back_from_csv_in_any_dialect() {
+fn csv_rows_round_trip_in_any_dialect() {
     let session = Session::open();
     let values = (rows(), dialect(), hand(), compression(), 1_usize..200);
     holds(values, |(rows, dialect, hand, compression, size)| {
@@ -35,11 +35,11 @@ fn rows_come_back_from_csv_in_any_dialect() {
 }
 
 #[test]
-fn rows_come_back_from_json() {
+fn json_rows_round_trip() {
     let session = Session::open();
     let values = (rows(), select(vec![Format::Json, Format::Jsonl]), compression(), 1_usize..200);
     holds(values, |(mut rows, format, compression, size)| {
-        // In a file of JSON there is one null.
+        // In JSON, a text `null` in a jsonb column would be NULL.
         rows.iter_mut().flatten().filter(|text| text.as_deref() == Some("null")).for_each(|text| *text = None);
         let objects: Vec<String> = rows.iter().map(object).collect();
         let file = match format {
@@ -58,7 +58,7 @@ fn check(
     csv: &CsvOptions,
     (compression, size): (Compression, usize),
 ) {
-    // No line at all is no file.
+    // A file without bytes is an error.
     if file.is_empty() {
         return;
     }
@@ -120,14 +120,14 @@ fn delimiter(dialect: &CsvOptions) -> char {
     char::from(dialect.delimiter.unwrap_or(b','))
 }
 
-/// Without quotes a text cannot have what ends a field, nor be empty.
+/// Without quotes, a text must not be empty or contain delimiters and line ends.
 fn writable(text: Option<String>, dialect: &CsvOptions) -> Option<String> {
     let text = text?;
     if dialect.quote.is_some() {
         return Some(text);
     }
     let kept: String = text.chars().filter(|c| !['\r', '\n', delimiter(dialect)].contains(c)).collect();
-    // JSON may have lost the comma between two of its values; of texts nothing more is asked.
+    // JSON may have lost a comma between two values.
     let is_broken_json = text.starts_with(['{', '[', '"']) && kept != text;
     if kept.is_empty() || is_broken_json { None } else { Some(kept) }
 }
@@ -149,7 +149,7 @@ fn field(text: Option<&str>, dialect: &CsvOptions, hand: &Hand) -> String {
     let Some(text) = text else { return String::new() };
     let Some(quote) = dialect.quote.map(char::from) else { return text.to_owned() };
     let special = [quote, delimiter(dialect), '\r', '\n'];
-    // A file's first field may begin as a mark or a comment does.
+    // The first field of a file may begin like a byte order mark or a comment.
     let is_odd = text.is_empty() || text.contains(special) || text.starts_with(['#', '\u{feff}']);
     if !hand.always_quotes && !is_odd {
         return text.to_owned();
@@ -161,7 +161,7 @@ fn field(text: Option<&str>, dialect: &CsvOptions, hand: &Hand) -> String {
     format!("{quote}{inner}{quote}")
 }
 
-/// NULL is a key that is not there, or null, by turns.
+/// A NULL is a missing key or a `null`, in turn.
 fn object(row: &TextRow) -> String {
     let member = |(place, (text, column)): (usize, (&Option<String>, &Column))| match text {
         Some(text) => Some(format!("{:?}:{}", column.header, in_json(text, column.kind))),

@@ -1,4 +1,4 @@
-//! Rows of every type, as texts.
+//! Rows with all column types, as texts.
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use pipeline::{Column, ColumnName, ColumnType};
@@ -25,7 +25,7 @@ pub(crate) const TYPES: [&str; 16] = [
     "jsonb",
 ];
 
-/// One column of each type.
+/// One column per type.
 pub(crate) fn columns() -> Vec<Column> {
     TYPES.iter().zip(1..).map(|(kind, place)| column(&format!("c{place}"), kind)).collect()
 }
@@ -66,7 +66,7 @@ fn value(kind: &str) -> BoxedStrategy<String> {
 }
 
 fn date() -> impl Strategy<Value = NaiveDate> {
-    // The years of four digits.
+    // Years of four digits.
     (0_i64..3_652_059).prop_map(|days| NaiveDate::from_ymd_opt(1, 1, 1).unwrap() + TimeDelta::days(days))
 }
 

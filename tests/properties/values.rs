@@ -1,4 +1,4 @@
-//! Whatever text a column takes, PostgreSQL takes too, and stores the same.
+//! PostgreSQL accepts each text that a column accepts, and stores the same value.
 
 use formats::RowSpec;
 use penstock_tests::any_bytes::convert;
@@ -11,14 +11,14 @@ use crate::postgresql::{Session, TextRow};
 use crate::rows::{TYPES, column};
 
 #[test]
-fn whatever_a_column_takes_postgresql_stores_the_same() {
+fn accepted_value_equals_postgresql_value() {
     let session = Session::open();
     holds((prop::sample::select(TYPES.to_vec()), prop::collection::vec(text(), 1..100)), |(kind, texts)| {
         check(&session, kind, &texts);
     });
 }
 
-/// Like numbers, dates, times, booleans, JSON and others, and often not quite.
+/// Texts that resemble numbers, dates, times, booleans, JSON and others. Many are not valid.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[-+]?[0-9]{0,6}",
@@ -36,7 +36,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// One text a line, and nothing else has a meaning.
+/// Loads one text per line, without quotes and NULLs.
 fn check(session: &Session, kind: &str, texts: &[String]) {
     let columns = [column("v", kind)];
     let spec = RowSpec {

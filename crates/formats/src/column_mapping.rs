@@ -27,7 +27,7 @@ impl ColumnMapping {
         let expected = encoder.headers();
         let difference = difference(&expected, &found, encoder.extra);
         if !difference.is_empty() {
-            let reason = format!("the header does not name the dataset's columns: {}", difference.join(", "));
+            let reason = format!("the header does not match the dataset's columns: {}", difference.join(", "));
             return Err(FileError::HeaderMismatch { expected, found, reason });
         }
         let place_of = |header: &String| found.iter().position(|name| name == header);
@@ -48,7 +48,7 @@ fn difference(expected: &[String], found: &[String], extra: Extra) -> Vec<String
     let repeated = repeated.filter(|(_, name)| extra != Extra::Ignore || expected.contains(name));
     let repeated: Vec<_> = repeated.map(|(_, name)| name).collect();
     let unknown = if extra == Extra::Reject { unknown } else { Vec::new() };
-    let kinds = [("missing", missing), ("unknown", unknown), ("more than once", repeated)];
+    let kinds = [("missing", missing), ("unknown", unknown), ("repeated", repeated)];
     let parts = kinds.iter().filter(|(_, list)| !list.is_empty());
     parts.map(|(kind, list)| format!("{kind} {}", names(list))).collect()
 }

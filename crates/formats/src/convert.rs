@@ -76,7 +76,7 @@ pub(crate) fn convert_as(
         Format::Csv | Format::Tsv => csv::read(spec.format, spec.csv, encoder, &mut window, &mut writer, limits)?,
         Format::Json => json::read_array(encoder, &mut window, &mut writer)?,
         Format::Jsonl => json::read_lines(encoder, &mut window, &mut writer)?,
-        Format::Parquet => return Err(FileError::Read(io::Error::other("Parquet is no stream: it begins at its end"))),
+        Format::Parquet => return Err(FileError::Read(io::Error::other("Parquet needs random access"))),
     }
     writer.finish(window.bytes_read())
 }

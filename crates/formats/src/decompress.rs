@@ -67,7 +67,7 @@ fn detect_compression(named: Compression, first: &[u8]) -> Result<Compression, F
         Compression::Zstd => "zstd",
     };
     let (named, found) = (name(named), name(found));
-    let reason = format!("the compressed stream is damaged: by its name it is {named}, by its first bytes {found}");
+    let reason = format!("the compressed stream is damaged: its name says {named}, its first bytes say {found}");
     Err(FileError::Malformed { line: 1, reason })
 }
 
@@ -100,8 +100,8 @@ impl Decompressor<'_> {
                 compressed_bytes: input.bytes,
                 decompressed_bytes: self.decompressed_bytes,
                 limit: format!(
-                    "a zstd frame asks for a window of more than {window_max} bytes, the limit; \
-                     level 19 without --long stays within it"
+                    "a zstd frame has a window above the limit of {window_max} bytes; \
+                     compress with level 19 or lower and without --long"
                 ),
             });
         }

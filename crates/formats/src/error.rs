@@ -1,12 +1,12 @@
 /// The receiver of the rows no longer exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rows' receiver has gone away")]
+#[error("the receiver of the rows is closed")]
 pub struct SinkClosed;
 
 /// An error that concerns the whole file. Nothing of the file is loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    #[error("the file has no bytes in it")]
+    #[error("the file is empty")]
     Empty,
     /// `reason` names the columns that differ.
     #[error("{reason}; expected {}, found {}", names(expected), names(found))]
@@ -16,7 +16,7 @@ pub enum FileError {
     #[error("line {line}: the record that begins here is larger than {limit} bytes")]
     RecordTooLarge { line: u64, limit: usize },
     /// `limit` names the exceeded limit and its value.
-    #[error("{compressed_bytes} bytes of the file had grown to {decompressed_bytes} when it was stopped: {limit}")]
+    #[error("{compressed_bytes} bytes of the file decompress to {decompressed_bytes} bytes or more: {limit}")]
     DecompressionLimit { compressed_bytes: u64, decompressed_bytes: u64, limit: String },
     #[error("the file cannot be read")]
     Read(#[source] std::io::Error),

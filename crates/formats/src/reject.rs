@@ -21,7 +21,7 @@ pub(crate) enum RejectReason {
     Null,
     #[error("invalid UTF-8")]
     InvalidUtf8,
-    #[error("a NUL byte, which PostgreSQL cannot keep in text")]
+    #[error("a NUL byte, which PostgreSQL cannot store in text")]
     Nul,
 
     #[error("not an integer")]
@@ -47,17 +47,17 @@ pub(crate) enum RejectReason {
     NotATime,
     #[error("no such time of day")]
     NoSuchTime,
-    #[error("a leap second, which PostgreSQL cannot keep")]
+    #[error("a leap second, which PostgreSQL cannot store")]
     LeapSecond,
     #[error("would be rounded: finer than a microsecond")]
     FinerThanMicroseconds,
     #[error("not a timestamp (YYYY-MM-DDTHH:MM[:SS[.ffffff]])")]
     NotATimestamp,
-    #[error("has an offset, and the column is a timestamp without time zone")]
+    #[error("has a time zone offset, but the column is a timestamp without time zone")]
     UnexpectedOffset,
-    #[error("has no offset (Z, +HH, +HH:MM, +HHMM), which a timestamptz needs")]
+    #[error("has no time zone offset (Z, +HH, +HH:MM, +HHMM), which timestamptz requires")]
     MissingOffset,
-    #[error("no such offset")]
+    #[error("time zone offset out of range")]
     NoSuchOffset,
     #[error("does not match the format {format:?}")]
     FormatMismatch { format: String },
@@ -71,31 +71,31 @@ pub(crate) enum RejectReason {
     InvalidJson { at: usize, what: &'static str },
     #[error("JSON nested deeper than {JSON_DEPTH_MAX}")]
     JsonTooDeep,
-    #[error("a JSON string with \\u0000, which PostgreSQL cannot keep")]
+    #[error("a JSON string with \\u0000, which PostgreSQL cannot store")]
     JsonNul,
-    #[error("a JSON string with half a surrogate pair, which is no character")]
+    #[error("a JSON string with half of a surrogate pair")]
     JsonLoneSurrogate,
-    #[error("a JSON {found}, where a {expected} is needed")]
+    #[error("JSON {found}, expected {expected}")]
     JsonType { expected: &'static str, found: &'static str },
     #[error("not a JSON object")]
     NotAnObject,
     /// `key` is already quoted by [`crate::error::quoted`].
     #[error("key {key} is not a column of the dataset")]
     UnknownKey { key: String },
-    #[error("key {key} comes twice")]
+    #[error("key {key} is repeated")]
     DuplicateKey { key: String },
 
     #[error("blank line")]
     BlankLine,
-    #[error("a quote inside a field that does not begin with one")]
+    #[error("a quote in a field that does not begin with a quote")]
     QuoteInside,
     #[error("text after the closing quote")]
     TextAfterQuote,
     #[error("a carriage return without a line feed, in a field without quotes")]
     LoneCarriageReturn,
-    #[error("{found} {}, where the header has {expected}", if *found == 1 { "field" } else { "fields" })]
+    #[error("{found} {}, but the header has {expected}", if *found == 1 { "field" } else { "fields" })]
     FieldCount { found: usize, expected: usize },
-    #[error("{found} {}, where the dataset has {expected} columns", if *found == 1 { "field" } else { "fields" })]
+    #[error("{found} {}, but the dataset has {expected} columns", if *found == 1 { "field" } else { "fields" })]
     ColumnCount { found: usize, expected: usize },
 }
 

@@ -114,7 +114,9 @@ impl Transcoder {
             (Encoding::Utf16 | Encoding::Utf16Le, Some(ByteOrderMark::Utf16Le)) | (Encoding::Utf16Le, None) => UTF_16LE,
             (Encoding::Utf16 | Encoding::Utf16Be, Some(ByteOrderMark::Utf16Be)) | (Encoding::Utf16Be, None) => UTF_16BE,
             (Encoding::Utf16, None) => {
-                return Err(self.malformed("no byte order mark to tell utf-16le from utf-16be", 0));
+                return Err(
+                    self.malformed("no byte order mark, so the byte order (utf-16le or utf-16be) is unknown", 0)
+                );
             }
             (_, Some(_)) => return Err(self.malformed("the byte order mark of another encoding", 0)),
             (Encoding::Windows1252, None) => WINDOWS_1252,
@@ -145,7 +147,7 @@ impl Transcoder {
         };
         if let Some(error_at) = error_at {
             self.line += line_feeds(&self.text);
-            return Err(self.malformed("bytes that mean nothing", error_at));
+            return Err(self.malformed("invalid bytes", error_at));
         }
         if self.ended {
             self.decoder = None;
@@ -162,7 +164,7 @@ impl Transcoder {
             Encoding::Latin1 => "latin-1",
             Encoding::Windows1252 => "windows-1252",
         };
-        let reason = format!("{what}, at byte {byte_offset} of the file, where the dataset declares {encoding}");
+        let reason = format!("{what}, at byte {byte_offset} of the file; the dataset declares {encoding}");
         FileError::Malformed { line: self.line, reason }
     }
 }

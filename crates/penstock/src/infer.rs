@@ -223,7 +223,7 @@ columns.total        = "numeric"
         check("a.csv", "", "no bytes");
         check("a.pdf", "x", "nothing reads `.pdf` files");
         check("a.trig", "", "a trigger holds no rows");
-        check("a.csv", "a,a\n1,2\n", "more than once");
+        check("a.csv", "a,a\n1,2\n", "repeated");
     }
 
     #[test]

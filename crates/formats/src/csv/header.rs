@@ -31,7 +31,7 @@ impl Header {
         }
         if scanner.fields().len() < scanner.field_count() {
             let (found, max) = (scanner.field_count(), scanner.fields().len());
-            return Err(malformed(format!("{found} fields, where {max} are the limit")));
+            return Err(malformed(format!("{found} fields, the limit is {max}")));
         }
         let bytes = &window.unread()[..extent.length];
         let text = std::str::from_utf8(bytes).map_err(|_| malformed("invalid UTF-8".to_owned()))?;

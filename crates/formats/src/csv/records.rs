@@ -25,7 +25,7 @@ pub(super) fn next_record<D: Dialect>(
             Scan::OpenQuote { at } => {
                 window.check_record(window.unread().len())?;
                 let line = window.line() + line_feeds(&window.unread()[..at]) as u64;
-                return Err(FileError::Malformed { line, reason: "a quote opens here and never closes".to_owned() });
+                return Err(FileError::Malformed { line, reason: "a quote opens here and is never closed".to_owned() });
             }
         }
     }

@@ -13,6 +13,6 @@ pub struct Inference {
 }
 
 pub(super) fn too_many_columns() -> FileError {
-    let reason = format!("more than {COLUMNS_MAX} columns, the most that a table may have");
+    let reason = format!("more than {COLUMNS_MAX} columns, the limit of a table");
     FileError::Malformed { line: 1, reason }
 }

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_narrowest_type_that_takes_every_value() {
+    fn inferred_type_is_narrowest_for_all_values() {
         let check = |values: &[&str], expected: &str| {
             let file = format!("c,d\n{}", values.iter().map(|value| format!("{value},x\n")).collect::<String>());
             let found = infer_as(Format::Csv, &[], &file).unwrap();
@@ -280,13 +280,13 @@ mod tests {
     }
 
     #[test]
-    fn a_value_at_the_very_end_widens() {
+    fn last_value_widens_inferred_type() {
         let file = format!("c\n{}40000\n", "1\n".repeat(500_000));
         assert_eq!(describe(&infer_as(Format::Csv, &[], &file).unwrap()), "c integer");
     }
 
     #[test]
-    fn json_says_its_types() {
+    fn inference_uses_json_types() {
         let check = |values: &[&str], expected: &str| {
             let file = values.iter().map(|value| format!("{{\"c\": {value}, \"d\": null}}\n")).collect::<String>();
             assert_eq!(describe(&infer_as(Format::Jsonl, &[], &file).unwrap()), format!("c {expected}, d text"));
@@ -308,13 +308,13 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_comes_late_is_a_column_too() {
+    fn late_json_key_becomes_column() {
         let found = infer_as(Format::Jsonl, &[], "{\"a\": 1}\n{\"b\": true, \"a\": 2}\n").unwrap();
         assert_eq!(describe(&found), "a smallint, b boolean");
     }
 
     #[test]
-    fn names_are_kept_where_they_are_valid() {
+    fn inferred_name_is_header_if_valid() {
         let check = |header: &str, expected: &str| {
             let file = format!("{header}\n{}\n", vec!["x"; header.split(',').count()].join(","));
             let found = infer_as(Format::Csv, &[], &file).unwrap();
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn known_columns_are_told_apart_from_new_ones() {
+    fn inference_separates_known_and_new_columns() {
         let known = [crate::tests::column("a integer"), crate::tests::column("z integer")];
         let check = |format: Format, file: &str, names: &[&str], new: &str| {
             let found = infer_as(format, &known, file).unwrap();
@@ -348,11 +348,11 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_room_for_so_many_columns() {
+    fn too_many_inferred_columns_fail() {
         let file = |columns: usize| (0..columns).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
         let rows = |columns: usize| format!("{}\n{}\n", file(columns), vec!["1"; columns].join(","));
         assert_eq!(infer_as(Format::Csv, &[], &rows(COLUMNS_MAX)).unwrap().new.len(), COLUMNS_MAX);
         let error = infer_as(Format::Csv, &[], &rows(COLUMNS_MAX + 1)).unwrap_err();
-        assert_eq!(error.to_string(), "line 1: more than 1500 columns, the most that a table may have");
+        assert_eq!(error.to_string(), "line 1: more than 1500 columns, the limit of a table");
     }
 }

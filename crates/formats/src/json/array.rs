@@ -6,7 +6,7 @@ use crate::row_encoder::RowEncoder;
 use crate::row_writer::RowWriter;
 use crate::window::Window;
 
-/// What may come next, between two elements.
+/// The syntax that may come next in the array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ArrayState {
     Array,
@@ -16,8 +16,8 @@ enum ArrayState {
     Nothing,
 }
 
-/// One array of objects. An element that does not fit is rejected; what is no JSON fails the file, for nobody can say
-/// where the next element begins.
+/// Reads one array of objects. An element that does not fit is rejected. Invalid JSON fails the file, because the next
+/// element's beginning is then unknown.
 pub(crate) fn read_array(
     encoder: &RowEncoder<'_>,
     window: &mut Window<'_>,
@@ -41,8 +41,8 @@ pub(crate) fn read_array(
     }
     match expected {
         ArrayState::Nothing => Ok(()),
-        ArrayState::Array => Err(malformed(window.line(), "there is no JSON array in the file")),
-        _ => Err(malformed(window.line(), "the file ends before its JSON array does")),
+        ArrayState::Array => Err(malformed(window.line(), "the file has no JSON array")),
+        _ => Err(malformed(window.line(), "the file ends inside its JSON array")),
     }
 }
 
@@ -50,12 +50,12 @@ impl ArrayState {
     fn error_text(self, found: u8) -> &'static str {
         match self {
             Self::Array if found == b'{' => {
-                "the file is a JSON object, where an array of objects is needed; one object a line is a .jsonl file"
+                "the file is a JSON object, expected an array of objects; a file with one object per line is named .jsonl"
             }
             Self::Array => "the file is not a JSON array of objects",
-            Self::FirstElement | Self::Element => "an element of the JSON array is missing",
-            Self::Separator => "after an element of the JSON array a comma or a closing bracket is missing",
-            Self::Nothing => "there is text after the JSON array",
+            Self::FirstElement | Self::Element => "expected an element of the JSON array",
+            Self::Separator => "expected a comma or a closing bracket after an element of the JSON array",
+            Self::Nothing => "text after the JSON array",
         }
     }
 }
@@ -64,7 +64,7 @@ fn malformed(line: u64, reason: impl Into<String>) -> FileError {
     FileError::Malformed { line, reason: reason.into() }
 }
 
-/// Skips white space; the first byte after it stays unread.
+/// Skips white space and returns the next byte without consuming it.
 fn next_token(window: &mut Window<'_>) -> Result<Option<u8>, FileError> {
     loop {
         let unread = window.unread();
@@ -121,7 +121,7 @@ fn element_length(window: &mut Window<'_>) -> Result<usize, FileError> {
     }
 }
 
-/// Looks for an element's end by its quotes and brackets alone, and goes on where it stopped when more has been read.
+/// Finds an element's end by quotes and brackets alone. Continues where it stopped when more bytes are in the buffer.
 #[derive(Default)]
 struct ElementEnd {
     at: usize,
@@ -156,7 +156,7 @@ impl ElementEnd {
         None
     }
 
-    /// To after the closing quote; `false` when it has not been read yet.
+    /// Moves past the closing quote. Returns `false` if the quote is not in the buffer yet.
     fn skip_string(&mut self, bytes: &[u8]) -> bool {
         while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[self.at..]) {
             let special = self.at + found;
@@ -166,7 +166,7 @@ impl ElementEnd {
                 return true;
             }
             if special + 1 == bytes.len() {
-                // The escaped byte decides what comes after: wait for it.
+                // The next byte is escaped and not in the buffer yet.
                 self.at = special;
                 return false;
             }

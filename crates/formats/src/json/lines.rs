@@ -6,7 +6,8 @@ use crate::row_encoder::RowEncoder;
 use crate::row_writer::RowWriter;
 use crate::window::Window;
 
-/// One object a line: <https://jsonlines.org>. A line that is no JSON object is rejected, and the next one read.
+/// Reads one object per line: <https://jsonlines.org>. A line that is not a JSON object is rejected, and reading
+/// continues.
 pub(crate) fn read_lines(
     encoder: &RowEncoder<'_>,
     window: &mut Window<'_>,
@@ -30,7 +31,8 @@ pub(crate) fn read_lines(
     Ok(())
 }
 
-/// The next line's length, and that of its end. A carriage return is white space in JSON, so it may stay.
+/// Returns the length of the next line and of its line end. A carriage return may stay in the line, because it is white
+/// space in JSON.
 fn next_line(window: &mut Window<'_>) -> Result<Option<(usize, usize)>, FileError> {
     let mut searched = 0;
     loop {

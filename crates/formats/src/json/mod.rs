@@ -1,4 +1,4 @@
-//! JSON files: one object a line, or one array of objects. Both are read record by record, never as a whole.
+//! Reads JSON files, record by record: one object per line, or one array of objects.
 
 mod array;
 mod lines;

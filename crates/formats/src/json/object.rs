@@ -9,20 +9,20 @@ use crate::rescued::RescuedObject;
 use crate::row_encoder::RowEncoder;
 use crate::types::{AcceptedJson, check_jsonb};
 
-/// Finds the columns' values in one object after another. Its memory serves all of them.
+/// Finds the columns' values in an object. Reuses its memory for all objects.
 pub(super) struct ObjectReader<'a> {
     encoder: &'a RowEncoder<'a>,
     columns: HashMap<&'a [u8], usize>,
-    /// The column of each member of the last object: objects of one file are mostly alike.
+    /// Per member of the last object: its column. Most objects of a file have the same order.
     order: Vec<usize>,
     values: Vec<Option<JsonToken>>,
-    /// Keys and values of no column, where they are rescued.
+    /// Members without a column, if `extra` is `rescue`.
     extras: Vec<(JsonToken, JsonToken)>,
     extra_keys: HashSet<Vec<u8>>,
     text: Vec<u8>,
 }
 
-/// In [`ObjectReader::order`]: a member that is no column.
+/// In [`ObjectReader::order`]: a member without a column.
 const NO_COLUMN: usize = usize::MAX;
 
 impl<'a> ObjectReader<'a> {
@@ -41,7 +41,7 @@ impl<'a> ObjectReader<'a> {
         }
     }
 
-    /// Takes the object apart. [`RejectReason::InvalidJson`] comes before all other faults.
+    /// Parses an object. [`RejectReason::InvalidJson`] takes precedence over all other reasons.
     pub(super) fn parse(&mut self, record: &[u8]) -> Result<(), RowError> {
         self.values.fill(None);
         self.extras.clear();
@@ -58,7 +58,7 @@ impl<'a> ObjectReader<'a> {
         first_error.map_or(Ok(()), Err)
     }
 
-    /// Appends the fields of the object that was parsed last.
+    /// Appends the fields of the last parsed object.
     pub(super) fn encode(&mut self, record: &[u8], is_text: bool, out: &mut Vec<u8>) -> Result<(), RowError> {
         for column in 0..self.values.len() {
             match self.values[column] {
@@ -88,7 +88,7 @@ impl<'a> ObjectReader<'a> {
     fn member(&mut self, record: &[u8], index: usize, key: JsonToken, value: JsonToken) -> Result<(), RowError> {
         let whole_key = key;
         let key = match key_text(record, key, &mut self.text) {
-            // It is no column's name, so nobody reads it.
+            // A key that cannot be a column's name is ignored.
             Err(_) if self.encoder.extra == Extra::Ignore => return Ok(()),
             key => key?,
         };

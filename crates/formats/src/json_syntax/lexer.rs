@@ -1,4 +1,4 @@
-//! RFC 8259, to the letter. Numbers stay the text that they are; strings keep their escapes until asked for.
+//! A strict lexer for RFC 8259. Numbers remain text, and strings keep their escapes.
 
 use crate::limits::JSON_DEPTH_MAX;
 use crate::reject::RejectReason;
@@ -26,7 +26,7 @@ impl JsonKind {
     }
 }
 
-/// A value and where it stands in the text; a string with its quotes.
+/// A value and its position in the text. A string includes its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JsonToken {
     pub(crate) kind: JsonKind,
@@ -43,7 +43,7 @@ impl JsonToken {
     }
 }
 
-/// Reads a text that is in memory whole. Bytes beyond ASCII pass inside strings: their UTF-8 is not looked at here.
+/// Lexes a text that is completely in memory. It accepts any bytes above ASCII in strings: the caller checks UTF-8.
 pub(crate) struct JsonLexer<'a> {
     text: &'a [u8],
     at: usize,
@@ -55,14 +55,14 @@ impl<'a> JsonLexer<'a> {
         Self { text, at: 0, depth: 0 }
     }
 
-    /// One value and nothing after it. `visit` is shown every scalar and key, strings without their quotes.
+    /// Lexes exactly one value. Calls `visit` with every scalar and key. Strings come without their quotes.
     pub(crate) fn document(&mut self, visit: &mut impl FnMut(JsonKind, &[u8])) -> Result<(), RejectReason> {
         self.skip_space();
         self.value(visit)?;
         self.expect_end()
     }
 
-    /// One object and nothing after it, told member by member.
+    /// Lexes exactly one object. Calls `member` with each key and value.
     pub(crate) fn record(&mut self, member: &mut impl FnMut(JsonToken, JsonToken)) -> Result<(), RejectReason> {
         self.skip_space();
         if self.peek() != Some(b'{') {
@@ -176,7 +176,7 @@ impl<'a> JsonLexer<'a> {
                     self.escape()?;
                 }
                 Some(_) => return self.fail("a control character inside a string"),
-                None => return self.fail("a string that does not end"),
+                None => return self.fail("a string is not closed"),
             }
         }
     }
@@ -185,7 +185,7 @@ impl<'a> JsonLexer<'a> {
         match self.text[self.at..] {
             [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 1,
             [b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(u8::is_ascii_hexdigit) => self.at += 5,
-            _ => return self.fail("no such escape"),
+            _ => return self.fail("unknown escape"),
         }
         Ok(())
     }
@@ -252,7 +252,7 @@ impl<'a> JsonLexer<'a> {
     }
 }
 
-/// What JSON calls white space.
+/// White space by RFC 8259.
 #[inline]
 pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')

@@ -1,4 +1,4 @@
-//! The grammar of RFC 8259, without knowledge of files and columns.
+//! JSON syntax by RFC 8259, independent of files and columns.
 
 mod lexer;
 mod string;

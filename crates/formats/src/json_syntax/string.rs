@@ -1,11 +1,11 @@
 use crate::reject::RejectReason;
 
-/// The text that a JSON string means, given without its quotes and known to be well-formed.
+/// Appends the text of a JSON string. `string` is well-formed and has no enclosing quotes.
 pub(crate) fn unescape(string: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason> {
     decode(string, |bytes| out.extend_from_slice(bytes))
 }
 
-/// Whether the string means a text that PostgreSQL can keep.
+/// Checks that PostgreSQL can store the text of a JSON string.
 pub(crate) fn check_unescaped(string: &[u8]) -> Result<(), RejectReason> {
     decode(string, |_| {})
 }
@@ -31,7 +31,7 @@ fn decode(string: &[u8], mut emit: impl FnMut(&[u8])) -> Result<(), RejectReason
     Ok(())
 }
 
-/// After `\u`: four digits, and the pair's second half where there is one.
+/// Parses the four digits after `\u`, and the second half of a surrogate pair.
 fn code_point(rest: &mut &[u8]) -> Result<char, RejectReason> {
     let first = four_digits(rest).ok_or(RejectReason::JsonLoneSurrogate)?;
     let code = match first {
@@ -54,7 +54,7 @@ fn four_digits(rest: &mut &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |code, digit| Some(code << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// As a JSON string, in its quotes.
+/// Appends `text` as a JSON string with its quotes.
 pub(crate) fn append_quoted(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes() {
+    fn escapes_become_their_text() {
         check("", Ok(""));
         check("plain é", Ok("plain é"));
         check(r#"\"\\\/\b\f\n\r\t"#, Ok("\"\\/\u{8}\u{c}\n\r\t"));

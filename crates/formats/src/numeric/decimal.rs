@@ -1,12 +1,12 @@
-//! Decimal text taken apart, so that no value passes through a float.
+//! Parses decimal text. No value passes through a float.
 
 use crate::reject::RejectReason;
 
-/// The most digits of a `numeric`: <https://www.postgresql.org/docs/current/datatype-numeric.html>.
+/// Digit limits of `numeric`: <https://www.postgresql.org/docs/current/datatype-numeric.html>.
 pub(super) const INTEGER_DIGITS_MAX: i64 = 131_072;
 pub(super) const FRACTION_DIGITS_MAX: u16 = 16_383;
 
-/// Decimal text taken apart: `[-]integer.fraction e exponent`.
+/// The parts of a decimal text: `[-]integer.fraction e exponent`.
 pub(crate) struct Decimal<'a> {
     pub(super) negative: bool,
     pub(super) integer: &'a [u8],
@@ -14,13 +14,13 @@ pub(crate) struct Decimal<'a> {
     pub(super) exponent: i64,
 }
 
-/// Where a number's first and last significant digits stand, seen from the decimal point.
+/// Positions of the first and last significant digits, relative to the decimal point.
 #[derive(Clone, Copy)]
 pub(super) struct DigitCounts {
     pub(super) significant: bool,
-    /// Zero or less for a number that begins after the point.
+    /// Zero or negative if the first digit is after the point.
     pub(super) integer_digits: i64,
-    /// Zero or less for a number that ends before the point.
+    /// Zero or negative if the last digit is before the point.
     pub(super) fraction_digits: i64,
 }
 
@@ -51,23 +51,23 @@ impl<'a> Decimal<'a> {
         self.integer.iter().chain(self.fraction).all(|digit| *digit == b'0')
     }
 
-    /// Whether PostgreSQL's `numeric`, which it keeps a JSON number in, has room for every digit that is written.
+    /// Returns whether `numeric` can store every digit. PostgreSQL stores JSON numbers as `numeric`.
     pub(crate) fn fits_json(&self) -> bool {
         self.written_fraction_digits() <= i64::from(FRACTION_DIGITS_MAX)
             && (self.integer.len() as i64 + self.exponent <= INTEGER_DIGITS_MAX || self.is_short_zero())
     }
 
-    /// PostgreSQL takes a zero with any exponent that is not absurd.
+    /// PostgreSQL accepts a zero with an exponent up to this limit.
     fn is_short_zero(&self) -> bool {
         self.is_zero() && self.exponent <= i64::from(i32::MAX / 4)
     }
 
-    /// As `1.50` has two and `1.5e1` none.
+    /// Digits after the point as written: `1.50` has two, and `1.5e1` none.
     pub(super) fn written_fraction_digits(&self) -> i64 {
         self.fraction.len() as i64 - self.exponent
     }
 
-    /// Cuts the zeros off both ends, which PostgreSQL's form does not keep.
+    /// Removes zeros at both ends, which the binary format does not store.
     #[inline]
     pub(super) fn trim(&mut self) -> DigitCounts {
         self.integer = without_leading_zeros(self.integer);
@@ -94,7 +94,7 @@ impl<'a> Decimal<'a> {
 }
 
 fn parse_exponent(text: &[u8]) -> Result<i64, RejectReason> {
-    /// Far past every limit, and far from an overflow.
+    /// Beyond every limit, and far from an overflow.
     const ENDLESS: i64 = 1 << 40;
     let (negative, text) = match text {
         [b'-', text @ ..] => (true, text),

@@ -6,11 +6,11 @@ const SIGN_NAN: u16 = 0xC000;
 const SIGN_INFINITY: u16 = 0xD000;
 const SIGN_NEGATIVE_INFINITY: u16 = 0xF000;
 
-/// A `numeric` that PostgreSQL sent. [`Display`](fmt::Display) writes it as PostgreSQL does.
+/// A `numeric` from a query result. [`Display`](fmt::Display) writes it as PostgreSQL does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numeric {
     sign: NumericSign,
-    /// Exponent of the first digit: it counts 10000 to this power.
+    /// Power of 10000 of the first digit.
     weight: i32,
     /// Decimal digits shown after the point.
     scale: usize,

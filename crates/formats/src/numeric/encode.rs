@@ -3,10 +3,10 @@ use super::decode::{SIGN_NEGATIVE, SIGN_POSITIVE};
 use crate::copy;
 use crate::reject::RejectReason;
 
-/// Decimal digits in one digit to the base 10000.
+/// Decimal digits per base-10000 digit.
 const GROUP: i64 = 4;
 
-/// What a column's declaration lets in.
+/// Precision and scale of a column. `None` for plain `numeric`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumericBounds(Option<(u16, u16)>);
 
@@ -15,7 +15,7 @@ impl NumericBounds {
         Self(precision_scale)
     }
 
-    /// The digits to show after the point, if a number of this size fits.
+    /// Returns the number of digits after the point, or a reject reason if the number does not fit.
     #[inline]
     fn scale(self, number: &Decimal<'_>, size: DigitCounts) -> Result<u16, RejectReason> {
         let (scale, integer_digits_max) = match self.0 {
@@ -39,7 +39,7 @@ impl NumericBounds {
 #[inline]
 pub(crate) fn encode(text: &[u8], bounds: NumericBounds, out: &mut Vec<u8>) -> Result<(), RejectReason> {
     let mut number = Decimal::parse(text)?;
-    // Before trimming: `1.50` shows two digits.
+    // The scale counts zeros that trimming removes: `1.50` has scale 2.
     let written = Decimal { ..number };
     let size = number.trim();
     let scale = bounds.scale(&written, size)?;
@@ -70,7 +70,7 @@ fn encode_digits(number: &Decimal<'_>, integer_digits: i64, scale: u16, out: &mu
             room = GROUP;
         }
     }
-    // A last group that is zero has been trimmed away, so this tells whether one is still open.
+    // The last group is not zero after trimming, so a zero means that no group is open.
     if group != 0 {
         for _ in 0..room {
             group *= 10;
@@ -79,7 +79,7 @@ fn encode_digits(number: &Decimal<'_>, integer_digits: i64, scale: u16, out: &mu
     }
 }
 
-/// The limits on digits keep all of these within 16 bits.
+/// The digit limits keep all values within 16 bits.
 #[inline]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "see above")]
 fn encode_header(groups: i64, weight: i64, sign: u16, scale: u16, out: &mut Vec<u8>) {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn unconstrained_numbers_keep_every_digit_that_is_written() {
+    fn plain_numeric_keeps_every_digit() {
         let check = |text, expected| check(None, text, expected);
         check("0", Ok("0"));
         check("-0", Ok("0"));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number() {
+    fn invalid_number_is_rejected() {
         for text in [
             "", "-", ".", "-.", "+1", " 1", "1 ", "1..2", "1.2.3", "1e", "1e+", "1e1.5", "1_000", "1,5", "0x1", "--1",
             "$1",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_scale_is_never_reached_by_rounding() {
+    fn numeric_is_never_rounded() {
         let money = Some((10, 2));
         check(money, "12.34", Ok("12.34"));
         check(money, "12.3", Ok("12.30"));
@@ -166,13 +166,13 @@ mod tests {
         check(money, "1e999999999999999999999", Err(RejectReason::TooManyDigits { precision: 10, scale: 2 }));
         check(Some((3, 0)), "999", Ok("999"));
         check(Some((3, 0)), "1000", Err(RejectReason::TooManyDigits { precision: 3, scale: 0 }));
-        // PostgreSQL allows a scale above the precision: only numbers below 0.01 fit.
+        // PostgreSQL allows a scale above the precision. Then only numbers below 0.01 fit.
         check(Some((2, 4)), "0.0099", Ok("0.0099"));
         check(Some((2, 4)), "0.01", Err(RejectReason::TooManyDigits { precision: 2, scale: 4 }));
     }
 
     #[test]
-    fn the_limits_of_postgresql() {
+    fn numeric_limits_match_postgresql() {
         let longest = format!("9{}", "0".repeat(131_071));
         check(None, &longest, Ok(&longest));
         check(None, &format!("{longest}0"), Err(RejectReason::OutOfRange("numeric")));
@@ -189,7 +189,7 @@ mod tests {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
 
         #[test]
-        fn plain_decimals_come_back_as_they_were(negative: bool, integer in "0|[1-9][0-9]{0,30}", fraction in "[0-9]{0,30}") {
+        fn plain_decimal_round_trips(negative: bool, integer in "0|[1-9][0-9]{0,30}", fraction in "[0-9]{0,30}") {
             let mut text = integer;
             if !fraction.is_empty() {
                 text = format!("{text}.{fraction}");

@@ -6,18 +6,18 @@ use bytes::{Bytes, BytesMut};
 
 use crate::random_access::RandomAccess;
 
-/// A column chunk's bytes in their order, fetched block by block.
+/// The bytes of a column chunk in order, fetched in blocks.
 pub(super) struct ChunkBytes {
     file: Arc<dyn RandomAccess>,
-    /// Fetched, and not taken yet.
+    /// Fetched bytes that were not taken yet.
     block: Bytes,
-    /// Not fetched yet.
+    /// The range that was not fetched yet.
     rest: Range<u64>,
     block_bytes: usize,
 }
 
 impl ChunkBytes {
-    /// `fetched` is how the chunk begins.
+    /// `fetched` is the beginning of the chunk.
     pub(super) fn new(file: &Arc<dyn RandomAccess>, fetched: Bytes, rest: Range<u64>, block_bytes: usize) -> Self {
         Self { file: Arc::clone(file), block: fetched, rest, block_bytes }
     }
@@ -26,7 +26,7 @@ impl ChunkBytes {
         self.block.len() as u64 + (self.rest.end - self.rest.start)
     }
 
-    /// The next bytes, as many as are asked for if there are so many.
+    /// Returns the next bytes without taking them. Returns fewer at the chunk's end.
     pub(super) fn peek(&mut self, bytes: usize) -> io::Result<&[u8]> {
         while self.block.len() < bytes && !self.rest.is_empty() {
             let wanted = self.block_bytes.max(bytes - self.block.len()) as u64;
@@ -38,7 +38,7 @@ impl ChunkBytes {
         Ok(&self.block[..self.block.len().min(bytes)])
     }
 
-    /// Fewer only at the chunk's end.
+    /// Takes the next bytes. Returns fewer at the chunk's end.
     pub(super) fn take(&mut self, bytes: usize) -> io::Result<Bytes> {
         let found = self.peek(bytes)?.len();
         Ok(self.block.split_to(found))
@@ -52,7 +52,7 @@ fn joined(first: &[u8], second: &[u8]) -> Bytes {
     both.freeze()
 }
 
-/// All of the range, which lies inside the file.
+/// Reads a range that is inside the file.
 pub(super) fn read(file: &dyn RandomAccess, range: Range<u64>) -> io::Result<Bytes> {
     let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
     let bytes = file.read_at(range.start, length)?;

@@ -6,21 +6,21 @@ use parquet::basic::CompressionCodec;
 use crate::limits::ZSTD_WINDOW_LOG_MAX;
 
 const BROTLI_BUFFER_BYTES: usize = 4096;
-/// How a stream begins that is no brotli after RFC 7932, and may ask for a gigabyte.
+/// First byte of a "large window" brotli stream. It is not part of RFC 7932, and may need 1 GiB of memory.
 const BROTLI_LARGE_WINDOW: u8 = 0x11;
 
-/// Why a codec that a file names is not read; `None` when it is.
+/// Returns why a codec is not supported, or `None` for a supported codec.
 pub(super) fn unsupported(codec: CompressionCodec) -> Option<&'static str> {
     match codec {
-        CompressionCodec::LZO => Some("compressed with LZO, which nothing here reads; write Snappy or zstd"),
-        CompressionCodec::LZ4 => Some(
-            "compressed with Parquet's deprecated LZ4, whose framing nobody agrees on; write LZ4_RAW, Snappy or zstd",
-        ),
+        CompressionCodec::LZO => Some("compressed with LZO, which is not supported; write Snappy or zstd"),
+        CompressionCodec::LZ4 => {
+            Some("compressed with the deprecated codec LZ4, which is ambiguous; write LZ4_RAW, Snappy or zstd")
+        }
         _ => None,
     }
 }
 
-/// Decompresses to exactly as many bytes as the page's header says, and never takes more memory than that.
+/// Decompresses a page to exactly the size in its header. Memory use never exceeds that size.
 pub(super) fn decompress(codec: CompressionCodec, compressed: &Bytes, size: usize) -> Result<Bytes, String> {
     let damaged = |error: &dyn std::fmt::Display| format!("a page's compressed data is damaged ({error})");
     let decompressed = match codec {
@@ -41,7 +41,7 @@ pub(super) fn decompress(codec: CompressionCodec, compressed: &Bytes, size: usiz
             read(flate2::read::MultiGzDecoder::new(&compressed[..]), size).map_err(|error| damaged(&error))?
         }
         CompressionCodec::BROTLI if compressed.first().is_some_and(|first| first & 0x7f == BROTLI_LARGE_WINDOW) => {
-            return Err("a page's brotli stream asks for a window that the format does not have".to_owned());
+            return Err("a page's brotli stream has a large window, which RFC 7932 does not allow".to_owned());
         }
         CompressionCodec::BROTLI => {
             let decoder = brotli_decompressor::Decompressor::new(&compressed[..], BROTLI_BUFFER_BYTES);
@@ -56,7 +56,7 @@ pub(super) fn decompress(codec: CompressionCodec, compressed: &Bytes, size: usiz
     if decompressed.len() == size {
         return Ok(decompressed);
     }
-    Err(format!("a page has {} bytes or more, where its header says {size}", decompressed.len()))
+    Err(format!("a page has {} bytes or more, but its header says {size}", decompressed.len()))
 }
 
 fn zstd_decoder(compressed: &[u8]) -> io::Result<zstd::stream::read::Decoder<'static, &[u8]>> {
@@ -65,7 +65,7 @@ fn zstd_decoder(compressed: &[u8]) -> io::Result<zstd::stream::read::Decoder<'st
     Ok(decoder)
 }
 
-/// One byte more than there may be, so that it shows.
+/// Reads one byte more than `size`, so that the caller notices a larger page.
 fn read(reader: impl Read, size: usize) -> io::Result<Bytes> {
     let mut out = Vec::with_capacity(size + 1);
     reader.take(size as u64 + 1).read_to_end(&mut out)?;

@@ -1,5 +1,5 @@
-//! The values of one column chunk, row by row. A row of a nested column is several values, and levels that say how they
-//! belong together: <https://github.com/apache/parquet-format/blob/master/README.md#nested-encoding>.
+//! Reads the values of one column chunk, row by row. A row of a nested column has several values, with definition and
+//! repetition levels: <https://github.com/apache/parquet-format/blob/master/README.md#nested-encoding>.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,44 +17,44 @@ use super::pages::Pages;
 use super::primitive_value::{AsPrimitiveValue, PrimitiveValue};
 use crate::error::FileError;
 
-/// Rows that are decoded at once.
+/// Rows per decoded batch.
 const ROWS_PER_READ: u64 = 1024;
 
 pub(super) trait LeafReader {
-    /// Goes to the first value of the next row; `false` after the last one.
+    /// Moves to the first value of the next row. Returns `false` after the last row.
     fn begin_row(&mut self) -> Result<bool, FileError>;
-    /// Back to the row's first value.
+    /// Moves back to the row's first value.
     fn rewind(&mut self);
-    /// Whether the row has no more values, and not one more was asked for.
+    /// Returns whether all values of the row were read, and no more were requested.
     fn is_at_end(&self) -> bool;
-    /// Of the value that stands next, 0 when there is none.
+    /// Definition level of the current value, 0 without a value.
     fn def(&self) -> i16;
     fn rep(&self) -> i16;
-    /// None where [`LeafReader::def`] says so.
+    /// The current value. `None` if the definition level says NULL.
     fn value(&self) -> Option<PrimitiveValue<'_>>;
     fn advance(&mut self);
 }
 
-/// How a leaf is opened.
+/// Options of [`open`].
 pub(super) struct ReaderOptions {
     pub(super) column: ColumnDescPtr,
     pub(super) pages: Pages,
-    /// What may be decoded in one reading: [`Pages::allowance`] is set to it again and again.
+    /// Bytes that one batch may decode. Each batch resets [`Pages::allowance`] to it.
     pub(super) allowance_bytes: u64,
     pub(super) rows: u64,
     pub(super) values: u64,
 }
 
-pub(super) fn open(opening: ReaderOptions) -> Box<dyn LeafReader> {
-    match opening.column.physical_type() {
-        Type::BOOLEAN => Box::new(ColumnChunkReader::<BoolType>::new(opening)),
-        Type::INT32 => Box::new(ColumnChunkReader::<Int32Type>::new(opening)),
-        Type::INT64 => Box::new(ColumnChunkReader::<Int64Type>::new(opening)),
-        Type::INT96 => Box::new(ColumnChunkReader::<Int96Type>::new(opening)),
-        Type::FLOAT => Box::new(ColumnChunkReader::<FloatType>::new(opening)),
-        Type::DOUBLE => Box::new(ColumnChunkReader::<DoubleType>::new(opening)),
-        Type::BYTE_ARRAY => Box::new(ColumnChunkReader::<ByteArrayType>::new(opening)),
-        Type::FIXED_LEN_BYTE_ARRAY => Box::new(ColumnChunkReader::<FixedLenByteArrayType>::new(opening)),
+pub(super) fn open(options: ReaderOptions) -> Box<dyn LeafReader> {
+    match options.column.physical_type() {
+        Type::BOOLEAN => Box::new(ColumnChunkReader::<BoolType>::new(options)),
+        Type::INT32 => Box::new(ColumnChunkReader::<Int32Type>::new(options)),
+        Type::INT64 => Box::new(ColumnChunkReader::<Int64Type>::new(options)),
+        Type::INT96 => Box::new(ColumnChunkReader::<Int96Type>::new(options)),
+        Type::FLOAT => Box::new(ColumnChunkReader::<FloatType>::new(options)),
+        Type::DOUBLE => Box::new(ColumnChunkReader::<DoubleType>::new(options)),
+        Type::BYTE_ARRAY => Box::new(ColumnChunkReader::<ByteArrayType>::new(options)),
+        Type::FIXED_LEN_BYTE_ARRAY => Box::new(ColumnChunkReader::<FixedLenByteArrayType>::new(options)),
     }
 }
 
@@ -66,11 +66,11 @@ struct ColumnChunkReader<T: DataType> {
     rows_per_read: usize,
     def_max: i16,
     is_nested: bool,
-    /// Without those that are NULL.
+    /// Values that are not NULL.
     values: Vec<T::T>,
     defs: Vec<i16>,
     reps: Vec<i16>,
-    /// How many values there are, NULLs included.
+    /// Number of values, NULLs included.
     levels: usize,
     row: Position,
     next: Position,
@@ -85,8 +85,8 @@ struct Position {
 }
 
 impl<T: DataType> ColumnChunkReader<T> {
-    fn new(opening: ReaderOptions) -> Self {
-        let ReaderOptions { column, pages, allowance_bytes, rows, values } = opening;
+    fn new(options: ReaderOptions) -> Self {
+        let ReaderOptions { column, pages, allowance_bytes, rows, values } = options;
         let allowance = Arc::clone(&pages.allowance);
         let rows_per_read = (ROWS_PER_READ * rows / values.max(1)).clamp(1, ROWS_PER_READ);
         Self {
@@ -116,7 +116,7 @@ impl<T: DataType> ColumnChunkReader<T> {
         (self.next, self.row_end) = (Position::default(), 0);
         self.allowance.store(self.allowance_bytes, Ordering::Relaxed);
         let Self { reader, defs, reps, values, rows_per_read, .. } = self;
-        // The decoders trust their input, and panic over some that is damaged.
+        // The decoders trust their input, and some damaged pages cause a panic.
         let read = catch_unwind(AssertUnwindSafe(|| {
             reader.read_records(*rows_per_read, Some(defs), Some(reps), values).map(|_| ())
         }));

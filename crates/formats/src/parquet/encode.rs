@@ -1,5 +1,5 @@
-//! A value of a primitive type as the field of a column. What PostgreSQL keeps in the same form goes over as it is; all
-//! else goes by its text, so that it is read as strictly as in any other format.
+//! Encodes primitive values as fields. Values with the same form in PostgreSQL are copied. All others are encoded from
+//! their text, with the same checks as in other formats.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -16,16 +16,16 @@ use crate::types::temporal::{EPOCH_DAYS_FROM_UNIX, MICROS_PER_DAY};
 
 const MICROS_PER_MILLI: i64 = 1_000;
 const NANOS_PER_MICRO: i64 = 1_000;
-/// Of 1970-01-01.
+/// Julian day of 1970-01-01.
 const JULIAN_DAY_OF_UNIX: i64 = 2_440_588;
-/// Longer decimals have more than 150 digits.
+/// A longer decimal has more than 150 digits.
 const DECIMAL_BYTES_MAX: usize = 64;
 
-/// Days since 1970-01-01 of 0001-01-01 and 9999-12-31, the dates that text can tell.
+/// Days since 1970-01-01 of 0001-01-01 and 9999-12-31, the range of dates in text formats.
 const DAY_MIN: i64 = -719_162;
 const DAY_MAX: i64 = 2_932_896;
 
-/// Appends the value as this column's field.
+/// Appends the value as a field of `column`.
 #[inline]
 pub(super) fn encode(
     encoder: &RowEncoder<'_>,
@@ -83,7 +83,7 @@ pub(super) fn check_text(bytes: &[u8]) -> Result<&str, RejectReason> {
     simdutf8::basic::from_utf8(bytes).map_err(|_| RejectReason::InvalidUtf8)
 }
 
-/// Days since 2000-01-01.
+/// Returns days since 2000-01-01.
 fn date(value: PrimitiveValue<'_>) -> Result<i32, RejectReason> {
     match value {
         PrimitiveValue::Int32(days) if (DAY_MIN..=DAY_MAX).contains(&i64::from(days)) => {
@@ -93,13 +93,13 @@ fn date(value: PrimitiveValue<'_>) -> Result<i32, RejectReason> {
     }
 }
 
-/// Microseconds since midnight.
+/// Returns microseconds since midnight.
 fn time(unit: TimeUnit, value: PrimitiveValue<'_>) -> Result<i64, RejectReason> {
     let micros = micros(unit, value)?;
     if (0..MICROS_PER_DAY).contains(&micros) { Ok(micros) } else { Err(RejectReason::NoSuchTime) }
 }
 
-/// Microseconds since 2000-01-01.
+/// Returns microseconds since 2000-01-01.
 fn timestamp(kind: PrimitiveType, value: PrimitiveValue<'_>) -> Result<i64, RejectReason> {
     let micros = match (kind, value) {
         (PrimitiveType::Timestamp { unit, .. }, value) => micros(unit, value)?,
@@ -132,7 +132,7 @@ fn micros(unit: TimeUnit, value: PrimitiveValue<'_>) -> Result<i64, RejectReason
     }
 }
 
-/// The number in decimal: exact, and of a float the shortest text that is read as the same float.
+/// Appends the number in decimal. Floats use the shortest text that parses to the same float.
 pub(super) fn append_number(
     kind: PrimitiveType,
     value: PrimitiveValue<'_>,
@@ -173,11 +173,11 @@ fn write_float<F: Display + Copy>(out: &mut Vec<u8>, value: F, is_finite: fn(F) 
 }
 
 fn write(out: &mut Vec<u8>, value: impl Display) {
-    // Memory takes all that is written to it.
+    // A write to memory cannot fail.
     let _written = write!(out, "{value}");
 }
 
-/// `bytes` are the digits as one number, a two's complement with the highest byte first.
+/// Appends a decimal. `bytes` hold the unscaled value in two's complement, big-endian.
 fn append_decimal(bytes: &[u8], scale: u16, out: &mut Vec<u8>) -> Result<(), RejectReason> {
     let digits = match i128_of(bytes) {
         Some(value) => {
@@ -202,7 +202,7 @@ fn append_decimal(bytes: &[u8], scale: u16, out: &mut Vec<u8>) -> Result<(), Rej
     Ok(())
 }
 
-/// None of no bytes, and of more than fit.
+/// Returns `None` for no bytes, and for more than 16.
 fn i128_of(bytes: &[u8]) -> Option<i128> {
     const WIDTH: usize = size_of::<i128>();
     let sign = if *bytes.first()? >= 0x80 { 0xff } else { 0 };
@@ -223,7 +223,7 @@ fn magnitude(bytes: &[u8], negative: bool) -> Vec<u8> {
     bytes
 }
 
-/// In decimal, by dividing again and again.
+/// Converts to decimal by repeated division.
 fn long_digits(number: &[u8]) -> String {
     let mut number = number.to_vec();
     let mut digits = Vec::new();
@@ -231,7 +231,7 @@ fn long_digits(number: &[u8]) -> String {
         let mut remainder = 0_u16;
         for byte in &mut number {
             let part = remainder << 8 | u16::from(*byte);
-            // Smaller than 256, for the remainder is smaller than 10.
+            // Below 256, because the remainder is below 10.
             *byte = u8::try_from(part / 10).unwrap_or(u8::MAX);
             remainder = part % 10;
         }
@@ -240,7 +240,7 @@ fn long_digits(number: &[u8]) -> String {
     if digits.is_empty() { "0".to_owned() } else { digits.iter().rev().collect() }
 }
 
-/// IEEE 754's half precision: a sign, 5 bits of exponent, 10 of fraction.
+/// IEEE 754 half precision: sign, 5 bits of exponent, 10 bits of fraction.
 fn float16(bits: u16) -> f32 {
     let fraction = f32::from(bits & 0x3ff);
     let magnitude = match bits >> 10 & 0x1f {
@@ -252,7 +252,7 @@ fn float16(bits: u16) -> f32 {
     if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
-/// As JSON, in the forms that the columns' types are written in.
+/// Appends the value as JSON. Strings have the forms that the column types accept.
 pub(super) fn append_json(
     kind: PrimitiveType,
     value: PrimitiveValue<'_>,
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_exact_at_every_width() {
+    fn parquet_decimal_is_exact_at_every_width() {
         let decimal = |scale| PrimitiveType::Decimal { precision: 100, scale };
         check(decimal(2), PrimitiveValue::Int32(150), Ok("1.50"));
         check(decimal(2), PrimitiveValue::Int32(-5), Ok("-0.05"));
@@ -324,14 +324,14 @@ mod tests {
     }
 
     #[test]
-    fn integers_without_a_sign_use_every_bit() {
+    fn unsigned_integer_uses_every_bit() {
         let unsigned = |bits| PrimitiveType::Integer { bits, is_signed: false };
         check(unsigned(32), PrimitiveValue::Int32(-1), Ok("4294967295"));
         check(unsigned(64), PrimitiveValue::Int64(-1), Ok("18446744073709551615"));
     }
 
     #[test]
-    fn floats_of_16_bits() {
+    fn half_float_converts_exactly() {
         let check = |bits: u16, expected| {
             check(PrimitiveType::Float16, PrimitiveValue::ByteArray(&bits.to_le_bytes()), expected)
         };
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn times_in_every_unit() {
+    fn parquet_times_convert_in_every_unit() {
         check(PrimitiveType::Date, PrimitiveValue::Int32(0), Ok("\"1970-01-01\""));
         check(PrimitiveType::Date, PrimitiveValue::Int32(2_932_896), Ok("\"9999-12-31\""));
         check(

@@ -1,4 +1,4 @@
-//! A file's last bytes: its schema, and where its columns lie.
+//! Reads the footer: the schema and the positions of the columns.
 //! <https://github.com/apache/parquet-format/blob/master/README.md#file-format>
 
 use std::ops::Range;
@@ -16,13 +16,13 @@ use crate::random_access::RandomAccess;
 use crate::signature::{GZIP_MAGIC, PARQUET_MAGIC, ZSTD_MAGIC};
 
 const MAGIC_ENCRYPTED: &[u8] = b"PARE";
-/// The footer's length, and the magic bytes.
+/// Footer length and magic bytes.
 const END_BYTES: u64 = 8;
 
-/// Of a file without a row: magic bytes at both ends, and the footer's length.
+/// Magic bytes at both ends, and the footer length.
 const FILE_BYTES_MIN: u64 = 12;
 
-/// The file's own description, as far as it can be true.
+/// Reads and checks the file metadata.
 pub(super) fn read_footer(file: &dyn RandomAccess, limits: &Limits) -> Result<ParquetMetaData, FileError> {
     let bytes = file.length();
     if bytes == 0 {
@@ -39,11 +39,11 @@ pub(super) fn read_footer(file: &dyn RandomAccess, limits: &Limits) -> Result<Pa
     let length = length.iter().rev().fold(0_u64, |length, byte| length << 8 | u64::from(*byte));
     let columns = PARQUET_MAGIC.len() as u64..(bytes - END_BYTES).saturating_sub(length);
     if columns.is_empty() && length + FILE_BYTES_MIN > bytes {
-        return Err(malformed(&format!("the footer has {length} bytes, and the whole file {bytes}")));
+        return Err(malformed(&format!("the footer has {length} bytes, but the file has {bytes}")));
     }
     if length > limits.parquet_footer_bytes_max {
         let max = limits.parquet_footer_bytes_max;
-        return Err(malformed(&format!("the footer has {length} bytes, where {max} are the limit")));
+        return Err(malformed(&format!("the footer has {length} bytes, the limit is {max}")));
     }
     let footer = read(file, columns.end..bytes - END_BYTES).map_err(FileError::Read)?;
     let metadata = decode(&footer)?;
@@ -56,9 +56,9 @@ fn problem(file: &dyn RandomAccess, end: &[u8]) -> Result<&'static str, FileErro
     Ok(if end == MAGIC_ENCRYPTED {
         "the file is encrypted"
     } else if start == PARQUET_MAGIC[..] {
-        "the file does not end with its footer: it was cut off, or is not written to its end"
+        "the file does not end with its footer: it was cut off or not written completely"
     } else if start.starts_with(GZIP_MAGIC) || start.starts_with(ZSTD_MAGIC) {
-        "the file is compressed as a whole; Parquet compresses its pages itself"
+        "the file is compressed as a whole; Parquet compresses its own pages"
     } else {
         "this is not a Parquet file: it does not end with PAR1"
     })
@@ -78,10 +78,10 @@ fn decode(footer: &[u8]) -> Result<ParquetMetaData, FileError> {
     }
 }
 
-/// Goes through the footer before the `parquet` crate does, which takes the schema's numbers for memory and follows its
-/// depth on the stack.
+/// Checks the schema before the `parquet` crate reads it. That crate allocates by the schema's numbers, and recurses to
+/// its depth.
 fn check_schema(footer: &[u8]) -> Result<(), ThriftError> {
-    /// In `FileMetaData`.
+    /// Field of `FileMetaData`.
     const SCHEMA: i64 = 2;
     let mut reader = ThriftReader::new(footer);
     reader.structure(&mut |reader, id, kind| {
@@ -92,7 +92,7 @@ fn check_schema(footer: &[u8]) -> Result<(), ThriftError> {
         if kind != STRUCTURE || length > PARQUET_SCHEMA_ELEMENTS_MAX {
             return Err(ThriftError::Invalid);
         }
-        // Of each group that is open: the children still to come.
+        // Per open group: the number of children still to come.
         let mut open: Vec<usize> = Vec::new();
         for left in (0..length).rev() {
             let children = children(reader)?;
@@ -111,9 +111,9 @@ fn check_schema(footer: &[u8]) -> Result<(), ThriftError> {
     })
 }
 
-/// Of one element of the schema.
+/// Reads one schema element and returns its number of children.
 fn children(reader: &mut ThriftReader<'_>) -> Result<usize, ThriftError> {
-    /// In `SchemaElement`.
+    /// Field of `SchemaElement`.
     const CHILDREN: i64 = 5;
     let mut children = 0;
     reader.structure(&mut |reader, id, kind| {
@@ -130,7 +130,7 @@ fn check(metadata: &ParquetMetaData, columns: &Range<u64>) -> Result<(), FileErr
     let mut rows = 0_i64;
     for group in metadata.row_groups() {
         if group.num_rows() < 0 {
-            return Err(malformed("a row group has fewer than no rows"));
+            return Err(malformed("a row group has a negative number of rows"));
         }
         rows = rows.saturating_add(group.num_rows());
         for column in group.columns() {
@@ -142,7 +142,7 @@ fn check(metadata: &ParquetMetaData, columns: &Range<u64>) -> Result<(), FileErr
     }
     let said = metadata.file_metadata().num_rows();
     if said != rows {
-        return Err(malformed(&format!("the footer is damaged: {said} rows in all, and {rows} in the row groups")));
+        return Err(malformed(&format!("the footer is damaged: {said} rows in total, but {rows} in the row groups")));
     }
     Ok(())
 }
@@ -166,10 +166,10 @@ fn check_column(
     Ok(())
 }
 
-/// Where a column chunk lies; its dictionary comes first.
+/// Returns the byte range of a column chunk. A dictionary page comes first.
 pub(super) fn range_of(column: &ColumnChunkMetaData) -> Option<Range<u64>> {
     let data = u64::try_from(column.data_page_offset()).ok()?;
-    // Some writers say 0 where there is none.
+    // Some writers store 0 if there is no dictionary.
     let dictionary = column.dictionary_page_offset().and_then(|at| u64::try_from(at).ok()).filter(|at| *at > 0);
     let start = dictionary.map_or(data, |dictionary| dictionary.min(data));
     let bytes = u64::try_from(column.compressed_size()).ok()?;

@@ -1,9 +1,10 @@
-//! Parquet: <https://parquet.apache.org/docs/file-format/>. Row groups are read one after the other, and in each the
-//! columns side by side, page by page: what is in memory is a page of each, and what was fetched of them.
+//! Reads Parquet: <https://parquet.apache.org/docs/file-format/>. It reads one row group at a time, and its columns
+//! side by side, page by page. Memory holds one page per column, and the fetched bytes.
 //!
-//! - Columns are found by name, as in a CSV header; the schema's types must fit the table's, and each value must.
-//! - A line is a row, counted from 1.
-//! - Nested columns are jsonb: lists are arrays, structures and maps are objects.
+//! - Columns are matched by name, as in a CSV header. The types of the schema must fit the table's types, and each
+//!   value must fit its column.
+//! - The line of a reject is the row number, from 1.
+//! - Nested columns become jsonb: a list is an array, a struct or map is an object.
 
 mod chunk_bytes;
 mod codec;

@@ -1,4 +1,4 @@
-//! Nested values as JSON, put together from their leaves: lists as arrays, structures and maps as objects.
+//! Builds JSON from nested columns: a list becomes an array, a struct or map an object.
 
 use super::column_reader::LeafReader;
 use super::encode::append_json;
@@ -13,7 +13,7 @@ pub(super) fn is_null(node: &SchemaNode, leaves: &LeafReaders) -> bool {
     leaves[node.first_leaf()].def() < node.def()
 }
 
-/// Appends what the node holds where its leaves stand, and goes past it.
+/// Appends the node's current value and moves past it.
 pub(super) fn append(node: &SchemaNode, leaves: &mut LeafReaders, out: &mut Vec<u8>) -> Result<(), RejectReason> {
     if is_null(node, leaves) {
         out.extend_from_slice(b"null");
@@ -66,7 +66,7 @@ pub(super) fn append(node: &SchemaNode, leaves: &mut LeafReaders, out: &mut Vec<
     Ok(())
 }
 
-/// Calls `element` for each element of a list that is there, which has to go past it.
+/// Calls `element` for each element of a list that is not NULL. `element` must move past it.
 fn each(
     list: &SchemaNode,
     rep: i16,
@@ -88,7 +88,7 @@ fn each(
     }
 }
 
-/// JSON's keys are strings, so other keys are their text.
+/// Appends a map key. JSON keys are strings, so other types are converted to text.
 fn append_key(node: &SchemaNode, leaves: &mut LeafReaders, out: &mut Vec<u8>) -> Result<(), RejectReason> {
     let SchemaNode::Primitive { kind, leaf, .. } = node else { return Err(RejectReason::NotAnObject) };
     let mut json = Vec::new();
@@ -111,7 +111,7 @@ fn separate(position: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Goes past what is not there: one position in each leaf says so.
+/// Moves past a missing value, which takes one position in each leaf.
 fn skip_node(node: &SchemaNode, leaves: &mut LeafReaders) {
     match node {
         SchemaNode::Primitive { leaf, .. } => leaves[*leaf].advance(),
@@ -126,7 +126,8 @@ fn skip_node(node: &SchemaNode, leaves: &mut LeafReaders) {
     }
 }
 
-/// Whether all that the row has of this node was read, and nothing else: levels of a damaged file contradict one another.
+/// Returns whether all values of the node in this row were read, and no more. In a damaged file, levels can contradict
+/// each other.
 pub(super) fn is_consumed(node: &SchemaNode, leaves: &LeafReaders) -> bool {
     match node {
         SchemaNode::Primitive { leaf, .. } => leaves[*leaf].is_at_end(),
@@ -138,7 +139,7 @@ pub(super) fn is_consumed(node: &SchemaNode, leaves: &LeafReaders) -> bool {
     }
 }
 
-/// A text that is JSON, as the value that it is; false when it is none.
+/// Appends a text value as JSON if it is valid JSON. Returns `false` if it is not.
 pub(super) fn append_json_text(node: &SchemaNode, leaves: &LeafReaders, out: &mut Vec<u8>) -> bool {
     let SchemaNode::Primitive { leaf, kind, .. } = node else { return false };
     match leaves[*leaf].value() {
@@ -154,7 +155,7 @@ fn is_json(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok() && crate::types::check_jsonb(text).is_ok()
 }
 
-/// For a person who looks at a rejected row: what JSON has no form for is told all the same.
+/// Appends a value for the raw record of a reject, also if JSON cannot represent it.
 pub(super) fn append_readable(node: &SchemaNode, leaves: &mut LeafReaders, out: &mut Vec<u8>) {
     let start = out.len();
     if append(node, leaves, out).is_ok() {

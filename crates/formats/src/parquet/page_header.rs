@@ -1,5 +1,5 @@
-//! What stands before every page:
-//! <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>, `PageHeader`.
+//! Parses page headers: `PageHeader` in
+//! <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>.
 
 use parquet::basic::Encoding;
 
@@ -7,7 +7,7 @@ use super::thrift::{STRUCTURE, TRUE, ThriftError, ThriftReader};
 
 #[derive(Debug, PartialEq)]
 pub(super) struct PageHeader {
-    /// Of the header itself.
+    /// Length of the header itself.
     pub(super) bytes: usize,
     pub(super) uncompressed_bytes: usize,
     pub(super) compressed_bytes: usize,
@@ -28,7 +28,7 @@ pub(super) enum PageContent {
         values: u32,
         encoding: Encoding,
     },
-    /// An index page, or a kind that came later: nothing that rows are read from.
+    /// An index page or an unknown page type. It holds no values.
     Other,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct DataV2 {
     pub(super) is_compressed: bool,
 }
 
-/// By the id of a field in the structure: its integer.
+/// Integer fields of a struct, indexed by field id.
 type Numbers = [Option<i64>; 9];
 
 impl PageHeader {
@@ -73,14 +73,14 @@ impl PageHeader {
             bytes: reader.bytes_read(),
             uncompressed_bytes: size(uncompressed)?,
             compressed_bytes: size(compressed)?,
-            // A checksum of 32 bits, told as a signed number.
+            // The checksum has 32 bits and is stored as a signed number.
             crc: crc.and_then(|crc| i32::try_from(crc).ok()).map(i32::cast_unsigned),
             content,
         })
     }
 }
 
-/// The integers of a structure; a boolean is 1 or 0.
+/// Reads the integer fields of a struct. A boolean becomes 1 or 0.
 fn numbers(reader: &mut ThriftReader<'_>) -> Result<Numbers, ThriftError> {
     let mut numbers = Numbers::default();
     reader.structure(&mut |reader, id, kind| match usize::try_from(id).ok().and_then(|id| numbers.get_mut(id)) {

@@ -1,7 +1,7 @@
-//! The pages of one column chunk, decompressed and within limits.
+//! Reads the pages of one column chunk, decompressed and within limits.
 //!
-//! The `parquet` crate decodes pages. It trusts what they say of themselves, so what they say is looked at here: before
-//! memory is taken for it, and before it is decoded.
+//! The `parquet` crate decodes pages and trusts their headers. So this module checks a page before memory is allocated
+//! for it and before it is decoded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,10 +19,10 @@ use super::thrift::{ThriftError, ThriftReader};
 use crate::error::FileError;
 use crate::limits::Limits;
 
-/// A page's header is a few dozen bytes, but for statistics.
+/// A page header without statistics has a few dozen bytes.
 const HEADER_BYTES: usize = 256;
 const HEADER_BYTES_MAX: usize = 1024 * 1024;
-/// What two levels take when they are decoded.
+/// Size of two decoded levels.
 const LEVEL_BYTES: u64 = 4;
 
 pub(super) struct Pages {
@@ -31,11 +31,11 @@ pub(super) struct Pages {
     pub(super) column: ColumnDescPtr,
     pub(super) limits: Limits,
     pub(super) has_dictionary: bool,
-    /// Only since version 2 does a page begin with a row.
+    /// Only pages of version 2 begin with a new row.
     pub(super) is_version_2: bool,
-    /// How many bytes may still be decoded in one reading. Where a row is one value, a reading ends with a page.
+    /// Bytes that the current batch may still decode. In a column that is not nested, a batch ends with a page.
     pub(super) allowance: Arc<AtomicU64>,
-    /// What all pages of the file have grown to.
+    /// Decompressed bytes of all pages of the file.
     pub(super) grown_bytes: Arc<AtomicU64>,
 }
 
@@ -48,7 +48,7 @@ impl Pages {
             let header = self.header()?;
             let compressed = self.chunk.take(header.compressed_bytes).map_err(FileError::Read)?;
             if header.crc.is_some_and(|crc| crc != crc32fast::hash(&compressed)) {
-                return Err(damaged("a page's checksum is not that of its bytes"));
+                return Err(damaged("a page's checksum does not match its bytes"));
             }
             match header.content {
                 PageContent::Other
@@ -76,7 +76,7 @@ impl Pages {
         };
         self.chunk.take(header.bytes).map_err(FileError::Read)?;
         if header.compressed_bytes as u64 > self.chunk.remaining() {
-            return Err(damaged("a page goes past the end of its column chunk"));
+            return Err(damaged("a page exceeds its column chunk"));
         }
         let bytes_max = self.limits.parquet_page_bytes_max;
         if header.uncompressed_bytes.max(header.compressed_bytes) > bytes_max {
@@ -90,7 +90,7 @@ impl Pages {
     }
 
     fn page(&mut self, content: PageContent, bytes: &Bytes, size: usize) -> std::result::Result<Page, FileError> {
-        // Levels stand uncompressed before the values of a version 2 page.
+        // In pages of version 2, uncompressed levels precede the values.
         let (plain, is_compressed) = match content {
             PageContent::DataV2(DataV2 { def_bytes, rep_bytes, is_compressed, .. }) => {
                 (def_bytes as usize + rep_bytes as usize, is_compressed)
@@ -98,7 +98,7 @@ impl Pages {
             _ => (0, true),
         };
         if plain > bytes.len() || plain > size {
-            return Err(damaged("a page's levels go past its end"));
+            return Err(damaged("a page's levels exceed the page"));
         }
         let codec = if is_compressed { self.codec } else { CompressionCodec::UNCOMPRESSED };
         let buf = if codec == CompressionCodec::UNCOMPRESSED {
@@ -148,7 +148,7 @@ impl Pages {
                     statistics: None,
                 })
             }
-            PageContent::Other => Err(damaged("a page of a kind that holds no values")),
+            PageContent::Other => Err(damaged("a page of a type without values")),
         }
     }
 
@@ -162,16 +162,16 @@ impl Pages {
         };
         let values = values as usize;
         if values > buf.len() / value_bytes {
-            return Err(damaged("a dictionary says that it has more values than it has bytes for"));
+            return Err(damaged("a dictionary claims more values than its bytes can hold"));
         }
         if values > self.limits.parquet_dictionary_values_max {
             let max = self.limits.parquet_dictionary_values_max;
-            return Err(damaged(&format!("a dictionary of {values} values, where {max} are the limit")));
+            return Err(damaged(&format!("a dictionary of {values} values, the limit is {max}")));
         }
         Ok(())
     }
 
-    /// What the levels take at the beginning of a version 1 page.
+    /// Returns the length of the levels at the beginning of a version 1 page.
     fn level_bytes(
         &self,
         values: u32,
@@ -197,7 +197,7 @@ impl Pages {
             };
             at = at.saturating_add(length);
             if at > buf.len() {
-                return Err(damaged("a page's levels go past its end"));
+                return Err(damaged("a page's levels exceed the page"));
             }
         }
         Ok(at)
@@ -206,7 +206,7 @@ impl Pages {
     fn check_values(&self, values: u32, encoding: Encoding, bytes: &[u8]) -> std::result::Result<(), FileError> {
         match encoding {
             Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY if !self.has_dictionary => {
-                return Err(damaged("a page refers to a dictionary that is not there"));
+                return Err(damaged("a page refers to a missing dictionary"));
             }
             Encoding::DELTA_LENGTH_BYTE_ARRAY => {
                 check_delta(bytes, values)?;
@@ -227,7 +227,7 @@ impl Pages {
     }
 }
 
-/// The length of delta-encoded integers, whose count decides how much memory is taken for them.
+/// Checks delta-encoded integers and returns their length. Their count decides how much memory the decoder allocates.
 /// <https://github.com/apache/parquet-format/blob/master/Encodings.md#delta-encoding-delta_binary_packed--5>
 fn check_delta(bytes: &[u8], values: u32) -> std::result::Result<usize, FileError> {
     delta_length(bytes, values).ok_or_else(|| damaged("a page's delta-encoded lengths are damaged"))
@@ -259,7 +259,7 @@ fn delta_length(bytes: &[u8], values: u32) -> Option<usize> {
     Some(at.min(bytes.len()))
 }
 
-/// The reader of the rows says which row it is about.
+/// The row reader adds the row number.
 fn damaged(reason: &str) -> FileError {
     FileError::Malformed { line: 0, reason: reason.to_owned() }
 }
@@ -277,7 +277,7 @@ impl PageReader for Pages {
         self.next_page().map_err(|error| ParquetError::External(Box::new(error)))
     }
 
-    /// Only skipping needs it.
+    /// Used only to skip pages.
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
         Ok(None)
     }

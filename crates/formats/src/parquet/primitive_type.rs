@@ -1,4 +1,4 @@
-//! What a file's primitive types mean: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>.
+//! The types of leaf columns: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md>.
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetTimeUnit, Type as PhysicalType};
 use parquet::schema::types::Type;
@@ -21,20 +21,20 @@ pub(super) enum PrimitiveType {
     Float16,
     Float,
     Double,
-    /// Also what is no text by its type: writers leave it out, and the bytes tell.
+    /// Text. Includes byte arrays without a logical type, because many writers omit it. Each value must be UTF-8.
     Text,
     Json,
     Uuid,
     Date,
     Time(TimeUnit),
-    /// `is_instant`: it counts from midnight in Greenwich; else the wall's clock shows it.
+    /// `is_instant` is the format's `isAdjustedToUTC`. Without it, the value is a local time.
     Timestamp {
         unit: TimeUnit,
         is_instant: bool,
     },
-    /// What Hive, Impala and Spark wrote for an instant before there were timestamps.
+    /// The former timestamp type of Hive, Impala and Spark, an instant.
     Int96,
-    /// Of a column that has no value in it.
+    /// A column that has only NULLs.
     Null,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum TimeUnit {
 }
 
 impl PrimitiveType {
-    /// The error says what the type is, for its sentence.
+    /// Returns the type, or the name of an unsupported type.
     pub(super) fn of(primitive: &Type) -> Result<Self, String> {
         let info = primitive.get_basic_info();
         let physical = primitive.get_physical_type();
@@ -110,7 +110,7 @@ impl PrimitiveType {
                 PhysicalType::FLOAT => Self::Float,
                 PhysicalType::DOUBLE => Self::Double,
                 PhysicalType::BYTE_ARRAY => Self::Text,
-                PhysicalType::FIXED_LEN_BYTE_ARRAY => return Err(format!("{physical} without a meaning")),
+                PhysicalType::FIXED_LEN_BYTE_ARRAY => return Err(format!("{physical} without a logical type")),
             },
             other => return Err(format!("{physical} as {other}")),
         })
@@ -125,7 +125,7 @@ impl PrimitiveType {
         }
     }
 
-    /// Whether a column of this type can hold such values; whether it holds each of them, the value decides.
+    /// Returns whether a column can hold values of this type. Each value is checked again later.
     pub(super) fn fits(self, column: ColumnType) -> bool {
         let is_number =
             matches!(self, Self::Integer { .. } | Self::Decimal { .. } | Self::Float16 | Self::Float | Self::Double);
@@ -133,7 +133,7 @@ impl PrimitiveType {
             _ if self == Self::Null => true,
             ColumnType::Text | ColumnType::Varchar(_) => matches!(self, Self::Text | Self::Json),
             ColumnType::Jsonb => true,
-            // A text is read as a CSV field is.
+            // Text is parsed like a CSV field.
             _ if self == Self::Text => true,
             ColumnType::SmallInt
             | ColumnType::Integer
@@ -150,12 +150,12 @@ impl PrimitiveType {
         }
     }
 
-    /// Whether it is kept as text, and read as such.
+    /// Whether values are text.
     pub(super) fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::Json)
     }
 
-    /// The narrowest type that holds them all.
+    /// Returns the narrowest column type that holds all values.
     pub(super) fn column_type(self) -> ColumnType {
         match self {
             Self::Boolean => ColumnType::Boolean,
@@ -180,7 +180,7 @@ impl PrimitiveType {
         }
     }
 
-    /// For a sentence about a column that cannot hold it.
+    /// The type's name in messages.
     pub(super) fn name(self) -> String {
         match self {
             Self::Boolean => "boolean".to_owned(),
@@ -204,7 +204,7 @@ impl PrimitiveType {
     }
 }
 
-/// Without what is in it.
+/// The variant's name without its fields.
 fn variant_name(logical: &LogicalType) -> String {
     let text = format!("{logical:?}");
     text.split(['(', ' ', '{']).next().unwrap_or_default().to_uppercase()

@@ -1,12 +1,12 @@
 use parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
 
-/// A value as the file keeps it.
+/// A value with its physical type.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum PrimitiveValue<'a> {
     Boolean(bool),
     Int32(i32),
     Int64(i64),
-    /// Nanoseconds of the day, and the Julian day.
+    /// Nanoseconds since midnight, and the Julian day.
     Int96(i64, i64),
     Float(f32),
     Double(f64),

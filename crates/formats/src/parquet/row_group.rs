@@ -1,4 +1,4 @@
-//! Which bytes of the file are fetched when: small row groups in one piece, the columns of large ones block by block.
+//! Fetches row groups: small ones in one request, the columns of large ones in blocks.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ pub(super) struct RowGroups<'a> {
     pub(super) file: &'a Arc<dyn RandomAccess>,
     pub(super) limits: &'a Limits,
     pub(super) groups: &'a [RowGroupMetaData],
-    /// Places of the columns that are read.
+    /// Positions of the columns to read.
     pub(super) columns: &'a [usize],
     pub(super) grown_bytes: &'a Arc<AtomicU64>,
-    /// What was fetched last, and where it begins.
+    /// Offset and bytes of the last fetch.
     pub(super) fetched: (u64, Bytes),
 }
 
@@ -49,7 +49,7 @@ impl RowGroups<'_> {
         let allowance_bytes = if column.column_descr().max_rep_level() > 0 {
             self.limits.parquet_row_bytes_max
         } else {
-            // A reading ends with the first page.
+            // A batch ends with the first page.
             1
         };
         Ok(column_reader::open(ReaderOptions {
@@ -70,7 +70,7 @@ impl RowGroups<'_> {
         }))
     }
 
-    /// As many row groups as there is room for, unless this one is among those that came before.
+    /// Fetches this row group and as many after it as fit. Does nothing if it was already fetched.
     fn fetch(&mut self, index: usize) -> Result<(), FileError> {
         let room = self.limits.parquet_fetch_bytes as u64;
         let mut wanted = self.range(index);
@@ -84,19 +84,19 @@ impl RowGroups<'_> {
             }
             wanted.end = next.end;
         }
-        // The room is for one piece at a time.
+        // Free the old bytes first, because the limit allows one fetch.
         self.fetched = (0, Bytes::new());
         self.fetched = (wanted.start, read(self.file.as_ref(), wanted).map_err(FileError::Read)?);
         Ok(())
     }
 
-    /// From the first to the last byte that is read of a row group.
+    /// Returns the range from the first to the last byte of the columns to read.
     fn range(&self, group: usize) -> Range<u64> {
         let ranges = self.columns.iter().filter_map(|column| range_of(self.groups[group].column(*column)));
         ranges.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end)).unwrap_or_default()
     }
 
-    /// What is fetched of this range, when it is all of it.
+    /// Returns the range's bytes if all of them were fetched, else no bytes.
     fn part(&self, range: &Range<u64>) -> Bytes {
         let (start, bytes) = &self.fetched;
         let position = |at: u64| at.checked_sub(*start).and_then(|at| usize::try_from(at).ok());

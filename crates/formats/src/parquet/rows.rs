@@ -18,7 +18,7 @@ use crate::rescued::RescuedObject;
 use crate::row_encoder::RowEncoder;
 use crate::row_writer::RowWriter;
 
-/// Gives the bytes that the pages have grown to.
+/// Reads all rows. Returns the decompressed size of the pages.
 pub(crate) fn read(
     encoder: &RowEncoder<'_>,
     file: &Arc<dyn RandomAccess>,
@@ -61,7 +61,7 @@ struct RowReader<'a> {
     tuple_bytes: u64,
     line: u64,
     text: Vec<u8>,
-    /// A nested column was put together from leaves that do not belong together.
+    /// The levels of a nested column's leaves contradict each other.
     levels_conflict: bool,
 }
 
@@ -93,13 +93,13 @@ impl RowReader<'_> {
             encoded
         })?;
         if self.levels_conflict {
-            return Err(self.damaged("the levels of a nested column contradict one another"));
+            return Err(self.damaged("the levels of a nested column contradict each other"));
         }
         if bytes > self.limits.record_bytes_max {
             return Err(FileError::RecordTooLarge { line: self.line, limit: self.limits.record_bytes_max });
         }
         self.tuple_bytes += bytes as u64;
-        // A run of equal values takes no room in a file, so rows are counted as well as pages.
+        // Also count tuples, because a run of equal values needs almost no bytes in the pages.
         let grown_bytes = self.grown_bytes.load(Ordering::Relaxed).max(self.tuple_bytes);
         check_growth(self.limits, grown_bytes, self.file_bytes)?;
         match encoded {
@@ -135,7 +135,7 @@ impl RowReader<'_> {
         Ok(())
     }
 
-    /// The columns that the dataset does not have, without those that are NULL.
+    /// Appends the undeclared columns that are not NULL.
     fn rescue(&mut self, leaves: &mut LeafReaders, out: &mut Vec<u8>) -> Result<(), crate::reject::RejectReason> {
         let mut object = RescuedObject::begin(out);
         let mut key = Vec::new();
@@ -154,7 +154,7 @@ impl RowReader<'_> {
         if text.is_empty() { Ok(()) } else { crate::types::check_jsonb(text) }
     }
 
-    /// The row as a JSON object, for whoever looks at why it was rejected.
+    /// Returns the row as a JSON object, for the raw record of a reject.
     fn readable(&self, leaves: &mut LeafReaders) -> Vec<u8> {
         leaves.iter_mut().for_each(|leaf| leaf.rewind());
         let columns = self
@@ -174,7 +174,7 @@ impl RowReader<'_> {
             }
             append_quoted(name.as_bytes(), &mut raw);
             raw.push(b':');
-            // A jsonb column takes a text for JSON, and shall again when it is read from here.
+            // A jsonb column parses text as JSON. The raw record keeps this form, so that a repair can load it.
             let is_jsonb = column < self.encoder.columns.len() && self.encoder.is_json(column);
             if !(is_jsonb && append_json_text(node, leaves, &mut raw)) {
                 append_readable(node, leaves, &mut raw);
@@ -188,7 +188,7 @@ impl RowReader<'_> {
         FileError::Malformed { line: self.line, reason: reason.to_owned() }
     }
 
-    /// With the row that was looked for.
+    /// Adds the current row to an error.
     fn located(&self, error: FileError) -> FileError {
         let line = self.line;
         match error {

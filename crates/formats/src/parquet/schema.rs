@@ -1,4 +1,4 @@
-//! Which of a file's columns is which of the table's, and how its nested ones are put together.
+//! Maps the file's columns to the table's, and describes how nested columns are built.
 
 use parquet::basic::{ConvertedType, LogicalType, Repetition};
 use parquet::schema::types::{Type, TypePtr};
@@ -10,13 +10,13 @@ use crate::error::FileError;
 use crate::error::quoted;
 use crate::row_encoder::RowEncoder;
 
-/// A column of the file: a value, or a tree of them. `leaf` is a position among [`Schema::leaves`].
+/// A column or a part of it. `leaf` is an index into [`Schema::leaves`].
 #[derive(Debug)]
 pub(super) enum SchemaNode {
     Primitive {
         kind: PrimitiveType,
         leaf: usize,
-        /// From this definition level on it is there.
+        /// Smallest definition level at which the value is not NULL.
         def: i16,
     },
     Struct {
@@ -37,7 +37,7 @@ pub(super) enum SchemaNode {
 }
 
 impl SchemaNode {
-    /// The first of its values, whose levels speak for the whole.
+    /// The node's first leaf. Its levels are those of the node.
     pub(super) fn first_leaf(&self) -> usize {
         match self {
             Self::Primitive { leaf, .. } => *leaf,
@@ -79,14 +79,14 @@ impl SchemaNode {
     }
 }
 
-/// The part of a file's schema that is read.
+/// The columns to read.
 #[derive(Debug)]
 pub(super) struct Schema {
-    /// By column of the table.
+    /// In the order of the table.
     pub(super) columns: Vec<SchemaNode>,
-    /// By name in the file.
+    /// Name in the file and node.
     pub(super) rescued: Vec<(String, SchemaNode)>,
-    /// By leaf of the nodes: the position among the file's leaves.
+    /// Positions of the leaves in the file.
     pub(super) leaves: Vec<usize>,
 }
 
@@ -112,7 +112,7 @@ impl Schema {
         Ok(Self { columns, rescued, leaves: building.leaves })
     }
 
-    /// Every column of the file, and its name.
+    /// Returns the name and node of every column.
     pub(super) fn all_columns(root: &Type) -> Result<Vec<(String, SchemaNode)>, FileError> {
         let mut building = SchemaBuilder::new(root.get_fields());
         let column = |(position, name)| Ok((name, building.column(position)?));
@@ -127,16 +127,16 @@ fn check_types(declared: &[&Column], found: &[SchemaNode]) -> Result<(), FileErr
     }
     let expected = differ.iter().map(|(column, _)| format!("{} {}", column.header, column.kind.sql())).collect();
     let found = differ.iter().map(|(column, node)| format!("{} {}", column.header, node.name())).collect();
-    let reason = "the file's columns are of other types than the dataset's".to_owned();
+    let reason = "the types of these columns do not match the dataset's types".to_owned();
     Err(FileError::HeaderMismatch { expected, found, reason })
 }
 
 struct SchemaBuilder<'a> {
     fields: &'a [TypePtr],
-    /// By field: the position of its first leaf in the file.
+    /// Per field: the position of its first leaf in the file.
     first_leaves: Vec<usize>,
     leaves: Vec<usize>,
-    /// The position in the file of the next leaf.
+    /// The position of the next leaf in the file.
     at: usize,
 }
 
@@ -160,17 +160,17 @@ impl<'a> SchemaBuilder<'a> {
         let field = &self.fields[position];
         self.at = self.first_leaves[position];
         self.node(field, 0, 0).map_err(|what| {
-            let reason = format!("column {} is {what}, and nothing here reads it", quoted(field.name()));
+            let reason = format!("column {} is {what}, which is not supported", quoted(field.name()));
             FileError::Malformed { line: 1, reason }
         })
     }
 
-    /// `def` and `rep` are the levels of what it stands in.
+    /// `def` and `rep` are the levels of the parent.
     fn node(&mut self, node: &Type, def: i16, rep: i16) -> NodeResult {
         match node.get_basic_info().repetition() {
             Repetition::REQUIRED => self.present(node, def, rep),
             Repetition::OPTIONAL => self.present(node, def + 1, rep),
-            // A list that is not marked as one: its elements alone say that it is there.
+            // A repeated field without a LIST annotation. It is empty instead of NULL.
             Repetition::REPEATED => {
                 let element = Box::new(self.present(node, def + 1, rep + 1)?);
                 Ok(SchemaNode::List { def, rep: rep + 1, element })
@@ -192,7 +192,7 @@ impl<'a> SchemaBuilder<'a> {
                 self.map(node, def, rep)
             }
             (Some(LogicalType::Variant(_)), ..) => Err("a VARIANT".to_owned()),
-            (_, _, []) => Err("a structure without a field".to_owned()),
+            (_, _, []) => Err("a struct without fields".to_owned()),
             (_, _, fields) => self.structure(fields, def, rep),
         }
     }
@@ -205,11 +205,12 @@ impl<'a> SchemaBuilder<'a> {
         Ok(SchemaNode::Struct { def, fields: nodes })
     }
 
-    /// In all the ways that there have been: <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists>.
+    /// Accepts all forms that writers use:
+    /// <https://github.com/apache/parquet-format/blob/master/LogicalTypes.md#lists>.
     fn list(&mut self, node: &Type, def: i16, rep: i16) -> NodeResult {
-        let [repeated] = node.get_fields() else { return Err("a list of an unknown form".to_owned()) };
+        let [repeated] = node.get_fields() else { return Err("a list of unknown form".to_owned()) };
         if repeated.get_basic_info().repetition() != Repetition::REPEATED {
-            return Err("a list of an unknown form".to_owned());
+            return Err("a list of unknown form".to_owned());
         }
         let children = if repeated.is_primitive() { &[] } else { repeated.get_fields() };
         let is_element = repeated.name() == "array" || repeated.name() == format!("{}_tuple", node.name());
@@ -221,7 +222,7 @@ impl<'a> SchemaBuilder<'a> {
     }
 
     fn map(&mut self, node: &Type, def: i16, rep: i16) -> NodeResult {
-        let unknown = || "a map of an unknown form".to_owned();
+        let unknown = || "a map of unknown form".to_owned();
         let [repeated] = node.get_fields() else { return Err(unknown()) };
         if repeated.is_primitive() || repeated.get_basic_info().repetition() != Repetition::REPEATED {
             return Err(unknown());
@@ -232,7 +233,7 @@ impl<'a> SchemaBuilder<'a> {
             _ => return Err(unknown()),
         };
         if !key.is_primitive() {
-            return Err("a map whose keys are nested".to_owned());
+            return Err("a map with nested keys".to_owned());
         }
         let key = Box::new(self.node(key, def + 1, rep + 1)?);
         let value = value.map(|value| self.node(value, def + 1, rep + 1)).transpose()?.map(Box::new);

@@ -1,10 +1,11 @@
-//! The part of Thrift's compact protocol that footers and page headers are written in:
+//! Parses Thrift's compact protocol, as far as footers and page headers use it:
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
 
-/// Structures within one another, in what is skipped.
+/// Depth of structs that are skipped.
 const DEPTH_MAX: usize = 64;
 
-/// No structure of Parquet's takes less. A list that claims more of them than its bytes can hold asks for memory.
+/// Size of the smallest struct in Parquet. A list that claims more structs than its bytes can hold would only waste
+/// memory.
 const STRUCTURE_BYTES_MIN: usize = 3;
 
 pub(super) const TRUE: u8 = 1;
@@ -19,7 +20,7 @@ pub(super) const STRUCTURE: u8 = 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ThriftError {
-    /// More bytes may make it readable.
+    /// More bytes are needed.
     Truncated,
     Invalid,
 }
@@ -40,8 +41,8 @@ impl<'a> ThriftReader<'a> {
         self.at
     }
 
-    /// One structure: `visit` is given each field's id and type, and says whether it has read the field. A boolean is
-    /// its type.
+    /// Reads one struct. Calls `visit` with each field's id and type. `visit` returns whether it has read the field.
+    /// The type of a boolean is its value.
     pub(super) fn structure(&mut self, visit: &mut dyn FnMut(&mut Self, i64, u8) -> Result<bool>) -> Result<()> {
         self.fields(0, visit)
     }
@@ -64,7 +65,7 @@ impl<'a> ThriftReader<'a> {
         }
     }
 
-    /// The length of a list, and the type of its elements.
+    /// Returns a list's length and the type of its elements.
     pub(super) fn list(&mut self) -> Result<(usize, u8)> {
         let head = self.byte()?;
         let length = match head >> 4 {
@@ -147,7 +148,7 @@ impl<'a> ThriftReader<'a> {
         Ok(())
     }
 
-    /// Of a list or a map, where a boolean takes a byte.
+    /// Skips an element of a list or map. A boolean takes one byte here.
     fn skip_element(&mut self, kind: u8, depth: usize) -> Result<()> {
         match kind {
             TRUE | FALSE => self.skip_bytes(1),

@@ -1,4 +1,4 @@
-//! However the bytes of a file arrive, what becomes of them is the same.
+//! A file converts to the same rows and rejects, however its bytes arrive.
 
 use std::io::Read;
 
@@ -8,7 +8,7 @@ use protocol::Format;
 
 use super::{Conversion, TestFile};
 
-/// Gives as many bytes at a time as it is described, over and over.
+/// Returns as many bytes per read as `sizes` says, in a cycle.
 struct PiecewiseReader<'a> {
     bytes: &'a [u8],
     sizes: std::iter::Cycle<std::slice::Iter<'a, usize>>,
@@ -35,7 +35,7 @@ fn check(setup: &TestFile, file: &[u8], sizes: &[usize], read_block_bytes: usize
     assert_eq!(in_pieces(&setup, file, sizes, read_block_bytes), whole, "{:?}", String::from_utf8_lossy(file));
 }
 
-/// Much of what matters to a format and little else, so that the odd cases are common.
+/// Mostly bytes that have a meaning in the format, so that rare cases are frequent.
 fn soup(tokens: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(proptest::sample::select(tokens), 0..40).prop_map(|tokens| tokens.concat())
 }
@@ -81,13 +81,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn csv(soup in soup(CSV), mark: bool, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+    fn csv_is_independent_of_pieces(soup in soup(CSV), mark: bool, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let file = [if mark { "\u{feff}" } else { "" }.as_bytes(), b"a,b\n", &soup].concat();
         check(&TestFile::new(Format::Csv, &["a integer", "b text"]), &file, &sizes, block);
     }
 
     #[test]
-    fn csv_in_another_dialect(
+    fn csv_dialect_is_independent_of_pieces(
         soup in soup(CSV),
         escape: bool,
         comment: bool,
@@ -105,25 +105,25 @@ proptest! {
     }
 
     #[test]
-    fn rescued_csv(soup in soup(CSV), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+    fn rescued_csv_is_independent_of_pieces(soup in soup(CSV), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let mut setup = TestFile::new(Format::Csv, &["b text"]);
         setup.extra = Extra::Rescue;
         check(&setup, &[b"a,b\n", soup.as_slice()].concat(), &sizes, block);
     }
 
     #[test]
-    fn json_lines(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+    fn json_lines_are_independent_of_pieces(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         check(&TestFile::new(Format::Jsonl, &["a integer", "b text"]), &soup, &sizes, block);
     }
 
     #[test]
-    fn json_array(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+    fn json_array_is_independent_of_pieces(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let file = [b"[", soup.as_slice()].concat();
         check(&TestFile::new(Format::Json, &["a integer", "b text"]), &file, &sizes, block);
     }
 
     #[test]
-    fn json_array_of_good_elements(count in 0_usize..12, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+    fn valid_json_array_loads_all_elements(count in 0_usize..12, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let file = format!("[{}]", vec!["{\"a\": 12, \"b\":\"x]\\\"\"}\r\n"; count].join(","));
         let setup = TestFile::new(Format::Json, &["a integer", "b text"]);
         check(&setup, file.as_bytes(), &sizes, block);

@@ -25,7 +25,7 @@ type Codec = (Compression, fn(&[u8]) -> Vec<u8>);
 const CODECS: [Codec; 2] = [(Compression::Gzip, gzip), (Compression::Zstd, zstd)];
 
 #[test]
-fn compressed_files_in_one_part_or_several() {
+fn compressed_members_are_concatenated() {
     for (compression, pack) in CODECS {
         setup(compression).check(pack(b"a,b\n1,x\n"), &["1|x"], &[]);
         setup(compression).check(
@@ -37,7 +37,7 @@ fn compressed_files_in_one_part_or_several() {
 }
 
 #[test]
-fn compressed_nothing_is_empty() {
+fn compressed_empty_file_is_empty() {
     for (compression, pack) in CODECS {
         assert!(matches!(setup(compression).load(&pack(b"")), Err(FileError::Empty)));
         assert!(matches!(setup(compression).load(b""), Err(FileError::Empty)));
@@ -45,7 +45,7 @@ fn compressed_nothing_is_empty() {
 }
 
 #[test]
-fn magic_bytes_tell_what_a_plain_name_does_not() {
+fn magic_bytes_select_codec_for_plain_name() {
     let plain = setup(Compression::None);
     for (_, pack) in CODECS {
         plain.check(pack(b"a,b\n1,x\n"), &["1|x"], &[]);
@@ -54,20 +54,20 @@ fn magic_bytes_tell_what_a_plain_name_does_not() {
     let mut limited = plain.clone();
     limited.limits.decompressed_bytes_max = 7;
     assert!(matches!(limited.load(&gzip(b"a,b\n1,x\n")), Err(FileError::DecompressionLimit { .. })));
-    // What begins like one and is none is text.
+    // A shorter prefix of the magic number is text.
     plain.check_error(b"\x1f\x8b", "line 1: in the header: invalid UTF-8");
 }
 
 #[test]
-fn a_name_that_promises_another_codec_is_a_damaged_file() {
-    let damaged = "line 1: the compressed stream is damaged: by its name it is";
+fn name_and_codec_mismatch_is_malformed() {
+    let damaged = "line 1: the compressed stream is damaged: its name says";
     for (compression, name, file, found) in [
         (Compression::Gzip, "gzip", zstd(b"a,b\n"), "zstd"),
         (Compression::Zstd, "zstd", gzip(b"a,b\n"), "gzip"),
         (Compression::Gzip, "gzip", b"a,b\n".to_vec(), "neither gzip nor zstd"),
         (Compression::Zstd, "zstd", b"a,b\n".to_vec(), "neither gzip nor zstd"),
     ] {
-        setup(compression).check_error(file, &format!("{damaged} {name}, by its first bytes {found}"));
+        setup(compression).check_error(file, &format!("{damaged} {name}, its first bytes say {found}"));
     }
     let skipped = [b"\x50\x2a\x4d\x18\x01\0\0\0x", zstd(b"a,b\n1,x\n").as_slice()].concat();
     setup(Compression::Zstd).check(skipped, &["1|x"], &[]);
@@ -84,7 +84,7 @@ fn noise(rows: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_truncated_file_is_malformed_wherever_it_is_cut() {
+fn truncated_stream_is_malformed() {
     let file = noise(2_000);
     for (compression, pack) in CODECS {
         let packed = pack(&file);
@@ -101,7 +101,7 @@ fn a_truncated_file_is_malformed_wherever_it_is_cut() {
 }
 
 #[test]
-fn a_damaged_file_is_malformed() {
+fn damaged_stream_is_malformed() {
     for (compression, pack) in CODECS {
         let good = pack(b"a,b\n1,x\n");
         let check = |file: &[u8]| {
@@ -123,14 +123,14 @@ fn a_damaged_file_is_malformed() {
 }
 
 #[test]
-fn a_file_that_is_something_else_than_its_name_says_is_told_what_it_is() {
+fn foreign_format_is_named_in_error() {
     let check = |format, compression, file: &[u8], reason: &str| {
         let setup = TestFile { compression, ..TestFile::new(format, &["a integer", "b text"]) };
         setup.check_error(file, &format!("line 1: {reason}"));
     };
     for mark in [b"\xff\xfe", b"\xfe\xff"] {
         for format in [Format::Csv, Format::Json, Format::Jsonl] {
-            let reason = "this is UTF-16: declare encoding = \"utf-16\"";
+            let reason = "the file is UTF-16: declare encoding = \"utf-16\"";
             check(format, Compression::None, mark, reason);
             check(format, Compression::Gzip, &gzip(mark), reason);
         }
@@ -138,15 +138,15 @@ fn a_file_that_is_something_else_than_its_name_says_is_told_what_it_is() {
     for (compression, pack) in CODECS {
         for compression in [compression, Compression::None] {
             let (as_gzip, as_zstd) = (gzip(b"a,b\n1,x\n"), zstd(b"a,b\n1,x\n"));
-            check(Format::Csv, compression, &pack(&as_gzip), "decompressed, this is gzip again: compress it once");
-            check(Format::Csv, compression, &pack(&as_zstd), "decompressed, this is zstd again: compress it once");
+            check(Format::Csv, compression, &pack(&as_gzip), "the decompressed file is gzip again: compress it once");
+            check(Format::Csv, compression, &pack(&as_zstd), "the decompressed file is zstd again: compress it once");
         }
     }
 }
 
 #[test]
-fn a_zstd_frame_may_ask_for_a_window_of_8_mib_and_no_more() {
-    // Magic number, no checksum and no size, the window as a power of two from 10, and one last raw block.
+fn zstd_window_above_8_mib_is_refused() {
+    // Magic number, frame header without checksum and size, window size as a power of two from 10, one last raw block.
     let file = |window_log: u8| {
         let table = b"a,b\n1,x\n";
         [&[0x28, 0xb5, 0x2f, 0xfd, 0, (window_log - 10) << 3, 1 | 8 << 3, 0, 0], &table[..]].concat()
@@ -155,12 +155,12 @@ fn a_zstd_frame_may_ask_for_a_window_of_8_mib_and_no_more() {
     for window_log in [24, 27, 31, 41] {
         let error = setup(Compression::Zstd).load(&file(window_log)).unwrap_err();
         let FileError::DecompressionLimit { limit, .. } = error else { panic!("{window_log}: {error}") };
-        assert!(limit.contains("more than 8388608 bytes"), "{limit}");
+        assert!(limit.contains("above the limit of 8388608 bytes"), "{limit}");
     }
 }
 
 #[test]
-fn a_failing_input_is_no_damaged_file() {
+fn read_error_is_not_malformed() {
     struct Failing;
     impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {

@@ -13,7 +13,7 @@ fn texts() -> TestFile {
 }
 
 #[test]
-fn line_ends() {
+fn lf_and_crlf_end_records() {
     for file in [
         "a,b\n1,2\n3,4\n",
         "a,b\r\n1,2\r\n3,4\r\n",
@@ -33,7 +33,7 @@ fn line_ends() {
 }
 
 #[test]
-fn an_empty_field_is_null_and_empty_quotes_are_an_empty_string() {
+fn empty_field_is_null_quoted_empty_is_text() {
     texts().check("a,b\n,\"\"\n\"\",\n", &["NULL|", "|NULL"], &[]);
     let mut setup = csv(&["d date", "t text"]);
     setup.null_values = vec![String::new(), "1000-01-01".to_owned(), "NA".to_owned()];
@@ -43,7 +43,7 @@ fn an_empty_field_is_null_and_empty_quotes_are_an_empty_string() {
 }
 
 #[test]
-fn not_null_columns_take_no_null() {
+fn null_in_not_null_column_is_rejected() {
     let setup = csv(&["a integer not null", "b text not null"]);
     setup.check(
         "a,b\n1,x\n,x\n1,\n1,\"\"\n",
@@ -53,35 +53,35 @@ fn not_null_columns_take_no_null() {
 }
 
 #[test]
-fn quotes() {
+fn quoted_fields_keep_special_bytes() {
     texts().check("a,b\n\"1,1\",\"2\n2\"\nx,\"say \"\"hi\"\"\"\n", &["1,1|2\n2", "x|say \"hi\""], &[]);
     texts().check("a,b\n\"\"\"\",\"\"\"\"\"\"\n", &["\"|\"\""], &[]);
     texts().check("a,b\r\n\"x\",\"y\"\r\n\"z\",\"\"", &["x|y", "z|"], &[]);
 }
 
 #[test]
-fn a_record_with_wrong_quotes_is_rejected_alone() {
-    let inside = "a quote inside a field that does not begin with one";
+fn wrong_quotes_reject_only_their_record() {
+    let inside = "a quote in a field that does not begin with a quote";
     let after = "text after the closing quote";
     texts().check("a,b\n1,x\"y\n3,4\n", &["3|4"], &[&format!("2@4 b: {inside}")]);
     texts().check("a,b\n\"1\"x,2\n3,4\n", &["3|4"], &[&format!("2@4 a: {after}")]);
     texts().check("a,b\n1, \"2\"\n3,4\n", &["3|4"], &[&format!("2@4 b: {inside}")]);
     texts().check("a,b\n\"1\" ,2\n3,4\n", &["3|4"], &[&format!("2@4 a: {after}")]);
-    // The record's end is where its well-quoted fields say, so nothing inside them is taken for a row.
+    // Well-quoted fields decide where the record ends, so no line inside them is a row.
     texts().check("a,b\nx\"y,\"1\n2,3\"\n3,4\n", &["3|4"], &[&format!("2@4 a: {inside}")]);
     texts().check("a,b\n1,2,x\"y\n3,4\n", &["3|4"], &[&format!("2@4: {inside}")]);
 }
 
 #[test]
-fn a_quote_that_never_closes_fails_the_file() {
-    texts().check_error("a,b\n1,2\n\"x\ny\",\"3\n4,5\n", "line 4: a quote opens here and never closes");
-    texts().check_error("a,b\n1,\"2", "line 2: a quote opens here and never closes");
-    texts().check_error("a,b\n1,\"", "line 2: a quote opens here and never closes");
-    texts().check_error("\"a,b\n1,2\n", "line 1: a quote opens here and never closes");
+fn unclosed_quote_fails_file() {
+    texts().check_error("a,b\n1,2\n\"x\ny\",\"3\n4,5\n", "line 4: a quote opens here and is never closed");
+    texts().check_error("a,b\n1,\"2", "line 2: a quote opens here and is never closed");
+    texts().check_error("a,b\n1,\"", "line 2: a quote opens here and is never closed");
+    texts().check_error("\"a,b\n1,2\n", "line 1: a quote opens here and is never closed");
 }
 
 #[test]
-fn lines_count_physically_and_offsets_are_bytes() {
+fn reject_has_physical_line_and_byte_offset() {
     let file = "\u{feff}i,t\n1,\"é\n\n\"\nx,y\n\"2\",\"\r\n\"\r\ny,\nz,\n";
     csv(&["i integer", "t text"]).check(
         file,
@@ -91,16 +91,16 @@ fn lines_count_physically_and_offsets_are_bytes() {
 }
 
 #[test]
-fn short_and_long_rows() {
+fn wrong_field_count_is_rejected() {
     texts().check(
         "a,b\n1\n1,2,3\n1,2\n,\n",
         &["1|2", "NULL|NULL"],
-        &["2@4: 1 field, where the header has 2", "3@6: 3 fields, where the header has 2"],
+        &["2@4: 1 field, but the header has 2", "3@6: 3 fields, but the header has 2"],
     );
 }
 
 #[test]
-fn blank_lines_are_rejected_but_at_the_end() {
+fn blank_line_before_record_is_rejected() {
     texts().check("a,b\n1,2\n\n\n", &["1|2"], &[]);
     texts().check("a,b\n1,2\r\n\r\n\n\r\n", &["1|2"], &[]);
     texts().check(
@@ -121,33 +121,33 @@ fn blank_lines_are_rejected_but_at_the_end() {
         ],
     );
     csv(&["a text"]).check("a\n1\n\n2\n\"\"\n\n", &["1", "2", ""], &["3@4: blank line"]);
-    texts().check("a,b\n \n", &[], &["2@4: 1 field, where the header has 2"]);
+    texts().check("a,b\n \n", &[], &["2@4: 1 field, but the header has 2"]);
 }
 
 #[test]
-fn no_line_is_special() {
+fn hash_and_backslash_dot_lines_are_data() {
     csv(&["a text"]).check("a\n\\.\n#x\nNULL\n\\N\n", &["\\.", "#x", "NULL", "\\N"], &[]);
 }
 
 #[test]
-fn nul_and_invalid_utf8_are_told_by_column() {
+fn nul_and_invalid_utf8_name_their_column() {
     texts().check(
         b"a,b\n1,2\n3,\xff\n\xc3,4\n5,6\n\0,7\n8,\x009\nx,\xe2\x82\xac\n",
         &["1|2", "5|6", "x|€"],
         &[
             "3@8 b: invalid UTF-8",
             "4@12 a: invalid UTF-8",
-            "6@20 a: a NUL byte, which PostgreSQL cannot keep in text",
-            "7@24 b: a NUL byte, which PostgreSQL cannot keep in text",
+            "6@20 a: a NUL byte, which PostgreSQL cannot store in text",
+            "7@24 b: a NUL byte, which PostgreSQL cannot store in text",
         ],
     );
-    // Half a character at the end of one field does not join with the next.
+    // An incomplete character at the end of a field is not joined with the next field.
     texts().check(b"a,b\n\xe2\x82,\xac\n", &[], &["2@4 a: invalid UTF-8"]);
     texts().check(b"a,b\n1,\xe2\x82", &[], &["2@4 b: invalid UTF-8"]);
 }
 
 #[test]
-fn the_header_maps_columns_by_name() {
+fn header_maps_columns_by_name() {
     let mut setup = csv(&["a integer", "b text"]);
     setup.check("b,a\nx,1\n", &["1|x"], &[]);
     setup.check("\"b\",\"a\"\nx,y\n", &[], &["2@8 a: not an integer"]);
@@ -156,17 +156,17 @@ fn the_header_maps_columns_by_name() {
 }
 
 #[test]
-fn a_header_that_differs_fails_the_file_and_names_the_columns() {
+fn header_mismatch_names_columns() {
     let check = |file: &str, reason: &str| {
         let error = texts().load(file.as_bytes()).unwrap_err();
         let FileError::HeaderMismatch { expected, reason: described, .. } = &error else { panic!("{error}") };
         assert_eq!(expected, &["a", "b"]);
-        assert_eq!(described, &format!("the header does not name the dataset's columns: {reason}"));
+        assert_eq!(described, &format!("the header does not match the dataset's columns: {reason}"));
     };
     check("a\n", "missing [\"b\"]");
     check("a,c\n", "missing [\"b\"], unknown [\"c\"]");
     check("a,b,c\n", "unknown [\"c\"]");
-    check("a,b,a\n", "more than once [\"a\"]");
+    check("a,b,a\n", "repeated [\"a\"]");
     check("A,b\n", "missing [\"a\"], unknown [\"A\"]");
     check("a, b\n", "missing [\"b\"], unknown [\" b\"]");
     check("\n1,2\n", "missing [\"a\", \"b\"], unknown [\"\"]");
@@ -175,14 +175,14 @@ fn a_header_that_differs_fails_the_file_and_names_the_columns() {
     check(&format!("a,b,{}\n", "é".repeat(65)), &format!("unknown [\"{}\"…]", "é".repeat(64)));
     texts().check_error(
         "a,c\n",
-        "the header does not name the dataset's columns: missing [\"b\"], unknown [\"c\"]; expected [\"a\", \"b\"], found [\"a\", \"c\"]",
+        "the header does not match the dataset's columns: missing [\"b\"], unknown [\"c\"]; expected [\"a\", \"b\"], found [\"a\", \"c\"]",
     );
     texts().check_error(b"a,\xff\n", "line 1: in the header: invalid UTF-8");
-    texts().check_error("a,b\"\n", "line 1: in the header: a quote inside a field that does not begin with one");
+    texts().check_error("a,b\"\n", "line 1: in the header: a quote in a field that does not begin with a quote");
 }
 
 #[test]
-fn nothing_is_empty_and_a_header_alone_is_zero_rows() {
+fn header_alone_loads_zero_rows() {
     for file in ["", "\u{feff}"] {
         assert!(matches!(texts().load(file.as_bytes()), Err(FileError::Empty)), "{file:?}");
     }
@@ -192,7 +192,7 @@ fn nothing_is_empty_and_a_header_alone_is_zero_rows() {
 }
 
 #[test]
-fn every_type_arrives_as_it_was_written() {
+fn every_type_round_trips() {
     let columns = [
         "s smallint",
         "i integer",
@@ -229,7 +229,7 @@ fn every_type_arrives_as_it_was_written() {
 }
 
 #[test]
-fn a_rejected_row_leaves_nothing_behind_and_is_told_with_its_raw_record() {
+fn rejected_row_leaves_no_bytes() {
     let setup = csv(&["a text", "b integer"]);
     let loaded = setup.load(b"a,b\nlong text before the fault,x\nok,1\n\"quoted\nraw\",y\r\n").unwrap();
     assert_eq!(loaded.rows, ["ok|1"]);
@@ -239,7 +239,7 @@ fn a_rejected_row_leaves_nothing_behind_and_is_told_with_its_raw_record() {
 }
 
 #[test]
-fn jsonb_takes_only_what_postgresql_can_keep() {
+fn jsonb_rejects_values_postgresql_cannot_store() {
     let setup = csv(&["j jsonb"]);
     let check = |json: &str, rejects: &[&str]| {
         let quoted = json.replace('"', "\"\"");
@@ -270,12 +270,12 @@ fn jsonb_takes_only_what_postgresql_can_keep() {
     check("NaN", &["2@2 j: invalid JSON at byte 0: expected a value"]);
     check("'a'", &["2@2 j: invalid JSON at byte 0: expected a value"]);
     check("\"\t\"", &["2@2 j: invalid JSON at byte 1: a control character inside a string"]);
-    check("\"\\x\"", &["2@2 j: invalid JSON at byte 2: no such escape"]);
-    check("\"a", &["2@2 j: invalid JSON at byte 2: a string that does not end"]);
+    check("\"\\x\"", &["2@2 j: invalid JSON at byte 2: unknown escape"]);
+    check("\"a", &["2@2 j: invalid JSON at byte 2: a string is not closed"]);
     check("1 2", &["2@2 j: invalid JSON at byte 2: text after the value"]);
-    check("[\"\\u0000\"]", &["2@2 j: a JSON string with \\u0000, which PostgreSQL cannot keep"]);
-    check("{\"\\u0000\":1}", &["2@2 j: a JSON string with \\u0000, which PostgreSQL cannot keep"]);
-    check("\"\\ud83d\"", &["2@2 j: a JSON string with half a surrogate pair, which is no character"]);
+    check("[\"\\u0000\"]", &["2@2 j: a JSON string with \\u0000, which PostgreSQL cannot store"]);
+    check("{\"\\u0000\":1}", &["2@2 j: a JSON string with \\u0000, which PostgreSQL cannot store"]);
+    check("\"\\ud83d\"", &["2@2 j: a JSON string with half of a surrogate pair"]);
     check("1e131072", &["2@2 j: out of range for a number in jsonb"]);
     check("0e9999999999", &["2@2 j: out of range for a number in jsonb"]);
     check("[1e-16384]", &["2@2 j: out of range for a number in jsonb"]);
@@ -294,7 +294,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn well_formed_files_read_as_the_csv_crate_reads_them(
+    fn valid_csv_equals_csv_crate(
         rows in proptest::collection::vec(proptest::collection::vec("[a-zé😀,\"\r\n ]{0,12}", 3), 0..20),
         crlf: bool,
         always_quoted: bool,

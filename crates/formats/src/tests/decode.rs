@@ -1,9 +1,9 @@
-//! Binary COPY tuples back to text, written after PostgreSQL's documentation and not after the encoders.
+//! Decodes binary COPY tuples to text. Written from PostgreSQL's documentation, independently of the encoders.
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta};
 use pipeline::ColumnType;
 
-/// Each tuple's fields joined by `|`.
+/// Returns each tuple's fields, joined by `|`.
 pub(crate) fn tuples(mut bytes: &[u8], kinds: &[ColumnType]) -> Vec<String> {
     let mut rows = Vec::new();
     while !bytes.is_empty() {
@@ -47,7 +47,7 @@ fn field(bytes: &mut &[u8], kind: ColumnType) -> String {
     }
 }
 
-/// A numeric's bytes as PostgreSQL would print it.
+/// Returns a binary numeric as PostgreSQL prints it.
 pub(crate) fn numeric(mut bytes: &[u8]) -> String {
     let count = u16::from_be_bytes(take(&mut bytes));
     let weight = i16::from_be_bytes(take(&mut bytes));

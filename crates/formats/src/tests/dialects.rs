@@ -12,21 +12,21 @@ fn standard() -> CsvOptions {
 }
 
 #[test]
-fn delimiters() {
+fn declared_delimiter_splits_fields() {
     for delimiter in [b';', b'|', b'\t', b' ', b'x', 1] {
         let setup = setup(CsvOptions { delimiter: Some(delimiter), ..standard() });
         let file = "a;b\n1,1;\"2;2\"\n;\"say \"\"hi\"\"\"\n3;4;5\n".replace(';', &char::from(delimiter).to_string());
         let quoted = format!("1,1|2{}2", char::from(delimiter));
-        setup.check(file, &[&quoted, "NULL|say \"hi\""], &["4@28: 3 fields, where the header has 2"]);
+        setup.check(file, &[&quoted, "NULL|say \"hi\""], &["4@28: 3 fields, but the header has 2"]);
     }
     setup(CsvOptions { delimiter: Some(b';'), ..standard() }).check_error(
         "a,b\n1,2\n",
-        "the header does not name the dataset's columns: missing [\"a\", \"b\"], unknown [\"a,b\"]; expected [\"a\", \"b\"], found [\"a,b\"]",
+        "the header does not match the dataset's columns: missing [\"a\", \"b\"], unknown [\"a,b\"]; expected [\"a\", \"b\"], found [\"a,b\"]",
     );
 }
 
 #[test]
-fn the_ending_says_tab_unless_the_dataset_says_more() {
+fn tsv_ending_means_tab_unless_declared() {
     let tsv = TestFile::new(Format::Tsv, &["a text", "b text"]);
     tsv.check("a\tb\n1,1\t\"2\t2\"\n", &["1,1|2\t2"], &[]);
     let declared = TestFile { csv: CsvOptions { delimiter: Some(b','), ..standard() }, ..tsv };
@@ -34,46 +34,46 @@ fn the_ending_says_tab_unless_the_dataset_says_more() {
 }
 
 #[test]
-fn an_undeclared_delimiter_is_the_headers_only_choice() {
+fn undeclared_delimiter_needs_one_choice() {
     let setup = setup(standard());
     for delimiter in [";", "\t", "|"] {
         setup.check(format!("a{delimiter}b\n1,1{delimiter}\"2{delimiter}2\"\n"), &[&format!("1,1|2{delimiter}2")], &[]);
     }
-    // Comma first, and nothing when there is more than one choice or the header is a column's name.
+    // The comma wins. No other delimiter is taken if two fit, or if the whole header is a column's name.
     setup.check("a,b\n1;1,2|2\n", &["1;1|2|2"], &[]);
     setup.check_error(
         "a;b|c\n1;2|3\n",
-        "the header does not name the dataset's columns: missing [\"a\", \"b\"], unknown [\"a;b|c\"]; expected [\"a\", \"b\"], found [\"a;b|c\"]",
+        "the header does not match the dataset's columns: missing [\"a\", \"b\"], unknown [\"a;b|c\"]; expected [\"a\", \"b\"], found [\"a;b|c\"]",
     );
     let lone = TestFile { columns: vec![Column { header: "a;b".to_owned(), ..column("ab text") }], ..setup.clone() };
     lone.check("a;b\n1;2\n", &["1;2"], &[]);
-    // A quote that only another delimiter opens does not reach into the next line.
-    setup.check_error("a;\"b\n1;2\n\"\n", "line 1: in the header: a quote inside a field that does not begin with one");
+    // A quote that opens only with another delimiter does not extend into the next line.
+    setup.check_error("a;\"b\n1;2\n\"\n", "line 1: in the header: a quote in a field that does not begin with a quote");
     let commented = TestFile { csv: CsvOptions { comment: Some(b'#'), ..standard() }, ..setup.clone() };
     commented.check("# a,b\n\"a\";\"b\"\n1;2", &["1|2"], &[]);
     let tsv = TestFile { format: Format::Tsv, ..setup.clone() };
     tsv.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
     let headless = TestFile { csv: CsvOptions { header: false, ..standard() }, ..setup };
-    headless.check("1;2\n", &[], &["1@0: 1 field, where the dataset has 2 columns"]);
+    headless.check("1;2\n", &[], &["1@0: 1 field, but the dataset has 2 columns"]);
 }
 
 #[test]
-fn other_quotes() {
+fn declared_quote_replaces_double_quote() {
     let setup = setup(CsvOptions { quote: Some(b'\''), ..standard() });
     setup.check("a,'b'\n'1,''1',\"2\"\n'''\n3',''\n", &["1,'1|\"2\"", "'\n3|"], &[]);
-    setup.check("a,b\n1,it's\n", &[], &["2@4 b: a quote inside a field that does not begin with one"]);
-    setup.check_error("a,b\n'1,2\n", "line 2: a quote opens here and never closes");
+    setup.check("a,b\n1,it's\n", &[], &["2@4 b: a quote in a field that does not begin with a quote"]);
+    setup.check_error("a,b\n'1,2\n", "line 2: a quote opens here and is never closed");
 }
 
 #[test]
-fn without_quotes_every_quote_is_data() {
+fn quotes_are_data_without_quoting() {
     let setup = setup(CsvOptions { quote: None, delimiter: Some(b'\t'), ..standard() });
     setup.check("a\tb\n\"1\tsay \"hi\"\"\n\t\"\"\n", &["\"1|say \"hi\"\"", "NULL|\"\""], &[]);
-    setup.check("a\tb\n1\n2\"\t\"\n", &["2\"|\""], &["2@4: 1 field, where the header has 2"]);
+    setup.check("a\tb\n1\n2\"\t\"\n", &["2\"|\""], &["2@4: 1 field, but the header has 2"]);
 }
 
 #[test]
-fn escapes_stand_before_quotes_and_themselves() {
+fn escape_applies_to_quote_and_itself() {
     let setup = setup(CsvOptions { escape: Some(b'\\'), ..standard() });
     setup.check(
         r#"a,b
@@ -84,21 +84,21 @@ C:\dir,"\n\,\"#
         &["say \"hi\"|C:\\dir\\", "C:\\dir|\\n\\,\""],
         &[],
     );
-    // Outside of quotes it is data, also before a quote.
-    setup.check("a,b\n\\,\\\"\n1,\\N\n", &["1|\\N"], &["2@4 b: a quote inside a field that does not begin with one"]);
+    // Outside quotes, the escape byte is data, also before a quote.
+    setup.check("a,b\n\\,\\\"\n1,\\N\n", &["1|\\N"], &["2@4 b: a quote in a field that does not begin with a quote"]);
     setup.check("a,b\n\"x\"\"y\",1\n", &[], &["2@4 a: text after the closing quote"]);
     setup.check("a,b\n1,\"x\\\\\"\n2,\"\\\"\ny\"\n3,z\n", &["1|x\\", "2|\"\ny", "3|z"], &[]);
-    setup.check_error("a,b\n1,\"2\\\"\n", "line 2: a quote opens here and never closes");
-    setup.check_error("a,b\n1,\"2\\", "line 2: a quote opens here and never closes");
+    setup.check_error("a,b\n1,\"2\\\"\n", "line 2: a quote opens here and is never closed");
+    setup.check_error("a,b\n1,\"2\\", "line 2: a quote opens here and is never closed");
 }
 
 #[test]
-fn comment_lines_are_no_records() {
+fn comment_lines_are_skipped() {
     let setup = setup(CsvOptions { comment: Some(b'#'), ..standard() });
     setup.check(
         "# made by \"x\na,b\n#1,2\r\n1,#2\n\"#3\",\"4\n#5\"\n 6,#\nx\n#",
         &["1|#2", "#3|4\n#5", " 6|#"],
-        &["8@45: 1 field, where the header has 2"],
+        &["8@45: 1 field, but the header has 2"],
     );
     setup.check("\u{feff}#\na,b\n\n#\n1,2\n\n#\n\n", &["1|2"], &["3@9: blank line"]);
     setup.check_error("# nothing else\n#", "line 2: the file ends before its header");
@@ -109,12 +109,12 @@ fn comment_lines_are_no_records() {
 }
 
 #[test]
-fn without_a_header_the_columns_come_in_their_order() {
+fn headerless_columns_are_in_declared_order() {
     let setup = setup(CsvOptions { header: false, ..standard() });
     setup.check(
         "1,2\na,b\n3\n4,5,6\n\"\",\n",
         &["1|2", "a|b", "|NULL"],
-        &["3@8: 1 field, where the dataset has 2 columns", "4@10: 3 fields, where the dataset has 2 columns"],
+        &["3@8: 1 field, but the dataset has 2 columns", "4@10: 3 fields, but the dataset has 2 columns"],
     );
     setup.check("\u{feff}1,2", &["1|2"], &[]);
     setup.check("\n\n", &[], &[]);

@@ -20,7 +20,7 @@ fn utf_16_be(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn utf_16() {
+fn utf_16_converts_in_both_byte_orders() {
     let rows = ["1|Zoë", "2|€ “x”\n"];
     let marked = format!("\u{feff}{TEXT}");
     setup(Encoding::Utf16).check(utf_16_le(&marked), &rows, &[]);
@@ -36,7 +36,7 @@ fn utf_16() {
 }
 
 #[test]
-fn one_byte_encodings() {
+fn one_byte_encodings_convert_to_utf_8() {
     let file = b"id,t\n1,Zo\xeb\n2,\x80\x93\xff\n";
     setup(Encoding::Windows1252).check(file, &["1|Zoë", "2|€“ÿ"], &[]);
     setup(Encoding::Latin1).check(file, &["1|Zoë", "2|\u{80}\u{93}ÿ"], &[]);
@@ -48,9 +48,9 @@ fn check_error(encoding: Encoding, file: impl AsRef<[u8]>, message: &str) {
 }
 
 #[test]
-fn byte_order_marks_must_be_right() {
-    let none = "line 1: no byte order mark to tell utf-16le from utf-16be, at byte 0 of the file, \
-                where the dataset declares utf-16";
+fn wrong_byte_order_mark_fails_file() {
+    let none = "line 1: no byte order mark, so the byte order (utf-16le or utf-16be) is unknown, at byte 0 of the file; \
+                the dataset declares utf-16";
     check_error(Encoding::Utf16, utf_16_le(TEXT), none);
     check_error(Encoding::Utf16, "x", none);
     let marked = format!("\u{feff}{TEXT}");
@@ -61,8 +61,7 @@ fn byte_order_marks_must_be_right() {
         (Encoding::Latin1, "latin-1", marked.as_bytes().to_vec()),
         (Encoding::Windows1252, "windows-1252", utf_16_le(&marked)),
     ] {
-        let message =
-            "line 1: the byte order mark of another encoding, at byte 0 of the file, where the dataset declares";
+        let message = "line 1: the byte order mark of another encoding, at byte 0 of the file; the dataset declares";
         check_error(encoding, file, &format!("{message} {name}"));
     }
     for encoding in [Encoding::Utf16, Encoding::Utf16Le, Encoding::Latin1, Encoding::Windows1252] {
@@ -72,9 +71,9 @@ fn byte_order_marks_must_be_right() {
 }
 
 #[test]
-fn bytes_that_mean_nothing_fail_the_file_at_their_place() {
+fn invalid_bytes_fail_file_at_their_offset() {
     let fault = |line: u64, at: usize, encoding: &str| {
-        format!("line {line}: bytes that mean nothing, at byte {at} of the file, where the dataset declares {encoding}")
+        format!("line {line}: invalid bytes, at byte {at} of the file; the dataset declares {encoding}")
     };
     check_error(Encoding::Windows1252, b"id,t\n1,x\n2,\x81\n", &fault(3, 11, "windows-1252"));
     let half = [utf_16_le("id,t\n1,"), vec![0x3d, 0xd8], utf_16_le("x\n")].concat();
@@ -93,11 +92,11 @@ fn bytes_that_mean_nothing_fail_the_file_at_their_place() {
 }
 
 #[test]
-fn blocks_may_end_anywhere() {
+fn transcoding_blocks_may_end_anywhere() {
     let file = utf_16_le("\u{feff}id,t\n1,a😀é€\n2,\"x\n\"\n");
     for transcode_block_bytes in 1..24 {
         for read_block_bytes in [1, 2, 3, 5, 64] {
-            // Less is no byte order mark.
+            // One byte is not a byte order mark.
             let mut setup = setup(if transcode_block_bytes < 2 { Encoding::Utf16Le } else { Encoding::Utf16 });
             setup.limits.transcode_block_bytes = transcode_block_bytes;
             setup.limits.read_block_bytes = read_block_bytes;

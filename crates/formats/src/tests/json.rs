@@ -18,7 +18,7 @@ fn array(columns: &[&str]) -> TestFile {
 const TWO: [&str; 2] = ["a integer", "b text"];
 
 #[test]
-fn keys_come_in_any_order_and_missing_ones_are_null() {
+fn missing_json_key_is_null() {
     let file = "{\"a\":1,\"b\":\"x\"}\n{\"b\":\"y\",\"a\":2}\r\n{}\n{\"b\":null}\n{\"\\u0061\":3}";
     lines(&TWO).check(file, &["1|x", "2|y", "NULL|NULL", "NULL|NULL", "3|NULL"], &[]);
     lines(&["a integer not null"]).check(
@@ -32,7 +32,7 @@ fn keys_come_in_any_order_and_missing_ones_are_null() {
 }
 
 #[test]
-fn numbers_are_taken_as_written() {
+fn json_numbers_keep_every_digit() {
     let setup = lines(&["i bigint", "n numeric", "f double precision"]);
     setup.check(
         r#"{"i":9223372036854775807,"n":0.1000000000000000055511151231257827,"f":1e-3}"#,
@@ -45,24 +45,24 @@ fn numbers_are_taken_as_written() {
 }
 
 #[test]
-fn a_wrong_json_type_is_told_by_column() {
+fn wrong_json_type_names_column() {
     let check = |column: &str, json: &str, reason: &str| {
         lines(&[column]).check(format!("{{\"v\":{json}}}"), &[], &[&format!("1@0 v: {reason}")]);
     };
-    check("v integer", "true", "a JSON boolean, where a number is needed");
-    check("v integer", "[1]", "a JSON array, where a number is needed");
-    check("v text", "1", "a JSON number, where a string is needed");
-    check("v text", "{}", "a JSON object, where a string is needed");
-    check("v boolean", "\"true\"", "a JSON string, where a boolean is needed");
-    check("v boolean", "1", "a JSON number, where a boolean is needed");
-    check("v date", "20240101", "a JSON number, where a string is needed");
-    check("v text", r#""\u0000""#, "a JSON string with \\u0000, which PostgreSQL cannot keep");
-    check("v text", r#""\ud800""#, "a JSON string with half a surrogate pair, which is no character");
-    check("v jsonb", r#"{"x":"\u0000"}"#, "a JSON string with \\u0000, which PostgreSQL cannot keep");
+    check("v integer", "true", "JSON boolean, expected number");
+    check("v integer", "[1]", "JSON array, expected number");
+    check("v text", "1", "JSON number, expected string");
+    check("v text", "{}", "JSON object, expected string");
+    check("v boolean", "\"true\"", "JSON string, expected boolean");
+    check("v boolean", "1", "JSON number, expected boolean");
+    check("v date", "20240101", "JSON number, expected string");
+    check("v text", r#""\u0000""#, "a JSON string with \\u0000, which PostgreSQL cannot store");
+    check("v text", r#""\ud800""#, "a JSON string with half of a surrogate pair");
+    check("v jsonb", r#"{"x":"\u0000"}"#, "a JSON string with \\u0000, which PostgreSQL cannot store");
 }
 
 #[test]
-fn values_of_every_type() {
+fn json_values_of_every_type_load() {
     let setup = lines(&["o boolean", "d date", "ts timestamptz", "u uuid", "v varchar(2)", "j jsonb"]);
     setup.check(
         r#"{"o":true,"d":"2024-02-29","ts":"2024-02-29T00:00:00Z","u":"123e4567e89b12d3a456426614174000","v":"\u00e9\n","j":{"x": [1.50, "\u00e9"]}}"#,
@@ -80,8 +80,8 @@ fn unknown_and_repeated_keys_are_rejected() {
         &["4|NULL"],
         &[
             "1@0: key \"c\" is not a column of the dataset",
-            "2@20 a: key \"a\" comes twice",
-            "3@34 a: key \"a\" comes twice",
+            "2@20 a: key \"a\" is repeated",
+            "3@34 a: key \"a\" is repeated",
         ],
     );
     lines(&TWO).check(
@@ -93,7 +93,7 @@ fn unknown_and_repeated_keys_are_rejected() {
 }
 
 #[test]
-fn a_bad_line_is_rejected_alone() {
+fn invalid_json_line_rejects_only_itself() {
     lines(&TWO).check(
         "{\"a\":1}\n{\"a\":2\n[1]\n3 4\n{\"a\":5} x\n\n{\"a\":6}\n  \n\n",
         &["1|NULL", "6|NULL"],
@@ -108,7 +108,7 @@ fn a_bad_line_is_rejected_alone() {
 }
 
 #[test]
-fn invalid_utf8_is_told_by_column() {
+fn invalid_utf8_in_json_names_column() {
     lines(&TWO).check(
         b"{\"a\":1,\"b\":\"\xff\"}\n{\"b\":\"ok\"}\n{\"\xff\":1}\n",
         &["NULL|ok"],
@@ -118,7 +118,7 @@ fn invalid_utf8_is_told_by_column() {
 }
 
 #[test]
-fn arrays_however_they_are_printed() {
+fn json_array_layout_does_not_matter() {
     for file in [
         "[{\"a\":1,\"b\":\"x\"},{\"a\":2}]",
         "\u{feff} [ {\"a\":1,\"b\":\"x\"} , {\"a\":2} ] \r\n",
@@ -136,7 +136,7 @@ fn arrays_however_they_are_printed() {
 }
 
 #[test]
-fn an_element_that_does_not_fit_is_rejected_alone() {
+fn invalid_element_rejects_only_itself() {
     array(&TWO).check(
         "[1,\n\"],[\" , null,[{}],\n{\"a\":\"x\"},\n{\"a\":\n2}\n,{\"c\":1}]",
         &["2|NULL"],
@@ -152,24 +152,21 @@ fn an_element_that_does_not_fit_is_rejected_alone() {
 }
 
 #[test]
-fn what_is_no_array_fails_the_file() {
+fn invalid_json_array_fails_file() {
     let check = |file: &str, message: &str| array(&TWO).check_error(file, message);
     check(
         "\n{\"a\":1}",
-        "line 2: the file is a JSON object, where an array of objects is needed; one object a line is a .jsonl file",
+        "line 2: the file is a JSON object, expected an array of objects; a file with one object per line is named .jsonl",
     );
     check("1", "line 1: the file is not a JSON array of objects");
-    check(" \n ", "line 2: there is no JSON array in the file");
-    check("[", "line 1: the file ends before its JSON array does");
-    check("[{\"a\":1},\n", "line 2: the file ends before its JSON array does");
+    check(" \n ", "line 2: the file has no JSON array");
+    check("[", "line 1: the file ends inside its JSON array");
+    check("[{\"a\":1},\n", "line 2: the file ends inside its JSON array");
     check("[{\"a\":1},\n{\"a\":", "line 2: the file ends inside the element of the JSON array that begins here");
-    check("[{\"a\":1},]", "line 1: an element of the JSON array is missing");
-    check("[,{\"a\":1}]", "line 1: an element of the JSON array is missing");
-    check(
-        "[{\"a\":1}\n{\"a\":2}]",
-        "line 2: after an element of the JSON array a comma or a closing bracket is missing",
-    );
-    check("[{\"a\":1}]\n[]", "line 2: there is text after the JSON array");
+    check("[{\"a\":1},]", "line 1: expected an element of the JSON array");
+    check("[,{\"a\":1}]", "line 1: expected an element of the JSON array");
+    check("[{\"a\":1}\n{\"a\":2}]", "line 2: expected a comma or a closing bracket after an element of the JSON array");
+    check("[{\"a\":1}]\n[]", "line 2: text after the JSON array");
     check("[{\"a\":1},\n{\"a\":1,\n\"b\":x}]", "line 3: invalid JSON: expected a value");
     check("[{\"a\":[1}}]", "line 1: invalid JSON: expected a comma or a closing bracket");
     assert!(matches!(array(&TWO).load(b""), Err(FileError::Empty)));
@@ -205,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn valid_json_is_what_serde_json_takes(value in json(), pretty: bool, damaged in any::<proptest::sample::Index>(), with in "[\\[\\]{}\",:0-9e. \\\\u-]") {
+    fn json_syntax_equals_serde_json(value in json(), pretty: bool, damaged in any::<proptest::sample::Index>(), with in "[\\[\\]{}\",:0-9e. \\\\u-]") {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         check_like_serde_json(text.as_bytes());
         let mut chars: Vec<char> = text.chars().collect();
@@ -215,7 +212,7 @@ proptest! {
     }
 
     #[test]
-    fn strings_are_read_as_serde_json_reads_them(value in "[a-z\"\\\\\n\t/é😀\u{1}]{0,12}") {
+    fn json_strings_equal_serde_json(value in "[a-z\"\\\\\n\t/é😀\u{1}]{0,12}") {
         let file = serde_json::json!([{ "b": value }]).to_string();
         let loaded = array(&TWO).load(file.as_bytes()).unwrap();
         prop_assert_eq!(loaded.rows, vec![format!("NULL|{value}")]);

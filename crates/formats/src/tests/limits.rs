@@ -1,4 +1,4 @@
-//! Every limit at its edge: the last value that passes, and the first that does not.
+//! Tests each limit at its edge: the largest accepted value, and the first above it.
 
 use protocol::{Compression, Format};
 
@@ -21,7 +21,7 @@ fn check_record(setup: &TestFile, file: &str, line: Option<u64>) {
 }
 
 #[test]
-fn records() {
+fn record_size_is_limited() {
     let mut csv = text(Format::Csv);
     csv.limits.record_bytes_max = 8;
     csv.limits.read_block_bytes = 4;
@@ -49,7 +49,7 @@ fn records() {
 }
 
 #[test]
-fn a_line_without_end_does_not_grow_the_memory() {
+fn endless_line_does_not_grow_memory() {
     let endless = std::io::Read::chain(&b"t\n"[..], std::io::repeat(b'x'));
     let error = text(Format::Csv).load_from(endless).unwrap_err();
     assert!(matches!(error, FileError::RecordTooLarge { line: 2, limit: RECORD_BYTES_MAX }));
@@ -60,7 +60,7 @@ fn a_line_without_end_does_not_grow_the_memory() {
 }
 
 #[test]
-fn fields() {
+fn header_fields_are_limited() {
     let names: Vec<_> = (0..FIELDS_MAX).map(|index| format!("c{index} text")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let header = names.join(",").replace(" text", "");
@@ -70,13 +70,13 @@ fn fields() {
     setup.check(
         format!("{header}\n{row},x\n"),
         &[],
-        &[&format!("2@{}: 1601 fields, where the header has 1600", header.len() + 1)],
+        &[&format!("2@{}: 1601 fields, but the header has 1600", header.len() + 1)],
     );
-    setup.check_error(format!("{header},one more\n"), "line 1: in the header: 1601 fields, where 1600 are the limit");
+    setup.check_error(format!("{header},one more\n"), "line 1: in the header: 1601 fields, the limit is 1600");
 }
 
 #[test]
-fn raw_records_in_rejects() {
+fn raw_record_is_cut_at_limit() {
     let mut setup = TestFile::new(Format::Csv, &["i integer"]);
     setup.limits.reject_raw_bytes_max = 4;
     let loaded = setup.load(b"i\nabcd\nabcde\n").unwrap();
@@ -84,7 +84,7 @@ fn raw_records_in_rejects() {
 }
 
 #[test]
-fn blank_lines_at_the_end() {
+fn blank_lines_at_end_are_ignored() {
     for end in ["\n", "\r\n"] {
         text(Format::Csv).check(format!("t\nx\n{}", end.repeat(100_000)), &["x"], &[]);
     }
@@ -102,7 +102,7 @@ fn blank_lines_at_the_end() {
 }
 
 #[test]
-fn blocks_are_cut_between_rows() {
+fn copy_blocks_end_between_rows() {
     let mut setup = text(Format::Csv);
     setup.limits.copy_block_bytes = 30;
     // Each tuple has 2 + 4 + 9 bytes.
@@ -113,12 +113,12 @@ fn blocks_are_cut_between_rows() {
 }
 
 #[test]
-fn json_depth() {
+fn json_depth_is_limited() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let csv = TestFile::new(Format::Csv, &["j jsonb"]);
     assert_eq!(csv.load(format!("j\n{}\n", nested(JSON_DEPTH_MAX)).as_bytes()).unwrap().counts.rows_loaded, 1);
     csv.check(format!("j\n{}\n", nested(JSON_DEPTH_MAX + 1)), &[], &["2@2 j: JSON nested deeper than 128"]);
-    // The object around the value counts.
+    // The enclosing object counts.
     let lines = TestFile::new(Format::Jsonl, &["j jsonb"]);
     let line = |depth: usize| format!("{{\"j\":{}}}", nested(depth));
     assert_eq!(lines.load(line(JSON_DEPTH_MAX - 1).as_bytes()).unwrap().counts.rows_loaded, 1);
@@ -128,7 +128,7 @@ fn json_depth() {
 }
 
 #[test]
-fn decompression() {
+fn decompressed_size_is_limited() {
     let file = format!("t\n{}", "x\n".repeat(499));
     let mut setup = TestFile { compression: Compression::Gzip, ..text(Format::Csv) };
     let packed = super::compression::gzip(file.as_bytes());
@@ -147,7 +147,7 @@ fn decompression() {
     assert_eq!(load(&setup), Ok(1000));
     setup.limits.decompression_ratio_free_bytes = 999;
     assert_eq!(load(&setup), Err("the limit is 2 times the compressed size".to_owned()));
-    // A file that is not compressed has no such limits.
+    // An uncompressed file has no such limits.
     setup.compression = Compression::None;
     setup.limits.decompressed_bytes_max = 1;
     assert_eq!(setup.load(file.as_bytes()).unwrap().counts.rows_loaded, 499);

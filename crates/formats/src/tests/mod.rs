@@ -16,7 +16,7 @@ use crate::convert::{convert_parquet_within, convert_within};
 use crate::limits::Limits;
 use crate::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
 
-/// How a file is read in a test.
+/// A dataset and limits, to convert test files with.
 #[derive(Clone)]
 pub(crate) struct TestFile {
     pub(crate) columns: Vec<Column>,
@@ -31,7 +31,7 @@ pub(crate) struct TestFile {
 }
 
 impl TestFile {
-    /// Columns as `name type`, as in `id integer not null`.
+    /// Columns as `name type`, such as `id integer not null`.
     pub(crate) fn new(format: Format, columns: &[&str]) -> Self {
         Self {
             columns: columns.iter().map(|text| column(text)).collect(),
@@ -94,7 +94,7 @@ impl TestFile {
         Ok(loaded)
     }
 
-    /// `rows` are fields joined by `|`, with `NULL` for null; `rejects` are `line@byte column: reason`.
+    /// `rows` are fields joined by `|`, with `NULL` for null. `rejects` are `line@byte column: reason`.
     #[track_caller]
     pub(crate) fn check(&self, file: impl AsRef<[u8]>, rows: &[&str], rejects: &[&str]) {
         let loaded = self.load(file.as_ref()).unwrap();
@@ -150,7 +150,7 @@ impl Sink for CollectingSink {
 }
 
 #[test]
-fn a_closed_sink_stops_the_reading() {
+fn closed_sink_stops_conversion() {
     struct Closed;
     impl Sink for Closed {
         fn copy(&mut self, _: bytes::Bytes) -> Result<(), SinkClosed> {
@@ -177,7 +177,7 @@ fn a_closed_sink_stops_the_reading() {
 }
 
 #[test]
-fn header_and_trailer_are_postgresqls() {
+fn copy_header_and_trailer_match_postgresql() {
     assert_eq!(&crate::COPY_HEADER[..11], b"PGCOPY\n\xff\r\n\0");
     assert_eq!(crate::COPY_HEADER[11..], [0; 8]);
     assert_eq!(crate::COPY_TRAILER, [0xff, 0xff]);

@@ -1,4 +1,5 @@
-//! The corpus' Parquet files, fetched in other pieces, damaged, and at the limits. What is in them, the corpus knows.
+//! Converts the Parquet files of the corpus with other fetch sizes, with damage, and at the limits. The corpus tests
+//! check their content.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use protocol::Format;
 use super::{Conversion, TestFile};
 use crate::{FileError, RandomAccess};
 
-/// Of each file how many damaged ones are tried.
+/// Damaged variants per file.
 const DAMAGED: usize = 60;
 
 fn corpus_file(name: &str) -> Bytes {
@@ -17,7 +18,7 @@ fn corpus_file(name: &str) -> Bytes {
     std::fs::read(cases.join(name).join("input.parquet")).unwrap().into()
 }
 
-/// Those that can be read, each with the columns that its schema tells.
+/// All readable files, with the columns of their schemas.
 fn good_files() -> Vec<(String, Bytes, TestFile)> {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/cases");
     let names = std::fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -36,7 +37,7 @@ fn setup(file: &Bytes) -> Option<TestFile> {
 }
 
 #[test]
-fn however_it_is_fetched_the_rows_are_the_same() {
+fn parquet_rows_are_independent_of_fetch_size() {
     for (name, file, mut setup) in good_files() {
         let whole = setup.load_parquet(file.clone()).unwrap();
         for fetch_bytes in [1, 100, 1000] {
@@ -48,8 +49,8 @@ fn however_it_is_fetched_the_rows_are_the_same() {
 }
 
 #[test]
-fn a_damaged_file_ends_in_an_error_or_in_rows() {
-    // Xorshift: the same numbers in every run.
+fn damaged_parquet_returns_error_or_rows() {
+    // Xorshift gives the same numbers in every run.
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = |below: usize| {
         state ^= state << 13;
@@ -69,7 +70,7 @@ fn a_damaged_file_ends_in_an_error_or_in_rows() {
                     _ => damaged.swap(at, 0),
                 }
             }
-            // That it comes back, and with the memory that there is, is all that is asked.
+            // Any result is right, if the call returns within the memory limit.
             let _outcome = setup.load_parquet(damaged.into());
         }
     }
@@ -85,7 +86,7 @@ fn check(setup: &TestFile, name: &str, says: Option<&str>) {
 }
 
 #[test]
-fn limits_at_their_edges() {
+fn parquet_limits_apply_at_their_edges() {
     let name = "parquet-codec-snappy";
     let file = corpus_file(name);
     let edge = |set: fn(&mut TestFile, usize), most: usize, says: &str| {
@@ -97,14 +98,14 @@ fn limits_at_their_edges() {
     };
     let footer = u32::from_le_bytes(*file[file.len() - 8..].first_chunk().unwrap());
     let set_footer = |setup: &mut TestFile, max| setup.limits.parquet_footer_bytes_max = max as u64;
-    edge(set_footer, usize::try_from(footer).unwrap(), "bytes, where");
-    // Seven integers of eight bytes: the largest page, and the largest dictionary.
+    edge(set_footer, usize::try_from(footer).unwrap(), "bytes, the limit is");
+    // Seven integers of eight bytes are the largest page and the largest dictionary.
     edge(|setup, max| setup.limits.parquet_page_bytes_max = max, 56, "a page has at most");
-    edge(|setup, max| setup.limits.parquet_dictionary_values_max = max, 7, "a dictionary of 7 values, where 6");
+    edge(|setup, max| setup.limits.parquet_dictionary_values_max = max, 7, "a dictionary of 7 values, the limit is 6");
 }
 
 #[test]
-fn a_row_that_grows_without_end_is_refused() {
+fn endless_parquet_row_is_refused() {
     let name = "parquet-many-pages";
     let mut setup = setup(&corpus_file(name)).unwrap();
     setup.limits.parquet_row_bytes_max = 100;

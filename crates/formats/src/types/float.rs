@@ -1,4 +1,4 @@
-//! Finite numbers in decimal; the nearest float is taken, as everywhere.
+//! Floats from decimal text, rounded to the nearest float.
 
 use std::str::FromStr;
 
@@ -15,13 +15,13 @@ pub(super) fn double(text: &[u8]) -> Result<f64, RejectReason> {
     in_range(text, value.is_finite(), value == 0.0, "double precision").map(|()| value)
 }
 
-/// The grammar is ours, so that no `inf`, `nan` or `+1` comes in; the arithmetic is the standard library's.
+/// Checks the grammar first, because the standard library also accepts `inf`, `nan` and `+1`.
 fn parse<F: FromStr>(text: &[u8]) -> Result<F, RejectReason> {
     Decimal::parse(text)?;
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(RejectReason::NotANumber)
 }
 
-/// Like PostgreSQL: neither infinity for what is too large nor zero for what is too small.
+/// Rejects overflow to infinity and underflow to zero, as PostgreSQL does.
 #[inline]
 fn in_range(text: &[u8], finite: bool, zero: bool, kind: &'static str) -> Result<(), RejectReason> {
     if !finite || (zero && !Decimal::parse(text)?.is_zero()) { Err(RejectReason::OutOfRange(kind)) } else { Ok(()) }
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn doubles() {
+    fn double_parses_finite_decimals() {
         check("0", Ok(0.0));
         check("-1.5", Ok(-1.5));
         check("1e3", Ok(1000.0));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn reals_end_at_their_own_range() {
+    fn real_out_of_range_is_rejected() {
         assert_eq!(real(b"3.4028235e38"), Ok(f32::MAX));
         assert_eq!(real(b"1e39"), Err(RejectReason::OutOfRange("real")));
         assert_eq!(real(b"1e-50"), Err(RejectReason::OutOfRange("real")));

@@ -5,7 +5,7 @@ use super::temporal::{EPOCH_DAYS_FROM_UNIX, MICROS_PER_DAY};
 use crate::copy;
 use crate::reject::RejectReason;
 
-/// A date or time in the format that the dataset declares: `chrono`'s strftime, read as strictly as ISO 8601 is.
+/// Parses dates and times in a declared strftime format. `chrono` parses, and this module rejects lenient matches.
 #[derive(Debug)]
 pub(crate) struct TemporalFormat {
     target: TemporalType,
@@ -47,7 +47,8 @@ impl TemporalFormat {
         Ok(())
     }
 
-    /// Item by item, to look at what `chrono` took for each. `None` when the text does not have the format.
+    /// Parses item by item, to check the text that `chrono` used for each. Returns `None` if the text does not match
+    /// the format.
     fn parse(&self, text: &str) -> Option<Result<Parsed, RejectReason>> {
         let mut parsed = Parsed::new();
         let mut rest = text;
@@ -70,13 +71,13 @@ impl TemporalFormat {
     }
 }
 
-/// `chrono` reads numbers shorter than they are written, and with white space or a sign before them: `2024111` would
-/// be a date in `%Y%m%d`, though nobody can say which.
+/// Checks that an item's text has its full width. `chrono` also accepts shorter numbers, and white space or a sign
+/// before them: `2024111` would match `%Y%m%d`, although it is ambiguous.
 fn is_written_as(item: &Item<'_>, taken: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match item {
         Item::Numeric(Numeric::Timestamp, _) => is_number(taken),
-        // Also unpadded: `24` is no year of four digits that lost its zeros.
+        // Unpadded years too: `24` must not match a year of four digits.
         Item::Numeric(number @ (Numeric::Year | Numeric::IsoYear), _) | Item::Numeric(number, Pad::Zero) => {
             taken.len() == width(number) && is_number(taken)
         }
@@ -88,7 +89,7 @@ fn is_written_as(item: &Item<'_>, taken: &str) -> bool {
     }
 }
 
-/// Digits, as `chrono` writes the number padded.
+/// Digits of the number when `chrono` pads it.
 fn width(number: &Numeric) -> usize {
     match number {
         Numeric::Quarter | Numeric::NumDaysFromSun | Numeric::WeekdayFromMon => 1,
@@ -110,7 +111,7 @@ fn days(date: NaiveDate) -> Result<i32, RejectReason> {
     Ok(date.to_epoch_days() - EPOCH_DAYS_FROM_UNIX)
 }
 
-/// `chrono` drops what comes after nine digits. `fraction` begins with its dot.
+/// Checks the digits after the ninth, which `chrono` drops. `fraction` begins with the decimal point.
 fn finer_than_nanoseconds(fraction: &str) -> bool {
     fraction.bytes().skip(1 + 9).any(|digit| digit != b'0')
 }
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn declared_formats() {
+    fn declared_format_parses_time() {
         check(TemporalType::Date, "%d/%m/%Y", "03/04/2024", Ok("2024-04-03"));
         check(TemporalType::Date, "%-d/%-m/%Y", "3/4/2024", Ok("2024-04-03"));
         check(TemporalType::Date, "%-d/%-m/%Y", "13/10/2024", Ok("2024-10-13"));
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_chrono_would_bend_is_refused() {
+    fn lenient_format_match_is_rejected() {
         let day_first = "%d/%m/%Y";
         for text in [
             "",

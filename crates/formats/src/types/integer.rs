@@ -1,4 +1,4 @@
-//! An optional minus and digits, nothing else. Leading zeros are accepted.
+//! Integers: an optional minus sign and digits. Leading zeros are accepted.
 
 use crate::reject::RejectReason;
 
@@ -20,7 +20,7 @@ fn parse(text: &[u8], kind: &'static str) -> Result<i64, RejectReason> {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
-    // So many digits never overflow.
+    // Up to 18 digits cannot overflow.
     if digits.is_empty() || digits.len() > 18 {
         return parse_long(negative, digits, kind);
     }
@@ -40,7 +40,7 @@ fn parse_long(negative: bool, digits: &[u8], kind: &'static str) -> Result<i64, 
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(RejectReason::NotAnInteger);
     }
-    // Downwards, for there is one negative number more.
+    // Counts downwards, because the range has one more negative number.
     let downwards = digits.iter().try_fold(0_i64, |value, byte| {
         value.checked_mul(10).and_then(|value| value.checked_sub(i64::from(byte - b'0')))
     });
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn integers() {
+    fn bigint_parses_plain_digits() {
         check("0", Ok(0));
         check("-0", Ok(0));
         check("42", Ok(42));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn smaller_ones_end_at_their_range() {
+    fn integer_out_of_range_is_rejected() {
         assert_eq!(smallint(b"32767"), Ok(32767));
         assert_eq!(smallint(b"-32768"), Ok(-32768));
         assert_eq!(smallint(b"32768"), Err(RejectReason::OutOfRange("smallint")));

@@ -3,10 +3,11 @@ use crate::json_syntax::{JsonKind, JsonLexer, check_unescaped};
 use crate::numeric::Decimal;
 use crate::reject::RejectReason;
 
-/// The version of the format that `jsonb_recv` reads; the JSON text follows it.
+/// Version byte of the format of `jsonb_recv`. JSON text follows it.
 const VERSION: u8 = 1;
 
-/// Any JSON value, its text kept as it is. PostgreSQL would end the whole COPY over one that it cannot keep.
+/// Appends a JSON value without changing its text. PostgreSQL would abort the whole COPY for a value that it cannot
+/// store.
 pub(super) fn encode(text: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason> {
     validate(text)?;
     out.extend_from_slice(&copy::length(1 + text.len()));
@@ -15,10 +16,10 @@ pub(super) fn encode(text: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason>
     Ok(())
 }
 
-/// Whether it is JSON, and such as PostgreSQL can keep.
+/// Checks that `text` is JSON that PostgreSQL can store.
 pub(crate) fn validate(text: &[u8]) -> Result<(), RejectReason> {
     let mut lexer = JsonLexer::new(text);
-    // What is valid JSON and yet nothing that PostgreSQL can keep is looked for token by token.
+    // Valid JSON can hold tokens that PostgreSQL cannot store.
     let mut unkept = None;
     lexer.document(&mut |kind, token: &[u8]| {
         let kept = match kind {

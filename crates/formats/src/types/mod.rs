@@ -1,4 +1,4 @@
-//! One encoder a column type: text in, one field of a binary COPY tuple out, or the reason why not.
+//! Encodes text as a field of a column type, or returns the reject reason.
 
 mod float;
 mod formatted;
@@ -16,7 +16,7 @@ use formatted::{TemporalFormat, TemporalType};
 
 pub(crate) use jsonb::validate as check_jsonb;
 
-/// A column's type, ready for the hot loop.
+/// Encodes one column type.
 #[derive(Debug)]
 pub(crate) enum TypeEncoder {
     SmallInt,
@@ -37,7 +37,7 @@ pub(crate) enum TypeEncoder {
     Jsonb,
 }
 
-/// What of JSON a column takes.
+/// The JSON types that a column accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptedJson {
     Boolean,
@@ -72,7 +72,7 @@ impl TypeEncoder {
         }
     }
 
-    /// For a column that declares no format.
+    /// Returns the encoder of a column without a declared format.
     pub(crate) fn plain(kind: ColumnType) -> Self {
         match kind {
             ColumnType::SmallInt => Self::SmallInt,
@@ -93,9 +93,9 @@ impl TypeEncoder {
         }
     }
 
-    /// Appends one field. After an error there may be half a field: the caller drops the row.
+    /// Appends one field. After an error, `out` may hold part of a field, and the caller must remove it.
     ///
-    /// `text` is valid UTF-8 without NUL; only the types that keep text build on it.
+    /// `text` must be UTF-8 without NUL. Only the types that store text rely on this.
     #[inline]
     pub(crate) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason> {
         match self {
@@ -119,7 +119,8 @@ impl TypeEncoder {
         Ok(())
     }
 
-    /// Numbers and times may also come as JSON strings, and are then read like a CSV field.
+    /// Returns the accepted JSON type. Numbers and times are also accepted as JSON strings, which are parsed like CSV
+    /// fields.
     pub(crate) fn accepted_json(&self) -> AcceptedJson {
         match self {
             Self::Boolean => AcceptedJson::Boolean,

@@ -1,4 +1,4 @@
-//! Booleans, bounded text and UUIDs.
+//! Booleans, varchar and UUIDs.
 
 use crate::reject::RejectReason;
 
@@ -13,11 +13,11 @@ pub(super) fn boolean(text: &[u8]) -> Result<bool, RejectReason> {
     }
 }
 
-/// Counts characters as PostgreSQL does: code points.
+/// Checks the length in code points, as PostgreSQL does.
 #[inline]
 pub(super) fn varchar(text: &[u8], chars_max: u32) -> Result<&[u8], RejectReason> {
     let chars_limit = chars_max as usize;
-    // Never more characters than bytes, so most texts need no counting.
+    // A text never has more characters than bytes, so most texts need no count.
     if text.len() > chars_limit && text.iter().filter(|byte| !is_continuation(**byte)).count() > chars_limit {
         return Err(RejectReason::TooLong { chars_max });
     }
@@ -28,7 +28,7 @@ fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
 }
 
-/// 8-4-4-4-12 or 32 hexadecimal digits, in any case.
+/// Accepts 8-4-4-4-12 or 32 hexadecimal digits, in upper or lower case.
 pub(super) fn uuid(text: &[u8]) -> Result<[u8; 16], RejectReason> {
     let hyphenated = match text.len() {
         32 => false,
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn booleans() {
+    fn boolean_parses_six_words() {
         for text in ["true", "TRUE", "True", "t", "T", "1"] {
             assert_eq!(boolean(text.as_bytes()), Ok(true), "{text:?}");
         }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn varchars_count_characters_and_not_bytes() {
+    fn varchar_counts_characters() {
         check_varchar("", 1, true);
         check_varchar("abc", 3, true);
         check_varchar("abcd", 3, false);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn uuids() {
+    fn uuid_parses_two_forms() {
         let expected = *b"\x12\x3e\x45\x67\xe8\x9b\x12\xd3\xa4\x56\x42\x66\x14\x17\x40\x00";
         for text in [
             "123e4567-e89b-12d3-a456-426614174000",

@@ -1,30 +1,30 @@
-//! ISO 8601 dates and times, read straight from bytes. Years 0001 to 9999; no value that PostgreSQL would change.
+//! ISO 8601 dates and times of the years 0001 to 9999. Values that PostgreSQL would change are errors.
 
 use crate::reject::RejectReason;
 
-/// PostgreSQL counts from 2000-01-01.
+/// PostgreSQL's epoch is 2000-01-01.
 pub(crate) const EPOCH_DAYS_FROM_UNIX: i32 = 10_957;
 pub(crate) const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
 pub(super) const MICROS_PER_SECOND: i64 = 1_000_000;
-/// <https://www.postgresql.org/docs/current/datatype-datetime.html>: offsets end before 16 hours.
+/// PostgreSQL's offsets are below 16 hours: <https://www.postgresql.org/docs/current/datatype-datetime.html>.
 const OFFSET_HOURS_MAX: u32 = 15;
 
-/// Days since 2000-01-01.
+/// Returns days since 2000-01-01.
 #[inline]
 pub(super) fn date(text: &[u8]) -> Result<i32, RejectReason> {
     let (days, rest) = date_prefix(text).ok_or(RejectReason::NotADate)??;
     if rest.is_empty() { Ok(days) } else { Err(RejectReason::NotADate) }
 }
 
-/// Microseconds since midnight.
+/// Returns microseconds since midnight.
 #[inline]
 pub(super) fn time(text: &[u8]) -> Result<i64, RejectReason> {
     let (micros, rest) = time_prefix(text).ok_or(RejectReason::NotATime)??;
     if rest.is_empty() { Ok(micros) } else { Err(RejectReason::NotATime) }
 }
 
-/// Microseconds since 2000-01-01 00:00:00, on the wall's clock.
+/// Returns microseconds since 2000-01-01 00:00:00 in local time.
 #[inline]
 pub(super) fn timestamp(text: &[u8]) -> Result<i64, RejectReason> {
     let (micros, rest) = timestamp_prefix(text)?;
@@ -34,7 +34,7 @@ pub(super) fn timestamp(text: &[u8]) -> Result<i64, RejectReason> {
     }
 }
 
-/// Microseconds since 2000-01-01 00:00:00 UTC.
+/// Returns microseconds since 2000-01-01 00:00:00 UTC.
 #[inline]
 pub(super) fn timestamptz(text: &[u8]) -> Result<i64, RejectReason> {
     let (micros, rest) = timestamp_prefix(text)?;
@@ -52,7 +52,7 @@ fn timestamp_prefix(text: &[u8]) -> Result<(i64, &[u8]), RejectReason> {
     Ok((i64::from(days) * MICROS_PER_DAY + micros, rest))
 }
 
-/// `None` when the text does not have the form, an error when there is no such date.
+/// Returns `None` if the text does not have the form of a date, and an error if the date does not exist.
 #[inline]
 fn date_prefix(text: &[u8]) -> Option<Result<(i32, &[u8]), RejectReason>> {
     let ([y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2], rest) = text.split_first_chunk::<10>()? else { return None };
@@ -86,7 +86,7 @@ fn time_prefix(text: &[u8]) -> Option<Result<(i64, &[u8]), RejectReason>> {
     })
 }
 
-/// `None` without a digit.
+/// Returns `None` without a digit.
 #[inline]
 fn fraction_micros(digits: &[u8]) -> Option<Result<i64, RejectReason>> {
     if digits.is_empty() {
@@ -100,7 +100,7 @@ fn fraction_micros(digits: &[u8]) -> Option<Result<i64, RejectReason>> {
     Some(Ok((kept.len()..6).fold(value, |value, _| value * 10)))
 }
 
-/// `Z`, `±HH`, `±HH:MM` or `±HHMM`.
+/// Accepts `Z`, `±HH`, `±HH:MM` and `±HHMM`.
 #[inline]
 fn offset_micros(text: &[u8]) -> Result<i64, RejectReason> {
     let (sign, hours, minutes) = match *text {
@@ -140,7 +140,7 @@ fn days_in_month(year: u32, month: u32) -> u32 {
     }
 }
 
-/// Years are taken to begin in March, so that the leap day comes last.
+/// Years begin in March here, so that the leap day is the last day.
 /// <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>
 #[inline]
 #[expect(clippy::cast_possible_wrap, reason = "four-digit years are some millions of days")]
@@ -149,7 +149,7 @@ fn days_from_epoch(year: u32, month: u32, day: u32) -> i32 {
     let month = if month <= 2 { month + 9 } else { month - 3 };
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;
-    /// From 0000-03-01 to 1970-01-01.
+    /// Days from 0000-03-01 to 1970-01-01.
     const TO_UNIX: i32 = 719_468;
     days as i32 - TO_UNIX - EPOCH_DAYS_FROM_UNIX
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn dates() {
+    fn date_parses_iso_8601() {
         for text in ["2000-01-01", "1999-12-31", "2024-02-29", "2000-02-29", "0001-01-01", "9999-12-31", "1970-01-01"] {
             check_date(text, Ok(()));
         }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn every_day_of_ten_thousand_years_counts_as_chrono_counts() {
+    fn every_date_equals_chrono() {
         let mut day = NaiveDate::from_ymd_opt(1, 1, 1).unwrap();
         let mut expected = date(b"0001-01-01").unwrap();
         assert_eq!(i64::from(expected), (day - NaiveDate::from_ymd_opt(2000, 1, 1).unwrap()).num_days());
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn times() {
+    fn time_parses_iso_8601() {
         check_time("00:00", Ok("00:00:00"));
         check_time("23:59:59", Ok("23:59:59"));
         check_time("12:34:56.7", Ok("12:34:56.7"));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps() {
+    fn timestamp_parses_iso_8601() {
         check_timestamp("2024-03-04T05:06:07", Ok("2024-03-04T05:06:07"));
         check_timestamp("2024-03-04 05:06:07.000001", Ok("2024-03-04T05:06:07.000001"));
         check_timestamp("1999-12-31 23:59", Ok("1999-12-31T23:59:00"));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_with_an_offset() {
+    fn timestamptz_requires_offset() {
         check_timestamptz("2024-03-04T05:06:07Z", Ok("2024-03-04T05:06:07Z"));
         check_timestamptz("2024-03-04 05:06:07+01", Ok("2024-03-04T04:06:07Z"));
         check_timestamptz("2024-03-04 05:06:07.5-0330", Ok("2024-03-04T08:36:07.5Z"));

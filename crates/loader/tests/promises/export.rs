@@ -11,7 +11,7 @@ async fn rejects_are_a_csv_in_the_curated_bucket_too() {
     assert_eq!(stage.load_as(&definition, &object).await.unwrap().rows_rejected, 2);
     let exported = "load_id,line,byte_offset,column,reason,raw\n\
                     1,3,36,order_id,\"not an integer\",\"two,\"\"b,ob\"\",1.00\"\n\
-                    1,4,52,,\"2 fields, where the header has 3\",\"3,eve\"\n";
+                    1,4,52,,\"2 fields, but the header has 3\",\"3,eve\"\n";
     assert_eq!(stage.bucket.get("rejects/2024-03-01/1.csv").unwrap(), exported);
 
     let clean = stage.bucket.put(KEY, Some("v2"), orders(&["ann", "bob"]));
