@@ -1,3 +1,3 @@
-//! Tests across crates live beside this file, one target a folder. The library is what several of them share.
+//! Code that the fuzz targets and the tests share. Each test target has its own folder beside this file.
 
 pub mod any_bytes;

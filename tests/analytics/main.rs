@@ -1,6 +1,6 @@
-//! The example pipelines to their end, on a stack of their own: what they build against what pandas computes from the
-//! same files, and against what was worked out by hand.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test without its stack has nothing to say")]
+//! Runs the example pipelines on their own stack. Compares their tables with results of pandas for the same files, and with
+//! results worked out by hand.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test without its stack fails")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use test_support::Stack;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
-/// By key.
+/// Keys and bodies.
 type Files = Vec<(String, Vec<u8>)>;
-/// By table, its columns in order, each with its value as CSV has it.
+/// Table name to its columns in order, each with its value as CSV text.
 type Tables = BTreeMap<String, Vec<(String, String)>>;
 
 const TABLES: [&str; 3] = ["agg_public_holiday", "agg_shipments", "best_performing_product"];
@@ -22,19 +22,19 @@ const TABLES: [&str; 3] = ["agg_public_holiday", "agg_shipments", "best_performi
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static STACK: OnceCell<Stack> = OnceCell::const_new();
 
-/// The days are holidays, the first with one a year before too, and a leap day.
+/// The days are two holidays and a leap day. A year before the first day is a holiday too.
 #[test]
 fn retail_tables_match_pandas() {
     with_stack(async |stack| {
         for (seed, day) in [(1, "2025-12-25"), (2, "2028-02-29"), (3, "2026-09-07")] {
             let files = penstock::retail_files(seed, day.parse().unwrap());
-            let expected = independently(&files, day);
+            let expected = computed_by_pandas(&files, day);
             assert_eq!(run(stack, files, day).await, expected, "seed {seed}, {day}");
         }
     });
 }
 
-/// Of 2024-12-25, a holiday as the same day of 2023 was.
+/// 2024-12-25 and 2023-12-25 are both holidays.
 #[test]
 fn retail_limits_are_where_declared() {
     let orders = "order_id,customer_id,order_date,product_id,unit_price,quantity,total_price\n\
@@ -45,9 +45,9 @@ fn retail_limits_are_where_declared() {
                   5,1,2024-12-25,9,1.00,1,1.00\n\
                   6,1,2024-12-10,9,1.00,1,1.00\n\
                   7,1,2024-12-11,9,1.00,1,1.00";
-    // 8 has as many points as 7.
+    // Products 7 and 8 have the same number of points.
     let reviews = "review,product_id\n5,8\n5,7\n1,8\n1,7\n5,9";
-    // Shipped after 5, 6 and 6 days, the last delivered; not shipped for a year, 15 and 14 days; of no order.
+    // Shipped after 5, 6 and 6 days, the last one delivered. Not shipped for a year, 15 and 14 days. Without an order.
     let shipments = "shipment_id,order_id,shipment_date,delivery_date\n\
                      1,1,2023-12-30,\n\
                      2,2,2023-12-31,1000-01-01\n\
@@ -75,7 +75,7 @@ fn empty_day_has_rows() {
     check_by_hand("2024-01-01", headers, expected);
 }
 
-/// One pump stands still, and one reservoir is not measured at a quarter past nine.
+/// One pump is off, and one reservoir has no measurement at 09:15.
 #[test]
 fn water_balance_continues_from_previous_hour() {
     let quarters = [("09:15", 300, 1_100, None), ("09:00", 200, 1_040, Some(490)), ("08:45", 100, 1_000, Some(500))];
@@ -90,8 +90,8 @@ fn water_balance_continues_from_previous_hour() {
                 {"reservoir_id": "1", "measured_at": at, "volume_m3": volume},
                 {"reservoir_id": "2", "measured_at": at, "volume_m3": other_volume},
             ]);
-            measured(stack, "pump_flow", time, &pumps).await;
-            measured(stack, "reservoir_levels", time, &reservoirs).await;
+            drop_measurements(stack, "pump_flow", time, &pumps).await;
+            drop_measurements(stack, "reservoir_levels", time, &reservoirs).await;
         }
         let query = "select extract(hour from hour at time zone 'UTC')::int, quarters::int, inflow_m3::text,
                             volume_change_m3::text, unaccounted_m3::text
@@ -103,8 +103,8 @@ fn water_balance_continues_from_previous_hour() {
     });
 }
 
-/// Drops the measurements of a quarter, then the trigger that announces them, and waits for what that starts.
-async fn measured(stack: &Stack, dataset: &str, time: &str, rows: &Value) {
+/// Drops the measurements of a quarter hour and their trigger, and waits for the load.
+async fn drop_measurements(stack: &Stack, dataset: &str, time: &str, rows: &Value) {
     let key = format!("raw_data/{dataset}/2024/03/01/{dataset}-2024-03-01-{time}:00.json");
     stack.put(&key, rows.to_string()).await;
     let trigger = format!("triggers/{dataset}/Succeeded_2024-03-01_{time}:00_2024-03-01_{time}:02.trig");
@@ -132,13 +132,13 @@ fn with_stack<F: Future>(test: impl FnOnce(&'static Stack) -> F) -> F::Output {
     })
 }
 
-/// Drops the files and gives the day's row of each table that the run exports.
+/// Drops the files. Returns the day's row of each exported table.
 async fn run(stack: &Stack, files: Files, day: &str) -> Tables {
     let keys: Vec<String> = files.iter().map(|(key, _)| key.clone()).collect();
     for (key, body) in files {
         stack.put(&key, body).await;
     }
-    // The one that completes the day ends after its run.
+    // The execution of the last file ends after its run.
     for key in keys {
         let execution = stack.next_execution(&key, &[]).await;
         assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
@@ -166,15 +166,15 @@ fn row_of(export: &[u8], day: &str) -> Vec<(String, String)> {
     header.iter().zip(&rows[0]).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn independently(files: &Files, day: &str) -> Tables {
+fn computed_by_pandas(files: &Files, day: &str) -> Tables {
     let folder = tempfile::tempdir().unwrap();
     for (key, body) in files {
         std::fs::write(folder.path().join(Path::new(key).file_name().unwrap()), body).unwrap();
     }
     let mut python = Command::new(project(".venv/bin/python"));
     let output = python.arg(project("tests/analytics/retail.py")).arg(folder.path()).arg(day).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}\n`make test` installs pandas when it is missing");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}\n`make test` installs pandas");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

@@ -1,7 +1,7 @@
-"""Retail's three tables, computed from the files themselves: no database, and none of the pipeline's SQL.
+"""Computes the three tables of the retail pipeline from its files, without a database and without the pipeline's SQL.
 
-Takes the folder of one day's files and the day. Prints JSON: by table, its columns in order, each with its value as an
-export writes it.
+Arguments: folder of one day's files, day. Prints JSON: for each table its columns in order, each with its value as in
+an export.
 """
 
 import json
@@ -83,7 +83,7 @@ def best_product(
 
 
 def with_delays(shipments: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
-    """Shipments of known orders, with the days from the order to the shipment."""
+    """Returns the shipments of known orders, with the days from order to shipment."""
     refused = pd.Series(False, shipments.index)
     for column in ["shipment_date", "delivery_date"]:
         none = shipments[column].isin(NO_DATE)
@@ -95,7 +95,7 @@ def with_delays(shipments: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
 
 
 def read(path: pathlib.Path) -> pd.DataFrame:
-    """All fields as texts. A line with too many is left out, one with too few has missing values."""
+    """Reads all fields as text. Skips a line with too many fields; one with too few has missing values."""
     return pd.read_csv(path, dtype=str, keep_default_na=False, on_bad_lines="skip")
 
 

@@ -1,10 +1,9 @@
-//! Cold start and peak memory of each function, beside the same function in Python, under one Runtime API driver.
+//! Compares cold start and peak memory of functions in Rust and in Python, under the same driver of the Runtime API.
 //!
-//! A cold start is the time from starting the process to its first answer. The loaders load the same 10,000 rows.
-//! Standard output is a section of `docs/benchmarks.md`.
-//! Reads `PYTHON` (an interpreter with `bench/python/requirements.txt`) and `FUNCTIONS` (a folder of release
-//! binaries); `make bench` sets both.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that cannot run stops")]
+//! A cold start is the time from the start of the process to its first reply. The loaders load the same 10,000 rows.
+//! Standard output is a section of the benchmarks page. `make bench` sets `PYTHON` (an interpreter with the packages of
+//! `bench/python/requirements.txt`) and `FUNCTIONS` (a folder of release binaries).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench without its environment fails")]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ const RUNS: usize = 11;
 const TIMEOUT: Duration = Duration::from_secs(60);
 const ROWS: usize = 10_000;
 
-/// One line of the table: medians.
+/// Medians, one line of the table.
 struct Figures {
     cold_ms: f64,
     warm_ms: f64,
@@ -33,12 +32,14 @@ async fn main() {
     let event = read_json(&here.join("../events/eventbridge-orders-csv.resolve-trigger.json"));
 
     println!("\n## Cold starts\n");
-    println!("A process from its start to its first answer, then a second one; medians of {RUNS}.\n");
+    println!(
+        "Cold is the time from the start of a process to its first reply, warm the time of the second call. Medians of {RUNS}.\n"
+    );
     println!("| {:<45} | {:>9} | {:>9} | {:>11} |\n|---|---:|---:|---:|", "function", "cold", "warm", "peak memory");
     let check = |env: &[(&str, &str)], binary: &Path| measure(binary, env, |_| event.clone());
     print("check-file-extension (Rust)", &check(&[], &functions.join("check-file-extension")));
     let handler = [("PYTHON", python.as_str()), ("HANDLER", "check_file_extension.handler")];
-    print("the book's check (Python, standard library)", &check(&handler, &bootstrap));
+    print("the same check (Python, standard library)", &check(&handler, &bootstrap));
     let roll = json!({"failure_rate": 0.0});
     print(
         "random-failure-generator (Rust)",
@@ -58,7 +59,7 @@ async fn main() {
     .into_iter()
     .map(|name| (name, stack.env(name)))
     .collect();
-    // One object a call, for the same object twice would be `AlreadyLoaded`.
+    // Each call has its own object, because a second load of one object is `AlreadyLoaded`.
     for call in 0..2 * RUNS {
         stack.put(&format!("people/bench-{call}.csv"), people(call)).await;
     }
@@ -124,7 +125,7 @@ fn peak_memory_mb(process: u32) -> f64 {
 }
 
 fn people(seed: usize) -> String {
-    let rows = (0..ROWS).map(|row| format!("{},somebody {seed},2024-02-{:02}\n", row, 1 + row % 29));
+    let rows = (0..ROWS).map(|row| format!("{},customer {seed},2024-02-{:02}\n", row, 1 + row % 29));
     std::iter::once("id,name,joined\n".to_owned()).chain(rows).collect()
 }
 

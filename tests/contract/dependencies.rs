@@ -1,4 +1,4 @@
-//! What deny.toml asks of every crate that is built here, checked by what `cargo metadata` says of them.
+//! Checks every crate of the lock file against deny.toml, with `cargo metadata`.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ struct Bans {
 struct Ban {
     #[serde(rename = "crate")]
     name: String,
-    /// Refuses only a second version.
+    /// Bans only a second version.
     #[serde(default)]
     deny_multiple_versions: bool,
 }
@@ -39,18 +39,18 @@ fn rules() -> Rules {
     toml::from_str(&read("deny.toml")).unwrap()
 }
 
-/// Every crate of the lock file, on whatever platform it is used.
+/// Returns every crate of the lock file, for all platforms.
 fn packages() -> Vec<Package> {
-    // Not offline: a build fetches nothing of what only other platforms need.
+    // Not offline, because a build does not download the crates of other platforms.
     let options = ["--locked".to_owned()];
     let metadata = MetadataCommand::new().manifest_path(project().join("Cargo.toml")).other_options(options).exec();
     metadata.unwrap().packages
 }
 
-/// Whether an SPDX expression can be met by allowed licences alone.
+/// Returns true when the allowed licences satisfy the SPDX expression.
 /// <https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/>
 fn is_met(expression: &str, allowed: &BTreeSet<String>) -> bool {
-    // The form of old crates: a slash for OR.
+    // Old crates write a slash for OR.
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut rest = &words[..];
@@ -100,7 +100,7 @@ fn crate_licences_are_allowed() {
     let allowed = rules().licenses.allow;
     for package in packages() {
         let licence = package.license.as_deref().unwrap_or_default();
-        assert!(is_met(licence, &allowed), "{} {} is under {licence:?}", package.name, package.version);
+        assert!(is_met(licence, &allowed), "{} {} has the licence {licence:?}", package.name, package.version);
     }
 }
 
@@ -122,7 +122,7 @@ fn banned_crates_are_absent() {
         if deny_multiple_versions {
             assert_eq!(versions.len(), 1, "{name}: {versions:?}");
         } else {
-            assert!(versions.is_empty(), "{name} {versions:?}: `cargo tree -i {name}` says who brings it");
+            assert!(versions.is_empty(), "{name} {versions:?}: `cargo tree -i {name}` shows the dependents");
         }
     }
 }

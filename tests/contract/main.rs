@@ -1,11 +1,6 @@
-//! What no compiler sees: that the state machine, the template and the crates speak of the same things. It runs in
-//! a second or two and needs no emulator; expressions are evaluated by the engine that the emulator uses.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "helpers of tests fail the test that calls them"
-)]
+//! Contract tests: state machines, template, docs and crates must agree. They need no emulator and run in seconds.
+//! Expressions are evaluated by the engine that the emulator uses.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a helper fails the test that calls it")]
 
 mod clocks;
 mod dependencies;

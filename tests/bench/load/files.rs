@@ -1,4 +1,4 @@
-//! The files that are loaded, made before anything is measured.
+//! The input files. They are written before the measurement.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write};
@@ -18,11 +18,11 @@ pub(crate) struct BenchFiles {
     pub(crate) large_mb: u64,
 }
 
-/// Made when first asked for, by name; gone with the bench.
+/// Creates each file at its first use. Drop deletes all.
 impl BenchFiles {
     pub(crate) fn new(folder: &Path, large_mb: u64) -> Self {
         let _ = fs::remove_dir_all(folder);
-        fs::create_dir_all(folder).expect("make the folder of files");
+        fs::create_dir_all(folder).expect("create the folder of files");
         Self { folder: folder.to_owned(), large_mb }
     }
 
@@ -30,7 +30,7 @@ impl BenchFiles {
         self.large_mb.div_ceil(10)
     }
 
-    /// Small enough for what is slow.
+    /// Size for slow tools.
     pub(crate) fn tiny_mb(&self) -> u64 {
         self.small_mb().div_ceil(5)
     }
@@ -39,7 +39,7 @@ impl BenchFiles {
         self.folder.join(name)
     }
 
-    /// Rows that take this many MB as CSV, in whatever layout.
+    /// Returns the name of a file with the rows of `mb` MB of CSV, in this layout.
     pub(crate) fn rows(&self, mb: u64, layout: Layout) -> String {
         let name = match layout {
             Layout::Csv => format!("{mb}-mb.csv"),
@@ -58,7 +58,7 @@ impl BenchFiles {
         })
     }
 
-    /// Many small files, and one of all their rows.
+    /// Returns the names of many small files, and of one file with all their rows.
     pub(crate) fn parts(&self) -> (Vec<String>, String) {
         let rows = rows_in(PART_BYTES);
         let part = |number: usize| {

@@ -1,10 +1,10 @@
-//! Rows that are the same on every machine, in ten columns of the types that most tables are made of.
+//! Deterministic rows with ten columns of common types.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// What every side declares. The database's checksum is over these.
+/// The columns of all tables. The checksum covers them.
 pub(crate) const COLUMNS: [(&str, &str); 10] = [
     ("id", "bigint not null"),
     ("customer", "integer not null"),
@@ -21,7 +21,7 @@ pub(crate) const COLUMNS: [(&str, &str); 10] = [
 const COUNTRIES: [&str; 8] = ["Norway", "Chile", "Japan", "Kenya", "New Zealand", "Portugal", "Viet Nam", "Iceland"];
 const WORDS: [&str; 8] = ["leave", "at", "the", "door", "call", "before", "noon", "fragile"];
 
-/// Of so many rows one has a price with three decimals, where the column takes two.
+/// One row in this many has a price with three decimals, which the column refuses.
 pub(crate) const ROWS_PER_BAD_ROW: u64 = 1000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) enum Layout {
     JsonLines,
 }
 
-/// Writes rows `from..to`, and gives the bytes written.
+/// Writes rows `from..to`. Returns the bytes written.
 pub(crate) fn write(path: &Path, layout: Layout, from: u64, to: u64) -> io::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
     let mut line = if layout == Layout::JsonLines { String::new() } else { csv_header() };
@@ -51,7 +51,7 @@ pub(crate) fn write(path: &Path, layout: Layout, from: u64, to: u64) -> io::Resu
     Ok(bytes)
 }
 
-/// How many rows make a CSV file of about this size.
+/// Returns the number of rows of a CSV file of about this size.
 pub(crate) fn rows_in(bytes: u64) -> u64 {
     const SAMPLE_ROWS: u64 = 10_000;
     bytes * SAMPLE_ROWS / csv(0, SAMPLE_ROWS).len() as u64
@@ -61,7 +61,7 @@ pub(crate) fn csv_header() -> String {
     COLUMNS.map(|(name, _)| name).join(",") + "\n"
 }
 
-/// Rows `from..to`, without a header.
+/// Returns rows `from..to` without a header.
 pub(crate) fn csv(from: u64, to: u64) -> String {
     let mut lines = String::new();
     for id in from..to {
@@ -80,7 +80,7 @@ impl GeneratedRow {
         Self { id, bits: scramble(id) }
     }
 
-    /// A number below `limit`, of the row's own.
+    /// Returns a number below `limit` that depends on the row and on `which`.
     fn pick(&self, which: u64, limit: u64) -> u64 {
         scramble(self.bits ^ which) % limit
     }

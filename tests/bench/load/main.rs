@@ -1,11 +1,12 @@
-//! The loader beside what you would use instead: one server, one run, interleaved pairs, medians.
+//! Compares the loader with other tools: one server, one run, interleaved pairs, medians.
 //!
-//! Standard output is `docs/benchmarks.md`; what happens meanwhile goes to standard error. `make bench` sets `PYTHON`,
-//! `PGLOADER` and `FUNCTIONS` (a folder of release binaries). `BENCH_MB` is the size of the largest file (1000),
-//! `BENCH_ONLY` some of the sections (copy, lineage, formats, rejects, files, huge, python), and `BENCH_BEFORE` a folder with
-//! an earlier build of the loader to compare small files with.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench that cannot run stops")]
-#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures, not money")]
+//! Standard output is the benchmarks page, standard error shows the progress. `make bench` sets `PYTHON`, `PGLOADER` and
+//! `FUNCTIONS` (a folder of release binaries). Options:
+//! - `BENCH_MB`: size of the largest file in MB (1000)
+//! - `BENCH_ONLY`: sections to run, of copy, lineage, formats, rejects, files, huge and python
+//! - `BENCH_BEFORE`: folder with an earlier build of the loader, for the section files
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench without its environment fails")]
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "figures may be rounded")]
 
 mod conversion;
 mod file_server;
@@ -30,7 +31,7 @@ use penstock::Penstock;
 use report::{BenchReport, load_average, machine};
 use server::PostgresServer;
 
-/// What every section needs.
+/// The environment of all sections.
 struct Bench {
     server: PostgresServer,
     penstock: Penstock,
@@ -60,7 +61,7 @@ async fn main() {
 
     let mut report = BenchReport::new();
     sections::run(&bench, &mut report).await;
-    about.push(format!("load average at the end: {}; what else ran took its share of both sides", load_average()));
+    about.push(format!("load average at the end: {}; other programs slowed both sides", load_average()));
     report.print(&about);
 }
 
@@ -74,15 +75,15 @@ async fn about(root: &Path, server: &PostgresServer, peers: &Peers) -> Vec<Strin
     about.extend(peers.versions());
     about.push(command());
     about.push(format!(
-        "every figure is the median of {} pairs that ran one right after the other on the same server; a ratio is the \
-         median of the pairs' ratios, ours over theirs. The loader's time has its cold start in it, a process a load. \
-         All loaded the same rows, as a checksum over the table says",
+        "every figure is the median of {} pairs on the same server. The two runs of a pair follow each other directly. A ratio \
+         is the median of the pairs' ratios, Penstock's figure over the other's. Each load starts a process, so its time \
+         includes the cold start. A checksum over the table verifies that both sides loaded the same rows",
         sections::ROUNDS
     ));
     about
 }
 
-/// As it was typed, but for the place of the earlier build, which means nothing elsewhere.
+/// Returns the command of this run, without the path of the earlier build.
 fn command() -> String {
     let set = |name: &'static str| std::env::var(name).ok().map(|value| (name, value));
     let typed = ["BENCH_ONLY", "BENCH_MB"].into_iter().filter_map(set).map(|(name, value)| format!("{name}={value} "));

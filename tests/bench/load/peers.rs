@@ -1,4 +1,4 @@
-//! What you would use instead, each as its own documentation shows it.
+//! The other tools, each called as its documentation shows.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// `PYTHON` and `PGLOADER` are told by `make bench`; psql is the embedded server's own.
+    /// Finds the tools. `make bench` sets `PYTHON` and `PGLOADER`. psql is that of the embedded server.
     pub(crate) fn find(root: &Path, url: &str) -> Self {
         let libraries = root.join(".venv/lib").read_dir().expect("`make setup` has been run").flatten();
         let psql = libraries
@@ -39,7 +39,7 @@ impl Peers {
         psql
     }
 
-    /// One session for all of the files, a transaction each.
+    /// Copies all files in one session, each in its own transaction.
     pub(crate) fn copy_each(&self, script: &Path, files: &[PathBuf]) -> Command {
         let lines: Vec<_> = files.iter().map(|file| copy_csv(file)).collect();
         std::fs::write(script, lines.join("\n")).expect("write psql's script");
@@ -48,7 +48,7 @@ impl Peers {
         psql
     }
 
-    /// Tuples that are ready for the table, `_load_id` included.
+    /// Copies a file of binary tuples, `_load_id` included.
     pub(crate) fn copy_binary(&self, file: &Path) -> Command {
         let mut psql = self.psql();
         psql.arg("--command").arg(format!("\\copy {TABLE} from '{}' with (format binary)", file.display()));
@@ -61,7 +61,7 @@ impl Peers {
         python
     }
 
-    /// The rows of a CSV file, as polars writes them.
+    /// Writes the rows of a CSV file as Parquet, with polars.
     pub(crate) fn to_parquet(&self, csv: &Path, parquet: &Path) -> Command {
         let mut python = Command::new(&self.python);
         python.arg(self.scripts.join("peers.py")).arg("to_parquet").arg(csv).arg(parquet);

@@ -1,4 +1,4 @@
-//! Our side: the loader's own binary, started and spoken to as Lambda does.
+//! Runs the loader's binary as Lambda does.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -54,7 +54,7 @@ impl Penstock {
         Function::start(&self.binary, &environment)
     }
 
-    /// The same loader, in a process that can have so much memory and not a byte more.
+    /// Returns the same loader with a limit of its address space.
     pub(crate) fn within(&self, folder: &Path, memory_mib: u64) -> io::Result<Self> {
         let binary = folder.join("loader-within-its-memory");
         let (kib, loader) = (memory_mib * 1024, self.binary.display());
@@ -64,7 +64,7 @@ impl Penstock {
         Ok(Self { binary, environment: environment.clone(), definition: definition.clone(), parsed: parsed.clone() })
     }
 
-    /// One load by a process of its own: its cold start is part of the time.
+    /// Loads a file with a new process. The time includes the cold start.
     pub(crate) fn load(&self, server: &PostgresServer, file: &str) -> (Resources, LoadReport) {
         let server_before = server.cpu_s();
         let started = Instant::now();
@@ -78,7 +78,7 @@ impl Penstock {
         (Resources { wall_s, client_cpu_s, server_cpu_s, peak_mb }, report)
     }
 
-    /// Loads a file of the bucket, as an object that was never loaded before.
+    /// Loads a file under a new key, so that it is a new object.
     pub(crate) fn load_with(&self, function: &mut Function, file: &str) -> LoadReport {
         let request = serde_json::to_string(&self.request(file)).expect("JSON");
         let answer = function.invoke(request, TIMEOUT).answer();

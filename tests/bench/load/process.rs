@@ -1,4 +1,5 @@
-//! What processes have used, as the kernel counts it: <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
+//! CPU and memory of processes, from the kernel:
+//! <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
 
 use std::fs;
 
@@ -8,14 +9,14 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(crate) struct ProcessStat {
     pub(crate) parent: u32,
     pub(crate) own_cpu_s: f64,
-    /// Of those that have been waited for.
+    /// CPU of the ended children that the process has waited for.
     pub(crate) ended_children_cpu_s: f64,
 }
 
 impl ProcessStat {
     pub(crate) fn of(process: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-        // The second field is the program's name, which may hold anything.
+        // The second field is the program's name, which may contain spaces and parentheses.
         let (_, rest) = text.rsplit_once(") ")?;
         let fields: Vec<&str> = rest.split(' ').collect();
         let seconds = |first: usize| -> Option<f64> {
@@ -26,23 +27,23 @@ impl ProcessStat {
     }
 }
 
-/// All processes of the machine.
+/// Returns the figures of all processes of the machine.
 pub(crate) fn stats() -> impl Iterator<Item = ProcessStat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| ProcessStat::of(entry.file_name().to_str()?.parse().ok()?))
 }
 
-/// The most memory that a living process has had at once.
+/// Returns the peak memory of a running process.
 pub(crate) fn peak_mb(process: u32) -> Option<f64> {
     memory_mb(process, "VmHWM:")
 }
 
-/// What it has now.
+/// Returns the current memory of a running process.
 pub(crate) fn resident_mb(process: u32) -> Option<f64> {
     memory_mb(process, "VmRSS:")
 }
 
-/// A line of <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+/// Reads a line of <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
 fn memory_mb(process: u32, name: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

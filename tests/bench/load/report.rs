@@ -1,4 +1,4 @@
-//! One table: what was measured, what was wanted, and whether that is reached. Standard output is `docs/benchmarks.md`.
+//! The table of results: measurement, target and verdict.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ pub(crate) struct BenchReport {
 
 const HEAD: [&str; 5] = ["measured", "figures", "result", "target", "verdict"];
 
-/// What the result has to be, to be told as reached.
+/// The target of a result.
 #[derive(Clone, Copy)]
 pub(crate) enum Threshold {
     AtLeast(f64),
@@ -22,7 +22,7 @@ impl BenchReport {
         Self { lines: vec![HEAD.map(str::to_owned), HEAD.map(|_| "---".to_owned())] }
     }
 
-    /// `show` writes a number with its unit.
+    /// Adds a line. `show` formats a number with its unit.
     pub(crate) fn add(
         &mut self,
         what: &str,
@@ -81,7 +81,7 @@ pub(crate) fn milliseconds(value: f64) -> String {
     format!("{value:.2} ms")
 }
 
-/// Processor, cores and memory, as the kernel names them.
+/// Returns processor, cores, memory and kernel version.
 pub(crate) fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");
@@ -98,7 +98,7 @@ pub(crate) fn machine() -> String {
     )
 }
 
-/// Processes that wanted a core in the last minute, ours among them.
+/// Returns the load average of the last minute, this bench included.
 pub(crate) fn load_average() -> String {
     fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! What one load took, and what many pairs of loads say when the machine does other things meanwhile.
+//! Time, CPU and memory of one run, and medians of paired runs, which other load on the machine affects equally.
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,7 +40,7 @@ impl Resources {
         }
     }
 
-    /// Runs a program to its end.
+    /// Runs a program and waits for its end.
     pub(crate) fn by(mut command: Command, server: &PostgresServer) -> Result<Self, String> {
         let ended_children = || ProcessStat::of(std::process::id()).map_or(f64::NAN, |stat| stat.ended_children_cpu_s);
         let (server_before, client_before) = (server.cpu_s(), ended_children());
@@ -64,7 +64,7 @@ impl Resources {
     }
 }
 
-/// A process takes its figures with it, so they are read while it lives.
+/// Samples the peak memory while the process runs, because /proc loses it at the end.
 fn highest_peak_mb(process: u32, ended: &AtomicBool) -> f64 {
     let mut highest = f64::NAN;
     while !ended.load(Ordering::Relaxed) {
@@ -74,7 +74,7 @@ fn highest_peak_mb(process: u32, ended: &AtomicBool) -> f64 {
     highest
 }
 
-/// Ours and theirs, one right after the other: what disturbs one disturbs the other.
+/// Runs of Penstock and of another tool, in pairs that follow each other directly.
 #[derive(Default)]
 pub(crate) struct PairedRuns(Vec<(Resources, Resources)>);
 
@@ -86,7 +86,7 @@ impl PairedRuns {
     ) -> Self {
         let mut pairs = Vec::new();
         for round in 0..rounds {
-            // Neither always goes first.
+            // Alternate the order, so that neither side always runs first.
             if round % 2 == 0 {
                 let first = ours(round).await;
                 pairs.push((first, theirs(round).await));
@@ -106,7 +106,7 @@ impl PairedRuns {
         median(self.0.iter().map(|(_, theirs)| figure(theirs)).collect())
     }
 
-    /// Of the pairs' own ratios, ours over theirs, the median.
+    /// Returns the median of the pairs' ratios, ours over theirs.
     pub(crate) fn ratio(&self, figure: impl Fn(&Resources) -> f64) -> f64 {
         median(self.0.iter().map(|(ours, theirs)| figure(ours) / figure(theirs)).collect())
     }

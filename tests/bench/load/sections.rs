@@ -1,4 +1,4 @@
-//! What is measured, one function a section of the table.
+//! The measurements, one function for each section of the table.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -62,13 +62,13 @@ impl Bench {
         Resources::by(command, &self.server).unwrap_or_else(|error| panic!("{program}: {error}"))
     }
 
-    /// Fails the bench when the two do not leave the same rows behind.
+    /// Panics when the two sides do not load the same rows.
     async fn check_same_rows(&self, what: &str, ours: &str, theirs: Command) {
         self.ours(ours).await;
-        let left_by_us = self.server.checksum().await;
+        let our_rows = self.server.checksum().await;
         self.theirs(theirs).await;
-        let left_by_them = self.server.checksum().await;
-        assert_eq!(left_by_us, left_by_them, "{what}: not the same rows, by number and checksum");
+        let their_rows = self.server.checksum().await;
+        assert_eq!(our_rows, their_rows, "{what}: row count or checksum differs");
     }
 }
 
@@ -120,7 +120,7 @@ async fn lineage(bench: &Bench, report: &mut BenchReport) {
     let pairs = PairedRuns::measure(ROUNDS, async |_| bench.ours(&file).await, without).await;
     let cost = |figure: fn(&Resources) -> f64| 100.0 * (pairs.ratio(figure) - 1.0);
     report.add(
-        "every row knows its load (_load_id): cost in time",
+        "lineage column _load_id: cost in time",
         seconds(&pairs, |run| run.wall_s),
         cost(|run| run.wall_s),
         percent,
@@ -141,7 +141,7 @@ async fn formats(bench: &Bench, report: &mut BenchReport) {
         let alone = async |_| conversion::convert(bench.penstock.dataset(), &path);
         let pairs = PairedRuns::measure(ROUNDS, async |_| bench.ours(&file(small)).await, alone).await;
         report.add(
-            &format!("{kind}, rows of {small} MB: of the speed that decompressing and parsing alone allow"),
+            &format!("{kind}, rows of {small} MB: share of the speed of decompressing and parsing alone"),
             seconds(&pairs, |run| run.wall_s),
             1.0 / pairs.ratio(|run| run.wall_s),
             times,
@@ -152,7 +152,7 @@ async fn formats(bench: &Bench, report: &mut BenchReport) {
         let ready = async |_| bench.theirs(bench.peers.copy_binary(&binary)).await;
         let pairs = PairedRuns::measure(ROUNDS, async |_| bench.ours(&file(small)).await, ready).await;
         report.add(
-            &format!("{kind}, rows of {small} MB: of the speed that PostgreSQL alone allows (ready tuples by psql)"),
+            &format!("{kind}, rows of {small} MB: share of the speed of PostgreSQL alone (binary tuples with psql)"),
             seconds(&pairs, |run| run.wall_s),
             1.0 / pairs.ratio(|run| run.wall_s),
             times,
@@ -201,16 +201,16 @@ async fn rejects(bench: &Bench, report: &mut BenchReport) {
     report.add(&what, seconds(&pairs, |run| run.wall_s), cost, percent, Threshold::AtMost(10.0));
 }
 
-/// Per file, what is spent beyond copying the same rows as one file.
+/// Measures the overhead per file: the cost of many files beyond one file with the same rows.
 async fn files(bench: &Bench, report: &mut BenchReport) {
     let mut now = WarmLoader::start(&bench.penstock);
     let mut before = bench.penstock_before.as_ref().map(WarmLoader::start);
     let (mut ours, mut theirs, mut earlier) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         ours.push(now.per_file(bench).await);
-        let left_by_us = bench.server.checksum().await;
+        let our_rows = bench.server.checksum().await;
         theirs.push(psql_per_file(bench).await);
-        assert_eq!(left_by_us, bench.server.checksum().await, "small files: not the same rows");
+        assert_eq!(our_rows, bench.server.checksum().await, "small files: row count or checksum differs");
         if let Some(before) = &mut before {
             earlier.push(before.per_file(bench).await);
         }
@@ -224,12 +224,18 @@ async fn files(bench: &Bench, report: &mut BenchReport) {
         if !earlier.is_empty() {
             let ratio = median(ours.iter().zip(&earlier).map(|(now, before)| figure(now) / figure(before)).collect());
             let figures = format!("{:.2} ms", 1e3 * middle(&earlier, figure));
-            report.add(&format!("… of the earlier build's {unit}"), figures, ratio, times, Threshold::AtMost(0.5));
+            report.add(
+                &format!("… {unit} compared with the earlier build"),
+                figures,
+                ratio,
+                times,
+                Threshold::AtMost(0.5),
+            );
         }
     }
 }
 
-/// A loader that stays up from file to file.
+/// A loader process that loads many files.
 struct WarmLoader<'a> {
     penstock: &'a Penstock,
     function: Function,
@@ -273,10 +279,10 @@ async fn psql_per_file(bench: &Bench) -> Resources {
     bench.theirs(many).await.beyond(&one).divided_by(PARTS)
 }
 
-/// One load of a file that is made while it is sent, in a process that cannot have more memory than that.
+/// Loads a large generated file with a limit of the address space.
 async fn huge(bench: &Bench, report: &mut BenchReport) {
     const MEMORY_MIB: u64 = 256;
-    const LOOKS_A_SECOND: u64 = 4;
+    const SAMPLES_PER_SECOND: u64 = 4;
     let mb = 5 * bench.files.large_mb;
     let penstock = bench.penstock.within(&bench.files.folder, MEMORY_MIB).expect("write the loader's limits");
     bench.server.reset(Lineage::Kept).await;
@@ -288,7 +294,7 @@ async fn huge(bench: &Bench, report: &mut BenchReport) {
         let mut memory = Vec::new();
         while !load.is_finished() {
             memory.extend(resident_mb(process));
-            thread::sleep(Duration::from_millis(1000 / LOOKS_A_SECOND));
+            thread::sleep(Duration::from_millis(1000 / SAMPLES_PER_SECOND));
         }
         (memory, load.join().expect("the load"))
     });
@@ -299,8 +305,8 @@ async fn huge(bench: &Bench, report: &mut BenchReport) {
     let tenth = |number: usize| memory[(memory.len() - 1) * number / 10];
     let over_time: Vec<String> = (1..=10).map(|number| format!("{:.1}", tenth(number))).collect();
     report.add(
-        &format!("{mb} MB of CSV, made while it is sent, within {MEMORY_MIB} MiB of address space: peak memory"),
-        format!("{rows} rows in {took_s:.0} s; MB at each tenth of it: {}", over_time.join(", ")),
+        &format!("{mb} MB of generated CSV within {MEMORY_MIB} MiB of address space: peak memory"),
+        format!("{rows} rows in {took_s:.0} s; MB at each tenth of the time: {}", over_time.join(", ")),
         peak_mb(process).unwrap_or(f64::NAN),
         megabytes,
         Threshold::AtMost(32.0),

@@ -1,4 +1,4 @@
-//! The PostgreSQL that every side loads into, and what it spends on it.
+//! The PostgreSQL server that all tools load into, and its CPU time.
 
 use tokio_postgres::Client;
 
@@ -17,7 +17,7 @@ impl PostgresServer {
     pub(crate) async fn connect(url: &str, client: Client) -> Self {
         let backend: i32 = client.query_one("select pg_backend_pid()", &[]).await.expect("backend").get(0);
         let backend =
-            ProcessStat::of(backend.unsigned_abs()).expect("PostgreSQL runs on this machine, to see what it spends");
+            ProcessStat::of(backend.unsigned_abs()).expect("PostgreSQL must run on this machine, to measure its CPU");
         let server = Self { url: url.to_owned(), client, postmaster: backend.parent };
         server.run("create schema bench").await;
         server
@@ -27,7 +27,7 @@ impl PostgresServer {
         self.client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
-    /// An empty table, and a server that owes nothing to what was loaded before.
+    /// Creates an empty table and writes a checkpoint, so that earlier loads leave no work.
     pub(crate) async fn reset(&self, lineage: Lineage) {
         let mut columns: Vec<_> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
         if lineage == Lineage::Kept {
@@ -35,12 +35,12 @@ impl PostgresServer {
         }
         let columns = columns.join(", ");
         self.run(&format!("drop table if exists {TABLE}")).await;
-        // Its workers would come at any moment, and into either side's time.
+        // Autovacuum workers would run during one side's measurement.
         self.run(&format!("create table {TABLE} ({columns}) with (autovacuum_enabled = off)")).await;
         self.run("checkpoint").await;
     }
 
-    /// The rows that are there, whatever their order: their number and a sum of their hashes.
+    /// Returns the row count and a sum of row hashes, which does not depend on the order.
     pub(crate) async fn checksum(&self) -> (i64, String) {
         let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
         let sql = format!(
@@ -55,7 +55,7 @@ impl PostgresServer {
         self.client.query_one("show server_version", &[]).await.expect("version").get(0)
     }
 
-    /// Seconds of CPU of all its processes so far, those that have ended included.
+    /// Returns the CPU seconds of all its processes so far, with those that have ended.
     pub(crate) fn cpu_s(&self) -> f64 {
         let Some(postmaster) = ProcessStat::of(self.postmaster) else { return f64::NAN };
         let living: f64 = stats().filter(|stat| stat.parent == self.postmaster).map(|stat| stat.own_cpu_s).sum();

@@ -1,4 +1,4 @@
-//! A file that is nowhere: made while it is sent, so that one larger than any disk here can be loaded.
+//! A file that is generated while it is sent, so that it may be larger than the disk.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use crate::generated_rows::{csv, csv_header};
 const ROWS_A_BLOCK: u64 = 10_000;
 const NAME_END: &str = "-mb-streamed.csv";
 
-/// The same rows again and again: their number is what tells whether all arrived.
+/// Repeats the same block of rows. The row count shows whether all arrived.
 pub(crate) struct StreamedFile {
     header: String,
     block: String,
@@ -15,7 +15,7 @@ pub(crate) struct StreamedFile {
 }
 
 impl StreamedFile {
-    /// Of about so many MB.
+    /// Creates a file of about this size in MB.
     pub(crate) fn new(mb: u64) -> Self {
         let block = csv(0, ROWS_A_BLOCK);
         Self { header: csv_header(), blocks: (mb * 1_000_000).div_ceil(block.len() as u64), block }

@@ -1,4 +1,4 @@
-"""The file extension check as the book's reader would deploy it: the last extension of the key, standard library."""
+"""A minimal check of the file extension: the last extension of the key, with the standard library."""
 
 import os
 

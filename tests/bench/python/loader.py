@@ -1,4 +1,4 @@
-"""A loader as most Python users would write it: boto3, pandas, psycopg2 and COPY."""
+"""A typical loader in Python: boto3, pandas, psycopg2 and COPY."""
 
 import io
 import os

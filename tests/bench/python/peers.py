@@ -1,4 +1,4 @@
-"""What a Python user would write to get a CSV file into a table, one function a way: python peers.py WAY FILE URL TABLE"""
+"""Ways to load a CSV file with Python, one function each: python peers.py FUNCTION FILE URL TABLE"""
 
 import io
 import platform
@@ -9,7 +9,7 @@ DATES = ["ordered_on", "shipped_at"]
 
 
 def polars_types():
-    """Binary COPY takes no other type than the column's."""
+    """The column types. Binary COPY converts nothing."""
     import polars
 
     return {

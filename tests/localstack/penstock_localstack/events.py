@@ -1,4 +1,4 @@
-"""S3 and EventBridge as AWS documents them, where LocalStack 4.14 differs."""
+"""Behaviour of S3 and EventBridge in which LocalStack 4.14 differs from AWS."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from localstack.runtime import hooks
 def install() -> None:
     _s3_events_have_raw_keys_and_growing_sequencers()
     _rule_targets_have_dead_letter_queues()
-    _executions_have_names_of_their_own()
+    _executions_have_unique_names()
 
 
 def _s3_events_have_raw_keys_and_growing_sequencers() -> None:
-    """The key is not URL-encoded in an EventBridge event, and of two writes of one key the later has the higher
-    sequencer: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """AWS: the key in an EventBridge event is not URL-encoded, and a later write of a key has a higher sequencer.
+    LocalStack: encodes the key, and its sequencers do not grow.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
     """
     from localstack.services.s3.notifications import EventBridgeNotifier, S3EventNotificationContext
 
@@ -30,7 +31,7 @@ def _s3_events_have_raw_keys_and_growing_sequencers() -> None:
     make_payload = EventBridgeNotifier._get_event_payload
 
     def from_request_context(cls: type, *args: Any, **kwargs: Any) -> S3EventNotificationContext:
-        # Numbered in the thread of the write; the notifiers' threads may overtake one another.
+        # Number events in the thread of the write, because the notifiers' threads may run in another order.
         context = make_context(cls, *args, **kwargs)
         context.sequencer = f"{next(sequence):018X}"
         return context
@@ -41,7 +42,7 @@ def _s3_events_have_raw_keys_and_growing_sequencers() -> None:
         detail["object"]["key"] = unquote(ctx.key_name)
         if "sequencer" in detail["object"]:
             detail["object"]["sequencer"] = ctx.sequencer
-        # "PutObject", "CopyObject", … and CompleteMultipartUpload, which LocalStack gives as s3:ObjectCreated:….
+        # AWS: "CompleteMultipartUpload". LocalStack: "s3:ObjectCreated:CompleteMultipartUpload".
         if "reason" in detail:
             detail["reason"] = detail["reason"].rsplit(":", 1)[-1]
         return entry | {"Detail": json.dumps(detail)}
@@ -51,7 +52,8 @@ def _s3_events_have_raw_keys_and_growing_sequencers() -> None:
 
 
 def _rule_targets_have_dead_letter_queues() -> None:
-    """An event that its target does not take goes to the target's queue, with the reason in message attributes:
+    """AWS: an event that its target refuses goes to the target's dead-letter queue, with the reason in message
+    attributes. LocalStack: drops it.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """
     from botocore.exceptions import ClientError
@@ -62,7 +64,7 @@ def _rule_targets_have_dead_letter_queues() -> None:
 
     process_event = TargetSender.process_event
 
-    def process_event_or_keep_it(self: TargetSender, event: dict[str, Any], trace_header: Any) -> None:
+    def process_event_or_send_to_queue(self: TargetSender, event: dict[str, Any], trace_header: Any) -> None:
         body = to_json_str({name: value for name, value in event.items() if name != "event-bus-name"})
         try:
             process_event(self, event, trace_header)
@@ -86,12 +88,12 @@ def _rule_targets_have_dead_letter_queues() -> None:
                 MessageAttributes={n: {"DataType": "String", "StringValue": v} for n, v in attributes.items()},
             )
 
-    TargetSender.process_event = process_event_or_keep_it
+    TargetSender.process_event = process_event_or_send_to_queue
 
 
-def _executions_have_names_of_their_own() -> None:
-    """A rule's target may transform the event so that it has no `id`, or receive it twice; EventBridge names each
-    execution itself. LocalStack takes the name from the input's `id` and loses the event without one.
+def _executions_have_unique_names() -> None:
+    """AWS: EventBridge names each execution itself. LocalStack: takes the name from the input's `id`. It drops an event
+    that was transformed and has no `id`, and one that it delivers twice.
     """
     from localstack.services.events.target import StatesTargetSender
     from localstack.services.events.utils import to_json_str

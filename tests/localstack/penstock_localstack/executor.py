@@ -1,6 +1,6 @@
-"""Lambda functions on `provided.*` runtimes as processes of this machine: one process is one execution environment.
+"""Runs Lambda functions on `provided.*` runtimes as local processes, one for each execution environment.
 
-The Runtime API is as AWS documents it: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+The Runtime API follows https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ INIT_SECONDS_MAX = 10  # https://docs.aws.amazon.com/lambda/latest/dg/lambda-run
 DEATH_POLL_SECONDS = 0.05
 PR_SET_PDEATHSIG = 1
 
-# The kernel's parent-death signal follows the thread that forked, not the process: fork where no thread ends.
+# The kernel sends the parent-death signal when the forking thread ends, so one permanent thread forks all processes.
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lambda-spawner")
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _RUNTIMES: weakref.WeakSet[_Runtime] = weakref.WeakSet()
@@ -45,15 +45,15 @@ def _die_with_parent() -> None:
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-class Said(NamedTuple):
-    """What the function told the Runtime API, by the last part of the path: `next`, `response` or `error`."""
+class RuntimeCall(NamedTuple):
+    """A call of the function to the Runtime API. `kind` is the last path segment: `next`, `response` or `error`."""
 
-    what: str
+    kind: str
     body: bytes
 
 
-def _error(error_type: str, message: str) -> Said:
-    return Said("error", json.dumps({"errorType": error_type, "errorMessage": message}).encode())
+def _error(error_type: str, message: str) -> RuntimeCall:
+    return RuntimeCall("error", json.dumps({"errorType": error_type, "errorMessage": message}).encode())
 
 
 class _RuntimeApi(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ class _RuntimeApi(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        self.server.said.put(Said("next", b""))
+        self.server.calls.put(RuntimeCall("next", b""))
         event = self.server.events.get()
         if event is None:
             self.close_connection = True
@@ -73,7 +73,7 @@ class _RuntimeApi(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self._body()
         self._reply(202, b'{"status":"OK"}', {})
-        self.server.said.put(Said(self.path.rsplit("/", 1)[-1], body))
+        self.server.calls.put(RuntimeCall(self.path.rsplit("/", 1)[-1], body))
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -103,15 +103,15 @@ class _RuntimeServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__((HOST, 0), _RuntimeApi)
         self.events: queue.SimpleQueue[dict[str, str] | None] = queue.SimpleQueue()
-        self.said: queue.SimpleQueue[Said] = queue.SimpleQueue()
+        self.calls: queue.SimpleQueue[RuntimeCall] = queue.SimpleQueue()
 
 
 class _Runtime:
-    """One process of `bootstrap` with a Runtime API of its own; gone for good once it failed."""
+    """A process of `bootstrap` with its own Runtime API. A failed one is not used again."""
 
     def __init__(self, code: str, environment: dict[str, str]) -> None:
         self.server = _RuntimeServer()
-        # A file and not a pipe: it never blocks the function, and its end is known when the answer is.
+        # Log to a file: a pipe could block the function, and the file is complete when the reply arrives.
         self.log = tempfile.TemporaryFile()
         fcntl.fcntl(self.log, fcntl.F_SETFL, os.O_APPEND)
         self.process: subprocess.Popen[bytes] = _SPAWNER.submit(
@@ -128,22 +128,22 @@ class _Runtime:
         Thread(target=self.server.serve_forever, daemon=True).start()
         _RUNTIMES.add(self)
 
-    def wait(self, seconds: float, unless: str | None = None) -> Said | None:
-        """What the function says next, skipping `unless`; its death as an error; None when the time is over."""
+    def wait(self, seconds: float, skip: str | None = None) -> RuntimeCall | None:
+        """Returns the next call of another kind than `skip`, an error when the process died, None after `seconds`."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             dead = self.process.poll() is not None
             try:
-                said = self.server.said.get(timeout=min(left, 0.001 if dead else DEATH_POLL_SECONDS))
+                call = self.server.calls.get(timeout=min(left, 0.001 if dead else DEATH_POLL_SECONDS))
             except queue.Empty:
                 if dead:
-                    return _error("Runtime.ExitError", f"Runtime exited with error: {self._how_it_ended()}")
+                    return _error("Runtime.ExitError", f"Runtime exited with error: {self._exit_reason()}")
                 continue
-            if said.what != unless:
-                return said
+            if call.kind != skip:
+                return call
         return None
 
-    def _how_it_ended(self) -> str:
+    def _exit_reason(self) -> str:
         code = self.process.returncode
         return f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
@@ -169,14 +169,14 @@ class _Runtime:
 
 
 class ProcessExecutor(RuntimeExecutor):
-    """What LocalStack asks of an execution environment; a function that died or timed out starts anew next time."""
+    """An execution environment for LocalStack. After a crash or a timeout, the next invocation starts a new process."""
 
     _environment: dict[str, str]
     _runtime: _Runtime | None = None
 
     def start(self, env_vars: dict[str, str]) -> None:
         code = str(self.function_version.config.code.get_unzipped_code_location())
-        # Only what a function has in AWS: nothing of this machine's environment leaks in.
+        # Pass only the variables that a function has on AWS, none of this machine's environment.
         inherited = {"PATH": os.defpath, "LANG": "en_US.UTF-8", "TMPDIR": tempfile.gettempdir()}
         given = {name: str(value) for name, value in env_vars.items()}
         self._environment = inherited | given | {"LAMBDA_TASK_ROOT": code}
@@ -188,10 +188,10 @@ class ProcessExecutor(RuntimeExecutor):
         except OSError as error:  # built for another machine, or not executable
             failure = _error("Runtime.InvalidEntrypoint", str(error))
             raise StatusErrorException(str(error), payload=failure.body) from error
-        said = runtime.wait(INIT_SECONDS_MAX) or _error("Sandbox.Timedout", f"init took {INIT_SECONDS_MAX} seconds")
-        if said.what != "next":
+        call = runtime.wait(INIT_SECONDS_MAX) or _error("Sandbox.Timedout", f"init took {INIT_SECONDS_MAX} seconds")
+        if call.kind != "next":
             runtime.close()
-            raise StatusErrorException(f"init failed:\n{runtime.read_log()}", payload=said.body)
+            raise StatusErrorException(f"init failed:\n{runtime.read_log()}", payload=call.body)
         return runtime
 
     def stop(self) -> None:
@@ -212,14 +212,14 @@ class ProcessExecutor(RuntimeExecutor):
                 "payload": payload["payload"],
             }
         )
-        said = runtime.wait(timeout, unless="next")
-        if said is None or runtime.process.poll() is not None:
+        call = runtime.wait(timeout, skip="next")
+        if call is None or runtime.process.poll() is not None:
             self.stop()
-        if said is None:
+        if call is None:
             message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
-            said = _error("Sandbox.Timedout", message)
+            call = _error("Sandbox.Timedout", message)
         logs = f"START RequestId: {request_id}\n{runtime.take_log()}END RequestId: {request_id}\n"
-        return InvocationResult(request_id, said.body, is_error=said.what == "error", logs=logs)
+        return InvocationResult(request_id, call.body, is_error=call.kind == "error", logs=logs)
 
     def get_logs(self) -> str:
         return self._runtime.read_log() if self._runtime else ""
@@ -253,7 +253,7 @@ class ProcessExecutorPlugin(RuntimeExecutorPlugin):
 
 @hooks.on_infra_shutdown(name="penstock_exit", priority=1000)
 def end_at_once() -> None:
-    """LocalStack takes ten seconds to put in order what nobody will see again."""
+    """Exits at once, because LocalStack's own shutdown takes ten seconds."""
     if config.LAMBDA_RUNTIME_EXECUTOR == ProcessExecutorPlugin.name:
         for runtime in list(_RUNTIMES):
             runtime.kill()

@@ -1,4 +1,4 @@
-"""The edge port on the address that GATEWAY_LISTEN names, and on no other."""
+"""Binds the edge port to the address in GATEWAY_LISTEN only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from localstack.runtime import hooks
 
 @hooks.on_infra_start(name="penstock_listener")
 def install() -> None:
-    """LocalStack passes the port alone and so listens on every interface: here that would offer the whole network
-    to run programs on this machine.
-    """
+    """LocalStack listens on every interface. Then the whole network could run programs on this machine."""
     from localstack.runtime.server import twisted
 
     host = config.GATEWAY_LISTEN[0].host

@@ -1,4 +1,4 @@
-"""Step Functions without Java, and with executions that do not wait for their log."""
+"""Step Functions without Java, and without waiting for execution logs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _DECODER = json.JSONDecoder()
 
 @hooks.on_infra_start(name="penstock_step_functions")
 def install() -> None:
-    _string_variables_may_hold_any_text()
-    _execution_logs_are_written_behind()
+    _string_variables_are_escaped()
+    _execution_logs_are_written_in_background()
     _definition_substitutions_may_be_numbers()
     if importlib.util.find_spec("jsonata") is not None:  # LocalStack's own image has Java instead
         _jsonata_is_evaluated_in_python()
 
 
 def _jsonata_is_evaluated_in_python() -> None:
-    """LocalStack downloads Java for JSONata, and declares as unsupported what AWS has:
+    """AWS has $hash and $uuid. LocalStack rejects both, and downloads Java to evaluate JSONata.
     https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html
     """
     from localstack.services.stepfunctions.asl.component.intrinsic import jsonata as intrinsics
@@ -41,7 +41,7 @@ def _jsonata_is_evaluated_in_python() -> None:
 
 
 def evaluate(expression: str) -> Any:
-    """The value of `($states:={…};$variable:=…;EXPRESSION)`, the form in which LocalStack hands it over."""
+    """Evaluates `($states:={…};$variable:=…;EXPRESSION)`, the form in which LocalStack passes expressions."""
     from jsonata import Jsonata
     from localstack.services.stepfunctions.asl.jsonata.jsonata import JSONataException
 
@@ -51,15 +51,15 @@ def evaluate(expression: str) -> Any:
         program.register_lambda("hash", _hash)
         program.register_lambda("uuid", lambda: str(uuid.uuid4()))
         program.register_lambda("random", lambda seed=None: random.Random(seed).random())
-        # Through JSON, as LocalStack's own evaluator: what comes out is plain values.
+        # Convert through JSON, as LocalStack's evaluator does, to get plain values.
         return json.loads(json.dumps(program.evaluate(None, bindings)))
     except Exception as error:
         raise JSONataException("UNKNOWN", str(error)) from error
 
 
 def split_declarations(expression: str) -> tuple[dict[str, Any], str]:
-    """The leading declarations as values, and the rest. jsonata-python reads JSON ten times slower than Python does,
-    and each expression of a state declares every variable again.
+    """Splits the leading declarations, as values, from the rest. Each expression declares every variable, and
+    jsonata-python parses JSON ten times slower than Python does.
     """
     from jsonata.utils import Utils
 
@@ -82,8 +82,8 @@ def _hash(value: Any, algorithm: str) -> str:
     return hashlib.new(algorithm.replace("-", ""), str(value).encode()).hexdigest()
 
 
-def _string_variables_may_hold_any_text() -> None:
-    """LocalStack writes a string variable between quotes as it is: a quote in it breaks every later expression."""
+def _string_variables_are_escaped() -> None:
+    """LocalStack does not escape string variables, so a quote in one breaks every later expression."""
     from localstack.services.stepfunctions.asl.eval import variable_store
     from localstack.services.stepfunctions.asl.utils.encoding import to_json_str
 
@@ -93,9 +93,9 @@ def _string_variables_may_hold_any_text() -> None:
     variable_store.encode_jsonata_variable_declarations = declare
 
 
-def _execution_logs_are_written_behind() -> None:
-    """An execution waits for each of its log lines in LocalStack, for most of its time. AWS delivers them in the
-    background: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+def _execution_logs_are_written_in_background() -> None:
+    """AWS: delivers execution logs in the background. LocalStack: an execution waits for each line, most of its time.
+    https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
     """
     from localstack.services.stepfunctions.asl.eval.event.logging import CloudWatchLoggingSession
 
@@ -106,15 +106,15 @@ def _execution_logs_are_written_behind() -> None:
         if pending := [session.pending.popleft() for _ in range(len(session.pending))]:
             write(session, pending)
 
-    def write_behind(self: CloudWatchLoggingSession, log_events: list[Any]) -> None:
+    def write_in_background(self: CloudWatchLoggingSession, log_events: list[Any]) -> None:
         self.__dict__.setdefault("pending", deque()).extend(log_events)
         writer.submit(write_pending, self)
 
-    CloudWatchLoggingSession._publish_history_log_or_setup = write_behind
+    CloudWatchLoggingSession._publish_history_log_or_setup = write_in_background
 
 
 def _definition_substitutions_may_be_numbers() -> None:
-    """As `!Ref` of a Number parameter is:
+    """AWS: accepts numbers, as `!Ref` of a Number parameter gives. LocalStack: accepts only strings.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-stepfunctions-statemachine.html
     """
     from localstack.services.stepfunctions.resource_providers import aws_stepfunctions_statemachine as provider
