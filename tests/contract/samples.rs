@@ -213,13 +213,13 @@ pub(crate) fn reconciliation() -> Reconciliation {
     let missed = |key: &str| MissedFile {
         name: "reconcile-9e107d9d372bb6826bd81d3542a419d6-1".to_owned(),
         object: object(key),
-        reason: "nothing was ever started for it".to_owned(),
+        reason: "missed: no execution was started".to_owned(),
     };
     Reconciliation {
         bucket: "landing".to_owned(),
         since: "2024-05-01T06:07:08Z".parse().unwrap(),
         missed: vec![missed("raw_data/a b+é%.csv.gz"), missed("raw_data/orders.csv")],
         left: 3,
-        standings: [("loaded".to_owned(), 40), ("nothing was ever started for it".to_owned(), 5)].into(),
+        statuses: [("loaded".to_owned(), 40), ("missed: no execution was started".to_owned(), 5)].into(),
     }
 }

@@ -45,12 +45,8 @@ pub(crate) async fn burst_accounts_for_every_file() -> String {
     assert!(connections <= 2 * i64::try_from(LOADERS).unwrap(), "{connections} connections");
 
     let reconcile_started = Instant::now();
-    let standings = check_nothing_is_open(&stack);
-    assert_eq!(
-        (&standings["loaded"], &standings["failed with a notice"]),
-        (&loaded.into(), &bad.into()),
-        "{standings}"
-    );
+    let statuses = check_nothing_is_open(&stack);
+    assert_eq!((&statuses["loaded"], &statuses["failed with a notice"]), (&loaded.into(), &bad.into()), "{statuses}");
     format!(
         "{files} files, {} at once in {:.1} s: {loaded} loaded, {bad} failed by name, after {:.0} s; at most {connections} \
          connections for {LOADERS} loaders; `penstock reconcile` in {:.1} s: 0 open",

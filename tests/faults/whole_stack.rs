@@ -50,15 +50,15 @@ fn penstock(stack: &Stack, arguments: &[&str]) -> Value {
     printed.unwrap_or_else(|error| panic!("penstock {arguments:?}: {error}: {output:?}"))
 }
 
-/// Returns key and standing of each open file, from `penstock reconcile`.
+/// Returns key and status of each open file, from `penstock reconcile`.
 fn open_files(stack: &Stack) -> Vec<(String, String)> {
     let reconciled = penstock(stack, &["reconcile", "--grace", "0", "--json"]);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let open = reconciled["open"].as_array().unwrap();
-    open.iter().map(|it| (text(&it["key"]), text(&it["standing"]))).collect()
+    open.iter().map(|it| (text(&it["key"]), text(&it["status"]))).collect()
 }
 
-/// Checks that every object is in a final state. Returns the counts by standing.
+/// Checks that every object is in a final state. Returns the counts by status.
 pub(crate) fn check_nothing_is_open(stack: &Stack) -> Value {
     let output = block_in_place(|| stack.penstock(&["reconcile", "--grace", "0", "--json"]));
     let reconciled: Value =
@@ -68,7 +68,7 @@ pub(crate) fn check_nothing_is_open(stack: &Stack) -> Value {
         (&json!([]), &json!([]), true),
         "{output:?}"
     );
-    reconciled["standings"].clone()
+    reconciled["statuses"].clone()
 }
 
 pub(crate) async fn count(stack: &Stack, query: &str) -> i64 {

@@ -8,7 +8,7 @@ use crate::{count, with_stack};
 
 fn open_files(reconciled: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let open = reconciled["open"].as_array().unwrap().iter().map(|it| (text(&it["key"]), text(&it["standing"])));
+    let open = reconciled["open"].as_array().unwrap().iter().map(|it| (text(&it["key"]), text(&it["status"])));
     let mut open: Vec<_> = open.collect();
     open.sort();
     open
@@ -32,11 +32,8 @@ fn finished_files_are_accounted_for() {
         assert!(output.succeeded, "{output:?}");
         let reconciled = output.json();
         assert_eq!(reconciled["open"], json!([]));
-        for standing in ["loaded", "already loaded", "failed with a notice", "ignored"] {
-            assert!(
-                reconciled["standings"][standing].as_u64().is_some_and(|count| count > 0),
-                "{standing}: {reconciled}"
-            );
+        for status in ["loaded", "already loaded", "failed with a notice", "ignored"] {
+            assert!(reconciled["statuses"][status].as_u64().is_some_and(|count| count > 0), "{status}: {reconciled}");
         }
     });
 }
@@ -59,10 +56,10 @@ fn missed_file_is_listed_and_started() {
 
         let named = reconcile(&[]);
         assert!(!named.succeeded, "{named:?}");
-        let standing = |key: &str, standing: &str| (format!("rows/missed{key}"), standing.to_owned());
-        let twice = standing("-twice.csv", "missed");
-        let letter = standing("-letter.csv", "dead_letter");
-        let expected = [standing(" é+%.csv", "missed"), letter.clone(), twice.clone(), twice];
+        let status = |key: &str, status: &str| (format!("rows/missed{key}"), status.to_owned());
+        let twice = status("-twice.csv", "missed");
+        let letter = status("-letter.csv", "dead_letter");
+        let expected = [status(" é+%.csv", "missed"), letter.clone(), twice.clone(), twice];
         assert_eq!(open_files(&named.json()), expected);
 
         let started = reconcile(&["--start"]);

@@ -79,10 +79,10 @@ fn missed_files_start_once_with_one_notice() {
         assert_eq!(keys, dropped, "{notices:?}");
 
         let again = reconcile(&stack).await;
-        let standings = json!({
-            "loaded": 3, "failed with a notice": 1, "running": 1, "its execution was stopped": 1,
+        let statuses = json!({
+            "loaded": 3, "failed with a notice": 1, "running": 1, "execution stopped": 1,
         });
-        assert_eq!(again.output, json!({"standings": standings, "left": 0, "files": []}));
+        assert_eq!(again.output, json!({"statuses": statuses, "left": 0, "files": []}));
         assert_eq!(stack.notices(&again, 0).await.len(), 0);
     });
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use definitions::DefinitionsError;
 use protocol::error_chain;
-use reconciliation::StandingError;
+use reconciliation::ReconciliationError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -154,16 +154,17 @@ impl Error {
         move |Chain(message)| Self::Cloud { what, message }
     }
 
-    pub(crate) fn standing(error: StandingError) -> Self {
+    pub(crate) fn reconciliation(error: ReconciliationError) -> Self {
         match error {
-            StandingError::Definitions(DefinitionsError::Storage(error)) | StandingError::Storage(error) => {
+            ReconciliationError::Definitions(DefinitionsError::Storage(error))
+            | ReconciliationError::Storage(error) => {
                 Self::Cloud { what: format!("{} {}", error.operation, error.at), message: error.reason }
             }
-            StandingError::Definitions(error) => {
+            ReconciliationError::Definitions(error) => {
                 Self::Cloud { what: "reading the definitions bucket".to_owned(), message: error.to_string() }
             }
-            StandingError::Database(error) => Self::database("reading the ledger")(error.into()),
-            StandingError::Executions { doing, reason } => Self::Cloud { what: doing, message: reason },
+            ReconciliationError::Database(error) => Self::database("reading the ledger")(error.into()),
+            ReconciliationError::Executions { doing, reason } => Self::Cloud { what: doing, message: reason },
         }
     }
 

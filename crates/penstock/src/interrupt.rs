@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reconciliation::StandingError;
+use reconciliation::ReconciliationError;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::{Error, Result};
@@ -37,7 +37,9 @@ pub(crate) fn check() -> Result<()> {
 }
 
 /// Looks where objects stand, unless asked to stop; what is under way then is dropped.
-pub(crate) async fn unless_asked<T, E: Into<StandingError>>(work: impl Future<Output = Result<T, E>>) -> Result<T> {
+pub(crate) async fn unless_asked<T, E: Into<ReconciliationError>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T> {
     let asked = async {
         loop {
             check()?;
@@ -45,7 +47,7 @@ pub(crate) async fn unless_asked<T, E: Into<StandingError>>(work: impl Future<Ou
         }
     };
     tokio::select! {
-        done = work => done.map_err(|error| Error::standing(error.into())),
+        done = work => done.map_err(|error| Error::reconciliation(error.into())),
         stopped = asked => stopped,
     }
 }

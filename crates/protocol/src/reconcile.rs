@@ -23,8 +23,8 @@ pub struct Reconciliation {
     pub missed: Vec<MissedFile>,
     /// How many more are to be started, which this turn does not take.
     pub left: usize,
-    /// How many object versions stand where, by the words of `penstock reconcile --json`.
-    pub standings: BTreeMap<String, usize>,
+    /// Counts of object versions by status, as `penstock reconcile` describes it.
+    pub statuses: BTreeMap<String, usize>,
 }
 
 /// One object version that is to be started.
@@ -35,6 +35,6 @@ pub struct MissedFile {
     pub name: String,
     /// The event to start with. Its sequencer is there when an event is known that told it.
     pub object: ObjectRef,
-    /// Where it stands, in words.
+    /// The description of its status.
     pub reason: String,
 }

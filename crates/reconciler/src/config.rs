@@ -2,18 +2,18 @@ use chrono::TimeDelta;
 use env_config::required;
 use postgres::{DatabaseAddress, InvalidConfig};
 
-/// What a reconciler is told once, at cold start.
+/// The settings of the reconciler, from the environment.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub database: DatabaseAddress,
     pub landing_bucket: String,
     pub definitions_bucket: String,
-    /// `process-file`, whose executions are read.
+    /// The ARN of `process-file`.
     pub state_machine_arn: String,
     pub dead_letter_queue_url: String,
-    /// Nothing that arrived longer ago is looked at.
+    /// Older objects are not checked.
     pub window: TimeDelta,
-    /// A younger object may still have its event on the way.
+    /// The event of a younger object may still arrive.
     pub grace: TimeDelta,
 }
 

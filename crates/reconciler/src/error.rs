@@ -2,40 +2,40 @@ use definitions::DefinitionsError;
 use object_store::StorageError;
 use postgres::DatabaseError;
 use protocol::{Failure, FailureName};
-use reconciliation::StandingError;
+use reconciliation::ReconciliationError;
 
-/// Why nobody can tell what was missed.
+/// Why the reconciler found no missed files.
 #[derive(Debug, thiserror::Error)]
-pub enum ReconcileError {
+pub enum ReconcilerError {
     #[error(transparent)]
-    Standing(#[from] StandingError),
-    #[error("s3://{bucket}: {} s were not enough for {doing}", .worked_s)]
-    TooMuch { bucket: String, doing: &'static str, worked_s: u64 },
+    Reconciliation(#[from] ReconciliationError),
+    #[error("s3://{bucket}: time ran out after {elapsed_s} s, while {doing}")]
+    TooMuch { bucket: String, doing: &'static str, elapsed_s: u64 },
 }
 
-impl Failure for ReconcileError {
+impl Failure for ReconcilerError {
     fn name(&self) -> FailureName {
         match self {
-            Self::Standing(error) => error.name(),
+            Self::Reconciliation(error) => error.name(),
             Self::TooMuch { .. } => FailureName::TooMuchToReconcile,
         }
     }
 }
 
-impl From<DefinitionsError> for ReconcileError {
+impl From<DefinitionsError> for ReconcilerError {
     fn from(error: DefinitionsError) -> Self {
-        StandingError::from(error).into()
+        ReconciliationError::from(error).into()
     }
 }
 
-impl From<StorageError> for ReconcileError {
+impl From<StorageError> for ReconcilerError {
     fn from(error: StorageError) -> Self {
-        StandingError::from(error).into()
+        ReconciliationError::from(error).into()
     }
 }
 
-impl From<DatabaseError> for ReconcileError {
+impl From<DatabaseError> for ReconcilerError {
     fn from(error: DatabaseError) -> Self {
-        StandingError::from(error).into()
+        ReconciliationError::from(error).into()
     }
 }

@@ -1,10 +1,10 @@
-//! What arrived in the landing bucket and was never seen through: an event that S3 or EventBridge lost, a failure whose
-//! notice could not be sent. Starts nothing; the machine does.
+//! Finds files of the landing bucket that were missed: S3 or EventBridge lost their event, or they failed and the notice
+//! could not be sent. The state machine starts them; this function starts nothing.
 
-pub mod answer;
 mod config;
 mod error;
 pub mod limits;
+pub mod response;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,22 +16,23 @@ use definitions::{Definitions, DefinitionsBucket};
 use function::Deadline;
 use object_store::ClientTimeouts;
 use postgres::{Client, Database, InvalidConfig};
-use protocol::{ObjectRef, Reconciliation};
-use reconciliation::queue::Queue;
-use reconciliation::traces::Wanted;
+use protocol::Reconciliation;
+use reconciliation::dead_letters::DeadLetterQueue;
+use reconciliation::executions::{self, ExecutionQuery};
+use reconciliation::ledger::{self, LedgerEntry};
 use reconciliation::{
-    ByVersion, Executions, Judged, Known, Ledger, Listed, Standing, dead_letters, landing, ledger, traces,
+    ExecutionIndex, FileStatus, FileVersion, LedgerIndex, ListedVersion, Records, VersionMap, landing,
 };
 use tokio::time::{Instant as TokioInstant, timeout_at};
 use tracing::info;
 
-use answer::answer;
+use response::response;
 
 pub use config::Config;
-pub use error::ReconcileError;
+pub use error::ReconcilerError;
 pub use postgres::DatabaseAddress;
 
-/// Made once, at cold start.
+/// The function's clients and settings. Built once, at cold start.
 #[derive(Debug)]
 pub struct Reconciler {
     config: Config,
@@ -42,15 +43,15 @@ pub struct Reconciler {
     database: Database,
 }
 
-/// What there is to know of versions that the ledger does not know.
+/// Definitions, and executions of versions that the ledger does not have.
 #[derive(Debug, Default)]
-struct Evidence {
+struct Unrecorded {
     definitions: Arc<Definitions>,
-    executions: Executions,
+    executions: ExecutionIndex,
 }
 
 impl Reconciler {
-    /// Reads the environment and builds clients; speaks to nobody yet.
+    /// Reads the environment and builds the clients. Connects to nothing.
     pub async fn from_env() -> Result<Self, InvalidConfig> {
         let config = Config::from_env()?;
         let ClientTimeouts { connect, read, .. } = ClientTimeouts::LONG;
@@ -71,91 +72,97 @@ impl Reconciler {
         }
     }
 
-    /// Gives up in time before the deadline.
-    pub async fn reconcile(&self, deadline: Deadline) -> Result<Reconciliation, ReconcileError> {
-        let time = Time { started: Instant::now(), end: TokioInstant::now() + deadline.working_time() };
+    /// Finds the missed files. Fails with `TooMuchToReconcile` shortly before the deadline.
+    pub async fn reconcile(&self, deadline: Deadline) -> Result<Reconciliation, ReconcilerError> {
+        let timer = Timer { started: Instant::now(), end: TokioInstant::now() + deadline.working_time() };
         let now = Utc::now();
         let since = now - self.config.window;
         let bucket = &self.config.landing_bucket;
-        // Boxed, as below: an async SDK call inside makes a future too large to be nested by value.
-        let listing = Box::pin(landing::versions(&self.s3, bucket, "", Some(since)));
-        let listed = self.within(time, "listing it", listing).await?;
-        let entries = self.within(time, "reading the ledger", Box::pin(self.entries(&listed))).await?;
-        let ledger = Ledger::of(&entries);
-        let evidence = match ledger.undecided_since(&listed) {
+        // Boxed, as below: the future of an SDK call is too large to be nested by value.
+        let listing = Box::pin(landing::list_versions(&self.s3, bucket, "", Some(since)));
+        let listed = self.within(timer, "listing the bucket", listing).await?;
+        let entries = self.within(timer, "reading the ledger", Box::pin(self.entries(&listed))).await?;
+        let ledger = LedgerIndex::new(&entries);
+        let unrecorded = match ledger.oldest_unrecorded(&listed) {
             Some(since) => {
-                let reading = Box::pin(self.evidence(&ledger, since));
-                self.within(time, "reading the executions of what the ledger does not know", reading).await?
+                let reading = Box::pin(self.unrecorded(&ledger, since));
+                self.within(timer, "reading executions of files that the ledger does not have", reading).await?
             }
-            None => Evidence::default(),
+            None => Unrecorded::default(),
         };
-        let known = |dead_letters| Known {
+        let records = |dead_letters| Records {
             landing_bucket: bucket,
             ledger: &ledger,
-            catalog: &evidence.definitions.catalog,
-            executions: &evidence.executions,
+            catalog: &unrecorded.definitions.catalog,
+            executions: &unrecorded.executions,
             dead_letters,
             now,
             grace: self.config.grace,
         };
-        let none = ByVersion::default();
-        let judged = known(&none).judge(listed);
-        if known(&none).startable(&judged, Standing::starts_unattended).is_empty() {
-            return Ok(told(answer(bucket, since, &judged, Vec::new())));
+        let no_letters = VersionMap::default();
+        let versions = records(&no_letters).statuses(listed);
+        if records(&no_letters).startable(&versions, FileStatus::starts_unattended).is_empty() {
+            return Ok(logged(response(bucket, since, &versions, Vec::new())));
         }
-        // Only now: who reads the queue hides its messages from others for a moment.
-        let waiting = self.within(time, "reading the dead-letter queue", Box::pin(self.dead_letters())).await?;
-        let letters = dead_letters(&waiting);
-        let known = known(&letters);
-        let judged = known.judge(judged.into_iter().map(|Judged { listed, .. }| listed).collect());
-        Ok(told(answer(bucket, since, &judged, known.startable(&judged, Standing::starts_unattended))))
+        // Read the queue only when it matters: reading hides its messages from others for a moment.
+        let reading = Box::pin(self.dead_letters());
+        let dead_letters = self.within(timer, "reading the dead-letter queue", reading).await?;
+        let records = records(&dead_letters);
+        let versions = records.statuses(versions.into_iter().map(|FileVersion { listed, .. }| listed).collect());
+        let startable = records.startable(&versions, FileStatus::starts_unattended);
+        Ok(logged(response(bucket, since, &versions, startable)))
     }
 
-    async fn entries(&self, listed: &[Listed]) -> Result<Vec<ledger::Entry>, ReconcileError> {
-        let ask = async |client: &Client| {
-            ledger::of_keys(client, listed.iter().map(|it| &it.object)).await.map_err(ReconcileError::from)
+    async fn entries(&self, listed: &[ListedVersion]) -> Result<Vec<LedgerEntry>, ReconcilerError> {
+        let read = async |client: &Client| {
+            ledger::of_keys(client, listed.iter().map(|it| &it.object)).await.map_err(ReconcilerError::from)
         };
-        let (session, entries) = self.database.session(ask).await?;
+        let (session, entries) = self.database.session(read).await?;
         self.database.keep(session);
         Ok(entries)
     }
 
-    async fn evidence(&self, ledger: &Ledger<'_>, since: DateTime<Utc>) -> Result<Evidence, ReconcileError> {
+    async fn unrecorded(&self, ledger: &LedgerIndex<'_>, since: DateTime<Utc>) -> Result<Unrecorded, ReconcilerError> {
         let definitions = self.definitions.all().await?;
-        let known = ledger.tells_all_of(&definitions.catalog);
-        let wanted = Wanted { machine: &self.config.state_machine_arn, since, failed: false, known: &known };
-        let executions = Executions::of(traces::read(&self.step_functions, &wanted).await?);
-        Ok(Evidence { definitions, executions })
+        let known = ledger.recorded_executions(&definitions.catalog);
+        let machine = &self.config.state_machine_arn;
+        let query = ExecutionQuery { machine, since, failed_only: false, known: &known };
+        let executions = ExecutionIndex::new(executions::read(&self.step_functions, &query).await?);
+        Ok(Unrecorded { definitions, executions })
     }
 
-    async fn dead_letters(&self) -> Result<Vec<ObjectRef>, ReconcileError> {
-        let queue = Queue { sqs: &self.sqs, url: &self.config.dead_letter_queue_url };
-        Ok(queue.objects().await?.into_iter().map(|(object, _)| object).collect())
+    async fn dead_letters(&self) -> Result<VersionMap<()>, ReconcilerError> {
+        let queue = DeadLetterQueue { sqs: &self.sqs, url: &self.config.dead_letter_queue_url };
+        let mut versions = VersionMap::default();
+        for (object, _) in queue.objects().await? {
+            versions.insert(&object, (), |(), ()| {});
+        }
+        Ok(versions)
     }
 
-    async fn within<T, E: Into<ReconcileError>>(
+    async fn within<T, E: Into<ReconcilerError>>(
         &self,
-        time: Time,
+        timer: Timer,
         doing: &'static str,
         work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, ReconcileError> {
-        let too_much = |_| ReconcileError::TooMuch {
+    ) -> Result<T, ReconcilerError> {
+        let too_much = |_| ReconcilerError::TooMuch {
             bucket: self.config.landing_bucket.clone(),
             doing,
-            worked_s: time.started.elapsed().as_secs(),
+            elapsed_s: timer.started.elapsed().as_secs(),
         };
-        timeout_at(time.end, work).await.map_err(too_much)?.map_err(Into::into)
+        timeout_at(timer.end, work).await.map_err(too_much)?.map_err(Into::into)
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Time {
+struct Timer {
     started: Instant,
     end: TokioInstant,
 }
 
-fn told(answer: Reconciliation) -> Reconciliation {
-    let looked_at: usize = answer.standings.values().sum();
-    info!(objects = looked_at, missed = answer.missed.len(), left = answer.left, "reconciled");
-    answer
+fn logged(response: Reconciliation) -> Reconciliation {
+    let versions: usize = response.statuses.values().sum();
+    info!(objects = versions, missed = response.missed.len(), left = response.left, "reconciled");
+    response
 }

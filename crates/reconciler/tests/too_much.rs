@@ -1,4 +1,4 @@
-//! A bucket that cannot be looked through in time.
+//! A bucket that cannot be listed in time.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test that calls them")]
 
 use std::time::Duration;
@@ -12,8 +12,8 @@ use reconciler::{Config, DatabaseAddress, Reconciler};
 use tokio::net::TcpListener;
 
 #[tokio::test]
-async fn a_bucket_that_takes_too_long_fails_by_name() {
-    // Takes every connection and never answers, as page after page would take for ever.
+async fn slow_bucket_fails_with_too_much_to_reconcile() {
+    // Accepts every connection and never answers.
     let s3 = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", s3.local_addr().unwrap());
     tokio::spawn(async move {
@@ -40,7 +40,7 @@ async fn a_bucket_that_takes_too_long_fails_by_name() {
     let error = Reconciler::new(config, &sdk).reconcile(Deadline::after(Duration::from_secs(2))).await.unwrap_err();
     assert_eq!(error.name(), FailureName::TooMuchToReconcile, "{error}");
     assert!(
-        error.to_string().starts_with("s3://landing: ") && error.to_string().ends_with("for listing it"),
+        error.to_string().starts_with("s3://landing: ") && error.to_string().ends_with("while listing the bucket"),
         "{error}"
     );
 }

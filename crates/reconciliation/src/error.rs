@@ -5,9 +5,9 @@ use object_store::StorageError;
 use postgres::DatabaseError;
 use protocol::{Failure, FailureName, error_chain};
 
-/// Why nobody can tell where objects stand.
+/// Why the status of object versions cannot be determined.
 #[derive(Debug, thiserror::Error)]
-pub enum StandingError {
+pub enum ReconciliationError {
     #[error(transparent)]
     Definitions(#[from] DefinitionsError),
     #[error(transparent)]
@@ -19,14 +19,14 @@ pub enum StandingError {
     Executions { doing: String, reason: String },
 }
 
-impl StandingError {
+impl ReconciliationError {
     pub(crate) fn executions<E: Error>(doing: impl Into<String>) -> impl FnOnce(E) -> Self {
         let doing = doing.into();
         move |error| Self::Executions { doing, reason: error_chain(&error) }
     }
 }
 
-impl Failure for StandingError {
+impl Failure for ReconciliationError {
     fn name(&self) -> FailureName {
         match self {
             Self::Definitions(error) => error.name(),

@@ -1,28 +1,21 @@
-//! Where each version of each object of a bucket stands: by what is committed, by what was started for it, and by what
-//! waits in the dead-letter queue. For the command line, which prints it, and for the function that reconciles by itself.
+//! The status of every object version in the landing bucket, from the ledger, the executions of `process-file` and the
+//! dead-letter queue. `penstock reconcile` prints it; the reconciler function starts what was missed.
 
-mod by_version;
+pub mod dead_letters;
 mod error;
-mod judge;
-mod judged;
+pub mod executions;
+mod files;
 pub mod landing;
 pub mod ledger;
-pub mod queue;
-pub mod traces;
+mod limits;
+mod status;
+mod time;
+mod version_map;
 
-use aws_sdk_s3::primitives::DateTime as AwsDateTime;
-use chrono::{DateTime, Utc};
-
-pub use by_version::ByVersion;
-pub use error::StandingError;
-pub use judge::Standing;
-pub use judged::{Executions, Judged, Known, Ledger, dead_letters};
-pub use landing::Listed;
-pub use traces::Trace;
-
-/// Calls to one service that are under way at once.
-pub const CONCURRENCY: usize = 16;
-
-fn to_chrono(time: &AwsDateTime) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(time.secs(), time.subsec_nanos())
-}
+pub use error::ReconciliationError;
+pub use executions::FileExecution;
+pub use files::{ExecutionIndex, FileVersion, LedgerIndex, Records};
+pub use landing::ListedVersion;
+pub use limits::CONCURRENCY;
+pub use status::FileStatus;
+pub use version_map::VersionMap;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use protocol::{Event, ObjectRef};
 use reconciliation::CONCURRENCY;
-use reconciliation::queue::{Held, Queue};
+use reconciliation::dead_letters::{DeadLetterQueue, HeldMessage};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -51,18 +51,21 @@ pub(super) struct DeadLetter {
 /// False when a letter could not be redriven, or there is none to drop.
 pub(crate) async fn dead_letters(request: &Request, env: &StackEnv, json: bool, progress: Progress) -> Result<bool> {
     let cloud = Cloud::of(env).await;
-    let queue = Queue { sqs: &cloud.sqs, url: required(env.dead_letter_queue_url.as_ref(), "DEAD_LETTER_QUEUE_URL")? };
+    let queue = DeadLetterQueue {
+        sqs: &cloud.sqs,
+        url: required(env.dead_letter_queue_url.as_ref(), "DEAD_LETTER_QUEUE_URL")?,
+    };
     let held = interrupt::unless_asked(queue.hold_all()).await?;
     match request {
         Request::List | Request::Show => {
-            queue.release(&held).await.map_err(Error::standing)?;
+            queue.release(&held).await.map_err(Error::reconciliation)?;
             let letters: Vec<DeadLetter> = held.iter().map(DeadLetter::of).collect();
             print(&letters, matches!(request, Request::Show), json)?;
             Ok(true)
         }
         Request::Drop(id) => {
-            let (chosen, others): (Vec<&Held>, Vec<&Held>) = held.iter().partition(|held| held.id == *id);
-            queue.release(others).await.map_err(Error::standing)?;
+            let (chosen, others): (Vec<&HeldMessage>, Vec<&HeldMessage>) = held.iter().partition(|held| held.id == *id);
+            queue.release(others).await.map_err(Error::reconciliation)?;
             for held in &chosen {
                 delete(&queue, held).await?;
                 table::say(&format!("dropped {id}: {}", DeadLetter::of(held).about));
@@ -79,7 +82,7 @@ pub(crate) async fn dead_letters(request: &Request, env: &StackEnv, json: bool, 
 /// The events of objects that wait in the queue; they stay there.
 pub(super) async fn waiting(cloud: &Cloud, env: &StackEnv) -> Result<Vec<(ObjectRef, String)>> {
     let Some(url) = &env.dead_letter_queue_url else { return Ok(Vec::new()) };
-    interrupt::unless_asked(Queue { sqs: &cloud.sqs, url }.objects()).await
+    interrupt::unless_asked(DeadLetterQueue { sqs: &cloud.sqs, url }.objects()).await
 }
 
 #[derive(Debug, Serialize)]
@@ -94,8 +97,8 @@ struct Redriven {
 
 async fn redrive(
     cloud: &Cloud,
-    queue: &Queue<'_>,
-    held: &[Held],
+    queue: &DeadLetterQueue<'_>,
+    held: &[HeldMessage],
     machine: &str,
     json: bool,
     progress: Progress,
@@ -113,7 +116,7 @@ async fn redrive(
         redriven.push(done);
     }
     count.finish();
-    queue.release(staying.iter().copied()).await.map_err(Error::standing)?;
+    queue.release(staying.iter().copied()).await.map_err(Error::reconciliation)?;
     if json {
         table::print_json(&redriven)?;
     } else {
@@ -132,7 +135,7 @@ async fn redrive(
 
 /// Starts first and deletes then. Dying in between does no harm: the name of the execution is the message's, and a name
 /// starts once.
-async fn redrive_one(cloud: &Cloud, queue: &Queue<'_>, held: &Held, machine: &str) -> Redriven {
+async fn redrive_one(cloud: &Cloud, queue: &DeadLetterQueue<'_>, held: &HeldMessage, machine: &str) -> Redriven {
     let letter = DeadLetter::of(held);
     let begun = async {
         let machine = letter.machine(machine).map_err(Error::Unexpected)?;
@@ -148,13 +151,13 @@ async fn redrive_one(cloud: &Cloud, queue: &Queue<'_>, held: &Held, machine: &st
     Redriven { id: letter.id, about: letter.about, execution, stays }
 }
 
-async fn delete(queue: &Queue<'_>, held: &Held) -> Result<()> {
+async fn delete(queue: &DeadLetterQueue<'_>, held: &HeldMessage) -> Result<()> {
     let deleted = queue.sqs.delete_message().queue_url(queue.url).receipt_handle(&held.receipt).send().await;
     deleted.map(drop).map_err(|error| Error::cloud("deleting a message of the dead-letter queue")(error.into()))
 }
 
 impl DeadLetter {
-    fn of(held: &Held) -> Self {
+    fn of(held: &HeldMessage) -> Self {
         let event = serde_json::from_str(&held.body).unwrap_or_else(|_| Value::String(held.body.clone()));
         let about = match Event::decode(&event) {
             Ok(event) => event.to_string(),
@@ -229,7 +232,11 @@ mod tests {
 
     fn letter(body: &Value, target: Option<&str>) -> DeadLetter {
         let target = target.map(|target| ("TARGET_ARN".to_owned(), target.to_owned()));
-        DeadLetter::of(&Held { body: body.to_string(), attributes: target.into_iter().collect(), ..Held::default() })
+        DeadLetter::of(&HeldMessage {
+            body: body.to_string(),
+            attributes: target.into_iter().collect(),
+            ..HeldMessage::default()
+        })
     }
 
     #[test]

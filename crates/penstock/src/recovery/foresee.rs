@@ -3,7 +3,7 @@
 use pipeline::version::{self, EarlierLoad, KeyHistory, VersionDecision, is_same_content};
 use pipeline::{Catalog, Dataset, RepairKey};
 use protocol::{FailureName, LoadOutcome, ObjectRef};
-use reconciliation::ledger::Entry;
+use reconciliation::ledger::LedgerEntry;
 use serde::Serialize;
 
 use crate::explain::{self, Verdict};
@@ -77,11 +77,11 @@ pub(super) fn name<'a>(catalog: &'a Catalog, object: &ObjectRef) -> Named<'a> {
 }
 
 /// What the loader would make of an object version, given all that it did with this key of this dataset, in order.
-pub(super) fn would(dataset: &Dataset, history: &[&Entry], object: &ObjectRef) -> Would {
+pub(super) fn would(dataset: &Dataset, history: &[&LedgerEntry], object: &ObjectRef) -> Would {
     if object.size_bytes == Some(0) {
         return Would::Fail;
     }
-    let loads: Vec<EarlierLoad<'_>> = history.iter().filter_map(|entry| earlier_load(entry)).collect();
+    let loads: Vec<EarlierLoad<'_>> = history.iter().map(|entry| earlier_load(entry)).collect();
     let history = KeyHistory::new(&loads, object);
     let decision = match RepairKey::parse(&object.key) {
         Some(_) => version::decide(&dataset.for_repairs(), &history),
@@ -95,20 +95,16 @@ pub(super) fn would(dataset: &Dataset, history: &[&Entry], object: &ObjectRef) -
     }
 }
 
-fn earlier_load(entry: &Entry) -> Option<EarlierLoad<'_>> {
-    let outcome = match entry.outcome.as_str() {
-        "Loaded" => LoadOutcome::Loaded,
-        "AlreadyLoaded" => LoadOutcome::AlreadyLoaded,
-        "Superseded" => LoadOutcome::Superseded,
-        "Ignored" => LoadOutcome::Ignored,
-        _ => return None,
-    };
-    Some(EarlierLoad { object: &entry.object, outcome, is_overtaken: entry.is_overtaken })
+fn earlier_load(entry: &LedgerEntry) -> EarlierLoad<'_> {
+    EarlierLoad { object: &entry.object, outcome: entry.outcome, is_overtaken: entry.is_overtaken }
 }
 
 /// How many records the same content had when it was read.
-pub(super) fn rows(history: &[&Entry], object: &ObjectRef) -> Option<i64> {
-    let same = history.iter().rev().find(|entry| entry.outcome == "Loaded" && is_same_content(&entry.object, object));
+pub(super) fn rows(history: &[&LedgerEntry], object: &ObjectRef) -> Option<i64> {
+    let same = history
+        .iter()
+        .rev()
+        .find(|entry| entry.outcome == LoadOutcome::Loaded && is_same_content(&entry.object, object));
     same.map(|entry| entry.rows_read)
 }
 
@@ -133,13 +129,13 @@ mod tests {
         }
     }
 
-    fn entry(version: Option<&str>, etag: &str, outcome: &str) -> Entry {
-        Entry {
+    fn entry(version: Option<&str>, etag: &str, outcome: LoadOutcome) -> LedgerEntry {
+        LedgerEntry {
             load_id: 1,
             pipeline: "p".to_owned(),
             dataset: "d".to_owned(),
             object: object(version, etag),
-            outcome: outcome.to_owned(),
+            outcome,
             rows_read: 7,
             execution: None,
             is_overtaken: false,
@@ -148,27 +144,27 @@ mod tests {
 
     #[test]
     fn the_ledger_and_the_dataset_decide() {
-        fn check(dataset: &str, history: &[Entry], object: &ObjectRef, expected: Would) {
+        fn check(dataset: &str, history: &[LedgerEntry], object: &ObjectRef, expected: Would) {
             let definition = definition(dataset);
-            let history: Vec<&Entry> = history.iter().collect();
+            let history: Vec<&LedgerEntry> = history.iter().collect();
             let found = would(&definition.datasets[0], &history, object);
             assert_eq!(found, expected, "{dataset:?} {history:#?} {object:?}");
         }
         let (a, b) = (object(Some("1"), "a"), object(Some("2"), "b"));
-        let loaded = entry(Some("1"), "a", "Loaded");
+        let loaded = entry(Some("1"), "a", LoadOutcome::Loaded);
         check("", &[], &a, Would::Load);
         check("", std::slice::from_ref(&loaded), &a, Would::AlreadyLoaded);
         check("", std::slice::from_ref(&loaded), &b, Would::Load);
         check("", std::slice::from_ref(&loaded), &object(Some("3"), "a"), Would::AlreadyLoaded);
-        check("", &[loaded.clone(), entry(Some("2"), "b", "Loaded")], &object(Some("3"), "a"), Would::Load);
-        check("", &[entry(Some("1"), "a", "Superseded")], &a, Would::Superseded);
-        check("", &[entry(Some("1"), "a", "Superseded")], &object(Some("3"), "a"), Would::Load);
+        check("", &[loaded.clone(), entry(Some("2"), "b", LoadOutcome::Loaded)], &object(Some("3"), "a"), Would::Load);
+        check("", &[entry(Some("1"), "a", LoadOutcome::Superseded)], &a, Would::Superseded);
+        check("", &[entry(Some("1"), "a", LoadOutcome::Superseded)], &object(Some("3"), "a"), Would::Load);
         check("on_new_version = \"ignore\"", std::slice::from_ref(&loaded), &b, Would::Ignored);
         check("on_new_version = \"append\"", std::slice::from_ref(&loaded), &b, Would::Load);
-        check("", &[entry(None, "a", "Loaded")], &a, Would::AlreadyLoaded);
+        check("", &[entry(None, "a", LoadOutcome::Loaded)], &a, Would::AlreadyLoaded);
         check("", &[], &ObjectRef { size_bytes: Some(0), ..a.clone() }, Would::Fail);
 
-        let overtaken = Entry { is_overtaken: true, ..loaded.clone() };
+        let overtaken = LedgerEntry { is_overtaken: true, ..loaded.clone() };
         let again = object(Some("3"), "a");
         check("", std::slice::from_ref(&overtaken), &again, Would::AlreadyLoaded);
         check("write = \"replace\"", std::slice::from_ref(&overtaken), &again, Would::Load);
@@ -179,8 +175,8 @@ mod tests {
 
     #[test]
     fn rows_are_told_by_the_same_content_alone() {
-        let history = [entry(Some("1"), "a", "Loaded"), entry(Some("2"), "b", "AlreadyLoaded")];
-        let history: Vec<&Entry> = history.iter().collect();
+        let history = [entry(Some("1"), "a", LoadOutcome::Loaded), entry(Some("2"), "b", LoadOutcome::AlreadyLoaded)];
+        let history: Vec<&LedgerEntry> = history.iter().collect();
         assert_eq!(rows(&history, &object(Some("3"), "a")), Some(7));
         assert_eq!(rows(&history, &object(Some("3"), "b")), None);
         assert_eq!(rows(&history, &object(Some("3"), "c")), None);

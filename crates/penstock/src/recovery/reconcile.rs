@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pipeline::Catalog;
-use reconciliation::traces::Wanted;
-use reconciliation::{ByVersion, Executions, Judged, Known, Ledger, Standing, landing, traces};
+use reconciliation::executions::ExecutionQuery;
+use reconciliation::{ExecutionIndex, FileStatus, FileVersion, LedgerIndex, Records, VersionMap, executions, landing};
 use serde::Serialize;
 
 use super::start::{Start, Started, bare_event, start_all};
@@ -31,8 +31,8 @@ pub(crate) struct ReconcileOptions {
 #[derive(Debug, Serialize)]
 struct Report {
     bucket: String,
-    /// How many object versions stand where.
-    standings: BTreeMap<&'static str, usize>,
+    /// Counts of object versions by status.
+    statuses: BTreeMap<&'static str, usize>,
     /// Those that somebody has to do something about.
     open: Vec<Named>,
     /// Those of which nothing can be known any more.
@@ -45,7 +45,7 @@ struct Named {
     key: String,
     version_id: Option<String>,
     last_modified: Option<DateTime<Utc>>,
-    standing: Standing,
+    status: FileStatus,
 }
 
 /// False while an object version is open.
@@ -53,21 +53,20 @@ pub(crate) async fn reconcile(options: &ReconcileOptions, env: &StackEnv, progre
     let cloud = Cloud::of(env).await;
     let bucket = &env.landing_bucket;
     let step = progress.step("landing bucket");
-    let versions = landing::versions(&cloud.s3, bucket, &options.prefix, options.since);
+    let versions = landing::list_versions(&cloud.s3, bucket, &options.prefix, options.since);
     let listed = interrupt::unless_asked(versions).await?;
     step.done(&format!("has {} object versions", listed.len()));
     let step = progress.step("ledger");
     let session = ledger::open(env).await?;
     let entries = interrupt::unless_asked(reconciliation::ledger::of_bucket(&session.client, bucket)).await?;
-    let ledger = Ledger::of(&entries);
+    let ledger = LedgerIndex::new(&entries);
     step.done(&format!("knows {} object versions", entries.len()));
 
-    let undecided_since = ledger.undecided_since(&listed);
-    let (catalog, executions, letters) = match undecided_since {
+    let (catalog, executions, letters) = match ledger.oldest_unrecorded(&listed) {
         Some(since) => evidence(&cloud, env, &ledger, since, progress).await?,
         None => Default::default(),
     };
-    let known = Known {
+    let records = Records {
         landing_bucket: bucket,
         ledger: &ledger,
         catalog: &catalog,
@@ -76,17 +75,17 @@ pub(crate) async fn reconcile(options: &ReconcileOptions, env: &StackEnv, progre
         now: Utc::now(),
         grace: options.grace,
     };
-    let judged = known.judge(listed);
-    let mut report = Report::of(bucket, &judged);
+    let versions = records.statuses(listed);
+    let mut report = Report::of(bucket, &versions);
     if options.start {
-        let wanted = |standing: Standing| standing.is_open() && standing != Standing::DeadLetter;
-        let startable = known.startable(&judged, wanted);
+        let wanted = |status: FileStatus| status.is_open() && status != FileStatus::DeadLetter;
+        let startable = records.startable(&versions, wanted);
         let starts = startable.into_iter().map(|it| start(env, it)).collect::<Result<Vec<_>>>()?;
         report.started = start_all(&cloud, starts, progress).await?;
     }
     report.print(options.json)?;
     // What waits in the queue is not started from here.
-    let is_left = |open: &Named| !options.start || open.standing == Standing::DeadLetter;
+    let is_left = |open: &Named| !options.start || open.status == FileStatus::DeadLetter;
     Ok(!report.open.iter().any(is_left))
 }
 
@@ -94,46 +93,48 @@ pub(crate) async fn reconcile(options: &ReconcileOptions, env: &StackEnv, progre
 async fn evidence(
     cloud: &Cloud,
     env: &StackEnv,
-    ledger: &Ledger<'_>,
+    ledger: &LedgerIndex<'_>,
     since: DateTime<Utc>,
     progress: Progress,
-) -> Result<(Catalog, Executions, ByVersion<()>)> {
+) -> Result<(Catalog, ExecutionIndex, VersionMap<()>)> {
     let step = progress.step("executions");
     let catalog = definitions::deployed(cloud, env).await?;
-    let known = ledger.tells_all_of(&catalog);
-    let wanted = Wanted { machine: &env.state_machine_arn, since, failed: false, known: &known };
-    let found = interrupt::unless_asked(traces::read(&cloud.sfn, &wanted)).await?;
+    let known = ledger.recorded_executions(&catalog);
+    let query = ExecutionQuery { machine: &env.state_machine_arn, since, failed_only: false, known: &known };
+    let found = interrupt::unless_asked(executions::read(&cloud.sfn, &query)).await?;
     step.done(&format!("{} looked at", found.len()));
-    let letters = dead_letters::waiting(cloud, env).await?;
-    let letters = reconciliation::dead_letters(letters.iter().map(|(object, _)| object));
-    Ok((catalog, Executions::of(found), letters))
+    let mut letters = VersionMap::default();
+    for (object, _) in dead_letters::waiting(cloud, env).await? {
+        letters.insert(&object, (), |(), ()| {});
+    }
+    Ok((catalog, ExecutionIndex::new(found), letters))
 }
 
 /// With the event that the version had, or else with what S3 says of it.
-fn start(env: &StackEnv, judged: &Judged) -> Result<Start> {
-    let object = &judged.listed.object;
-    let input = judged.trace.as_ref().map_or_else(|| bare_event(object), |trace| Ok(trace.input.clone()))?;
+fn start(env: &StackEnv, version: &FileVersion) -> Result<Start> {
+    let object = &version.listed.object;
+    let input = version.execution.as_ref().map_or_else(|| bare_event(object), |it| Ok(it.input.clone()))?;
     Ok(Start { about: object.key.clone(), machine: env.state_machine_arn.clone(), name: None, input })
 }
 
 impl Report {
-    fn of(bucket: &str, judged: &[Judged]) -> Self {
-        let mut standings = BTreeMap::new();
-        for it in judged {
-            *standings.entry(it.standing.words()).or_default() += 1;
+    fn of(bucket: &str, versions: &[FileVersion]) -> Self {
+        let mut statuses = BTreeMap::new();
+        for it in versions {
+            *statuses.entry(it.status.description()).or_default() += 1;
         }
-        let named = |which: fn(Standing) -> bool| {
-            judged.iter().filter(|it| which(it.standing)).map(Named::of).collect::<Vec<Named>>()
+        let named = |which: fn(FileStatus) -> bool| {
+            versions.iter().filter(|it| which(it.status)).map(Named::of).collect::<Vec<Named>>()
         };
-        let unknown = named(|standing| standing == Standing::Unknown);
-        Self { bucket: bucket.to_owned(), standings, open: named(Standing::is_open), unknown, started: Vec::new() }
+        let unknown = named(|status| status == FileStatus::Unknown);
+        Self { bucket: bucket.to_owned(), statuses, open: named(FileStatus::is_open), unknown, started: Vec::new() }
     }
 
     fn print(&self, json: bool) -> Result<()> {
         if json {
             return table::print_json(self);
         }
-        for (words, count) in &self.standings {
+        for (words, count) in &self.statuses {
             table::say(&format!("{count:>8}  {words}"));
         }
         let named: Vec<&Named> = self.open.iter().chain(&self.unknown).collect();
@@ -141,16 +142,21 @@ impl Report {
             table::say("");
             let cells = |it: &&Named| {
                 let time = it.last_modified.map(shown).unwrap_or_default();
-                vec![it.key.clone(), it.version_id.clone().unwrap_or_default(), time, it.standing.words().to_owned()]
+                vec![
+                    it.key.clone(),
+                    it.version_id.clone().unwrap_or_default(),
+                    time,
+                    it.status.description().to_owned(),
+                ]
             };
-            table::print(&["key", "version", "arrived", "standing"], &named.iter().map(cells).collect::<Vec<_>>());
+            table::print(&["key", "version", "arrived", "status"], &named.iter().map(cells).collect::<Vec<_>>());
         }
         table::say(&self.summary());
         Ok(())
     }
 
     fn summary(&self) -> String {
-        let waiting = self.open.iter().filter(|it| it.standing == Standing::DeadLetter).count();
+        let waiting = self.open.iter().filter(|it| it.status == FileStatus::DeadLetter).count();
         let letters =
             if waiting > 0 { "; `penstock dead-letters --redrive` starts what waits in the queue" } else { "" };
         match (self.open.len(), self.started.len()) {
@@ -163,13 +169,13 @@ impl Report {
 }
 
 impl Named {
-    fn of(judged: &Judged) -> Self {
-        let object = &judged.listed.object;
+    fn of(version: &FileVersion) -> Self {
+        let object = &version.listed.object;
         Self {
             key: object.key.clone(),
             version_id: object.version_id.clone(),
             last_modified: object.event_time,
-            standing: judged.standing,
+            status: version.status,
         }
     }
 }

@@ -7,9 +7,9 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use protocol::ObjectRef;
-use reconciliation::ledger::Entry;
-use reconciliation::traces::Wanted;
-use reconciliation::{ByVersion, CONCURRENCY, landing, traces};
+use reconciliation::executions::ExecutionQuery;
+use reconciliation::ledger::LedgerEntry;
+use reconciliation::{CONCURRENCY, VersionMap, executions, landing};
 
 use super::foresee::{Foreseen, Named, Would, name, rows, would};
 use super::start::{Start, bare_event, start_all};
@@ -61,7 +61,7 @@ pub(crate) async fn replay(options: &ReplayOptions, env: &StackEnv, progress: Pr
 /// The latest versions; what is deleted has none.
 async fn objects(cloud: &Cloud, options: &ReplayOptions, bucket: &str) -> Result<Vec<ObjectRef>> {
     let (Which::Key(prefix) | Which::Prefix(prefix)) = &options.which;
-    let versions = landing::versions(&cloud.s3, bucket, prefix, options.since);
+    let versions = landing::list_versions(&cloud.s3, bucket, prefix, options.since);
     let mut listed = interrupt::unless_asked(versions).await?;
     listed.retain(|it| it.is_latest);
     if let Which::Key(key) = &options.which {
@@ -73,14 +73,15 @@ async fn objects(cloud: &Cloud, options: &ReplayOptions, bucket: &str) -> Result
 /// With the event that an object had, where it is still known: only an event tells the order of an object's versions.
 async fn starts(cloud: &Cloud, env: &StackEnv, objects: &[ObjectRef], progress: Progress) -> Result<Vec<Start>> {
     let step = progress.step("events");
-    let mut events = ByVersion::default();
+    let mut events = VersionMap::default();
     for (object, event) in dead_letters::waiting(cloud, env).await? {
         events.insert(&object, event, |_, _| {});
     }
     if let Some(since) = objects.iter().filter_map(|object| object.event_time).min() {
-        let wanted = Wanted { machine: &env.state_machine_arn, since, failed: true, known: &Default::default() };
-        for trace in interrupt::unless_asked(traces::read(&cloud.sfn, &wanted)).await? {
-            events.insert(&trace.object, trace.input, |_, _| {});
+        let query =
+            ExecutionQuery { machine: &env.state_machine_arn, since, failed_only: true, known: &Default::default() };
+        for execution in interrupt::unless_asked(executions::read(&cloud.sfn, &query)).await? {
+            events.insert(&execution.object, execution.input, |_, _| {});
         }
     }
     let start = |object: &ObjectRef| {
@@ -103,7 +104,7 @@ async fn foresee(cloud: &Cloud, env: &StackEnv, objects: &[ObjectRef], progress:
     });
     let session = ledger::open(env).await?;
     let ledger = interrupt::unless_asked(reconciliation::ledger::of_keys(&session.client, data)).await?;
-    let mut histories: HashMap<(&str, &str, &str, &str), Vec<&Entry>> = HashMap::new();
+    let mut histories: HashMap<(&str, &str, &str, &str), Vec<&LedgerEntry>> = HashMap::new();
     for entry in &ledger {
         let ObjectRef { bucket, key, .. } = &entry.object;
         histories.entry((&entry.pipeline, &entry.dataset, bucket, key)).or_default().push(entry);
