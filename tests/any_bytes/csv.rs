@@ -5,7 +5,7 @@ use formats::RowSpec;
 use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
 use protocol::{Compression, Format};
 
-use super::converted::{Converted, convert_both_ways, is_compressed};
+use super::conversion::{Conversion, convert_whole_and_in_pieces, is_compressed};
 
 /// Converts a CSV file of two text columns. The first byte chooses the dialect, the second the size of the pieces.
 ///
@@ -29,12 +29,12 @@ pub fn csv(bytes: &[u8]) {
         lineage: None,
     };
     let file = if options.header { [header(&options), file].concat() } else { file.to_vec() };
-    let Ok(converted) = convert_both_ways(&spec, &file, usize::from(*size) + 1) else { return };
+    let Ok(conversion) = convert_whole_and_in_pieces(&spec, &file, usize::from(*size) + 1) else { return };
     if is_compressed(&file) {
         return;
     }
-    converted.check_rejects(&file);
-    check_against_the_csv_crate(&converted, &file, &options);
+    conversion.check_rejects(&file);
+    check_against_the_csv_crate(&conversion, &file, &options);
 }
 
 fn dialect(choices: u8) -> CsvOptions {
@@ -61,7 +61,7 @@ pub(super) fn column(name: &str, kind: ColumnType) -> Column {
     Column { name: parsed, header: name.to_owned(), kind, not_null: false, format: None }
 }
 
-fn check_against_the_csv_crate(converted: &Converted, file: &[u8], options: &CsvOptions) {
+fn check_against_the_csv_crate(conversion: &Conversion, file: &[u8], options: &CsvOptions) {
     // The csv crate differs here: a lone carriage return ends a record, and an escape byte applies to any byte.
     let bare_return = file.iter().zip(file.iter().skip(1).chain([&0])).any(|pair| *pair.0 == b'\r' && *pair.1 != b'\n');
     if bare_return || options.escape.is_some_and(|escape| file.contains(&escape)) {
@@ -80,11 +80,14 @@ fn check_against_the_csv_crate(converted: &Converted, file: &[u8], options: &Csv
     let mut theirs: Vec<ByteRecord> = Vec::new();
     theirs.extend(reader.byte_records().map_while(Result::ok));
     let mut left = theirs.iter();
-    for row in converted.fields() {
+    for row in conversion.fields() {
         let row: Vec<&[u8]> = row.into_iter().flatten().collect();
-        assert!(left.any(|record| record.iter().eq(row.iter().copied())), "{row:?} is not in its place in {theirs:?}");
+        assert!(
+            left.any(|record| record.iter().eq(row.iter().copied())),
+            "{row:?} is missing or out of order in {theirs:?}"
+        );
     }
-    if converted.rejects.is_empty() {
-        assert_eq!(converted.counts.rows_loaded, theirs.len() as u64, "rows of {theirs:?}");
+    if conversion.rejects.is_empty() {
+        assert_eq!(conversion.counts.rows_loaded, theirs.len() as u64, "rows of {theirs:?}");
     }
 }

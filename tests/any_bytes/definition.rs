@@ -15,7 +15,7 @@ pub fn definition(bytes: &[u8]) {
     let _ = Statement::query(&text);
     let Ok(script) = Script::parse("transform.sql", &text) else { return };
     for statement in &script.statements {
-        assert!(!statement.sql.trim().is_empty(), "a statement of nothing");
+        assert!(!statement.sql.trim().is_empty(), "an empty statement");
         // A byte order mark is one only at the beginning of a file.
         let again =
             Script::parse("again.sql", &format!("\n{}", statement.sql)).unwrap_or_else(|errors| panic!("{errors}"));

@@ -32,7 +32,7 @@ pub fn event_of_key(key: &str) {
         match Event::decode(&payload) {
             Ok(Event::ObjectCreated(object)) => {
                 assert_eq!((object.bucket.as_str(), object.key.as_str()), (BUCKET, key), "of {payload}");
-                assert!(is_key, "{} bytes are no key", key.len());
+                assert!(is_key, "{} bytes are not a key", key.len());
             }
             other => assert!(!is_key, "{other:?}, of {payload}"),
         }

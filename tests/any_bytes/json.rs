@@ -3,7 +3,7 @@ use pipeline::{ColumnType, CsvOptions, Encoding, Extra};
 use protocol::{Compression, Format};
 use serde_json::{Map, Value};
 
-use super::converted::{Converted, convert_both_ways, is_compressed};
+use super::conversion::{Conversion, convert_whole_and_in_pieces, is_compressed};
 use super::csv::{column, text_column};
 
 /// Converts a JSON file. The first byte chooses between array and lines, the second the size of the pieces.
@@ -27,21 +27,21 @@ pub fn json(bytes: &[u8]) {
         extra: Extra::Ignore,
         lineage: None,
     };
-    let Ok(converted) = convert_both_ways(&spec, file, usize::from(*size) + 1) else { return };
+    let Ok(conversion) = convert_whole_and_in_pieces(&spec, file, usize::from(*size) + 1) else { return };
     if is_compressed(file) {
         return;
     }
-    converted.check_rejects(file);
-    if converted.rejects.is_empty() {
-        check_against_serde_json(&converted, file, format);
+    conversion.check_rejects(file);
+    if conversion.rejects.is_empty() {
+        check_against_serde_json(&conversion, file, format);
     }
 }
 
 /// Errors of serde_json for JSON that this crate may accept.
 const LIMITS: [&str; 4] = ["out of range", "surrogate", "hex escape", "unicode code point"];
 
-fn check_against_serde_json(converted: &Converted, file: &[u8], format: Format) {
-    let ours = converted.fields();
+fn check_against_serde_json(conversion: &Conversion, file: &[u8], format: Format) {
+    let ours = conversion.fields();
     assert!(ours.iter().flatten().flatten().all(|field| std::str::from_utf8(field).is_ok()), "{ours:?}");
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
     let read = match format {

@@ -15,10 +15,10 @@ pub(crate) struct Case {
     pub(crate) format: Format,
     pub(crate) compression: Compression,
     pub(crate) input: Vec<u8>,
-    pub(crate) expected: Expected,
+    pub(crate) expected: ExpectedResult,
 }
 
-pub(crate) enum Expected {
+pub(crate) enum ExpectedResult {
     Rows(ExpectedRows),
     Failure(ExpectedFailure),
 }
@@ -68,12 +68,12 @@ impl Case {
             format,
             compression,
             input: std::fs::read(folder.join(file_name))?,
-            expected: Expected::parse(&std::fs::read_to_string(folder.join("expect.json"))?)?,
+            expected: ExpectedResult::parse(&std::fs::read_to_string(folder.join("expect.json"))?)?,
         })
     }
 }
 
-impl Expected {
+impl ExpectedResult {
     fn parse(text: &str) -> serde_json::Result<Self> {
         let value: Value = serde_json::from_str(text)?;
         if value.get("failure").is_some() {

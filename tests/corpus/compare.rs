@@ -1,28 +1,28 @@
 use formats::Reject;
 
 use crate::Differences;
-use crate::case::{Case, Expected, ExpectedReject, ExpectedRows};
-use crate::outcome::{Outcome, reject_in_short};
+use crate::case::{Case, ExpectedReject, ExpectedResult, ExpectedRows};
+use crate::result::{CaseResult, reject_summary};
 
 /// Characters of a value or row that a difference shows.
 const SHOWN_CHARS_MAX: usize = 200;
 
-pub(crate) fn with_expected(expected: &Expected, outcome: &Outcome) -> Differences {
-    match (expected, outcome) {
-        (Expected::Failure(expected), Outcome::Failure { name, message }) => {
+pub(crate) fn with_expected(expected: &ExpectedResult, result: &CaseResult) -> Differences {
+    match (expected, result) {
+        (ExpectedResult::Failure(expected), CaseResult::Failure { name, message }) => {
             if expected.failure == *name && message.contains(&expected.message) {
                 return Differences::new();
             }
-            vec![format!("  expected {}: …{}…\n  came     {name}: {message}", expected.failure, expected.message)]
+            vec![format!("  expected {}: …{}…\n  actual   {name}: {message}", expected.failure, expected.message)]
         }
-        (Expected::Failure(expected), rows @ Outcome::Rows { .. }) => {
-            vec![format!("  expected {}: …{}…\n  came     {}", expected.failure, expected.message, rows.in_short())]
+        (ExpectedResult::Failure(expected), rows @ CaseResult::Rows { .. }) => {
+            vec![format!("  expected {}: …{}…\n  actual   {}", expected.failure, expected.message, rows.summary())]
         }
-        (Expected::Rows(expected), failure @ Outcome::Failure { .. }) => {
+        (ExpectedResult::Rows(expected), failure @ CaseResult::Failure { .. }) => {
             let (loaded, rejected) = (expected.loaded.len(), expected.rejected.len());
-            vec![format!("  expected {loaded} loaded, {rejected} rejected\n  came     {}", failure.in_short())]
+            vec![format!("  expected {loaded} loaded, {rejected} rejected\n  actual   {}", failure.summary())]
         }
-        (Expected::Rows(expected), Outcome::Rows { loaded, rejected, counts }) => {
+        (ExpectedResult::Rows(expected), CaseResult::Rows { loaded, rejected, counts }) => {
             let mut differences = Differences::new();
             let counted = (counts.rows_read, counts.rows_loaded, counts.rows_rejected);
             let seen = (loaded.len() + rejected.len(), loaded.len(), rejected.len());
@@ -39,31 +39,31 @@ pub(crate) fn with_expected(expected: &Expected, outcome: &Outcome) -> Differenc
 
 fn of_loaded(expected: &ExpectedRows, loaded: &[crate::case::TextRow]) -> Differences {
     pairs(&expected.loaded, loaded)
-        .filter(|(_, expected, came)| expected != came)
-        .map(|(index, expected, came)| {
-            let (expected, came) = (shown(&expected), shown(&came));
-            format!("  row {}: expected {expected}\n  row {}: came     {came}", index + 1, index + 1)
+        .filter(|(_, expected, actual)| expected != actual)
+        .map(|(index, expected, actual)| {
+            let (expected, actual) = (shown(&expected), shown(&actual));
+            format!("  row {}: expected {expected}\n  row {}: actual     {actual}", index + 1, index + 1)
         })
         .collect()
 }
 
 fn of_rejected(expected: &ExpectedRows, rejected: &[Reject]) -> Differences {
-    let agree = |expected: Option<&ExpectedReject>, came: Option<&Reject>| match (expected, came) {
-        (Some(expected), Some(came)) => {
-            expected.line == came.line && expected.column == came.column && came.reason.contains(&expected.reason)
+    let agree = |expected: Option<&ExpectedReject>, actual: Option<&Reject>| match (expected, actual) {
+        (Some(expected), Some(actual)) => {
+            expected.line == actual.line && expected.column == actual.column && actual.reason.contains(&expected.reason)
         }
         _ => false,
     };
     pairs(&expected.rejected, rejected)
-        .filter(|(_, expected, came)| !agree(*expected, *came))
-        .map(|(_, expected, came)| {
+        .filter(|(_, expected, actual)| !agree(*expected, *actual))
+        .map(|(_, expected, actual)| {
             let expected = expected.map_or("nothing".to_owned(), |expected| {
                 let column = expected.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
                 format!("line {}{column}: …{}…", expected.line, expected.reason)
             });
             format!(
-                "  reject: expected {expected}\n  reject: came     {}",
-                came.map_or("nothing".to_owned(), reject_in_short)
+                "  reject: expected {expected}\n  reject: actual   {}",
+                actual.map_or("nothing".to_owned(), reject_summary)
             )
         })
         .collect()
@@ -82,18 +82,18 @@ pub(crate) fn with_the_file(case: &Case, rejected: &[Reject]) -> Differences {
     if is_compressed || case.format == protocol::Format::Parquet || case.dataset.encoding != pipeline::Encoding::Utf8 {
         return Differences::new();
     }
-    let stands = |reject: &Reject| {
+    let has_right_position = |reject: &Reject| {
         let (before, from) = case.input.split_at_checked(usize::try_from(reject.byte_offset).ok()?)?;
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
         (reject.line == line && from.starts_with(&reject.raw)).then_some(())
     };
     rejected
         .iter()
-        .filter(|reject| stands(reject).is_none())
+        .filter(|reject| has_right_position(reject).is_none())
         .map(|reject| {
             let raw = String::from_utf8_lossy(&reject.raw);
             let (place, raw) = (reject.byte_offset, shown(&raw));
-            format!("  reject: {} does not stand at byte {place}: {raw}", reject_in_short(reject))
+            format!("  reject: {} is not at byte {place}: {raw}", reject_summary(reject))
         })
         .collect()
 }

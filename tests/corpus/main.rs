@@ -9,14 +9,14 @@
 mod case;
 mod compare;
 mod independent;
-mod outcome;
+mod result;
 
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use case::Case;
-use outcome::{Outcome, Target};
+use result::{CaseResult, TestTables};
 
 /// The differences between a case's expected and actual result.
 type Differences = Vec<String>;
@@ -24,7 +24,7 @@ type Differences = Vec<String>;
 #[tokio::test]
 async fn corpus_files_give_expected_results() {
     let database = test_support::database().await;
-    let target = Target::prepare(database.connect().await).await.expect("prepare the database");
+    let target = TestTables::prepare(database.connect().await).await.expect("prepare the database");
     let folders = case_folders().expect("list the cases");
     assert!(!folders.is_empty(), "no cases");
 
@@ -38,15 +38,15 @@ async fn corpus_files_give_expected_results() {
     assert!(failed.is_empty(), "{} of {} cases differ:\n\n{}\n", failed.len(), folders.len(), failed.join("\n\n"));
 }
 
-async fn run(folder: &Path, target: &Target) -> Result<Differences, Box<dyn Error>> {
+async fn run(folder: &Path, target: &TestTables) -> Result<Differences, Box<dyn Error>> {
     let case = Case::read(name_of(folder), folder)?;
-    let outcome = target.load(&case).await?;
+    let result = target.load(&case).await?;
     if std::env::var_os("CORPUS_TABLE").is_some() {
         // `println!` would not reach the terminal from a test that passes.
-        writeln!(std::io::stdout(), "{:<44} {}", case.name, outcome.in_short())?;
+        writeln!(std::io::stdout(), "{:<44} {}", case.name, result.summary())?;
     }
-    let mut differences = compare::with_expected(&case.expected, &outcome);
-    if let Outcome::Rows { loaded, rejected, .. } = &outcome {
+    let mut differences = compare::with_expected(&case.expected, &result);
+    if let CaseResult::Rows { loaded, rejected, .. } = &result {
         differences.extend(compare::with_the_file(&case, rejected));
         if case.expected.is_independent() {
             differences.extend(independent::compare(&case, loaded, rejected, &target.client).await?);

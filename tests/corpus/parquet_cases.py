@@ -146,18 +146,18 @@ def good():
     case("decimals-as-integers", "Whole decimals are integers, others are not.",
          column(pa.decimal128(9, 0), [Decimal(1), Decimal(-2)]), ['v = "integer"'])
     floats = [0.1, -0.0, 1e300, 5e-324, float("nan"), float("inf"), None]
-    case("doubles", "What is not finite is rejected.", column(pa.float64(), floats), ['v = "double precision"'],
+    case("doubles", "NaN and infinities are rejected.", column(pa.float64(), floats), ['v = "double precision"'],
          rows=[["0.1"], ["-0"], ["1e+300"], ["5e-324"], [None]],
          rejected=[(5, "v", "NaN and infinity"), (6, "v", "NaN and infinity")])
-    case("doubles-as-numbers", "A float's shortest text is its decimal.", column(pa.float64(), [1.0, 2.5, -3.0, None]),
+    case("doubles-as-numbers", "A float becomes its shortest decimal text.", column(pa.float64(), [1.0, 2.5, -3.0, None]),
          ['v = "integer"'], rows=[["1"], ["-3"], [None]], rejected=[(2, "v", "not an integer")])
-    case("floats-widened", "A single float keeps its value as a double.", column(pa.float32(), [0.1, 0.5]),
+    case("floats-widened", "A float keeps its value in a double.", column(pa.float32(), [0.1, 0.5]),
          ['v = "double precision"'])
     case("half-floats", "Floats of 16 bits.", column(pa.float16(), [1.0, 0.5, 65504.0, float("inf")]), ['v = "real"'],
          rejected=[(4, "v", "NaN and infinity")])
     case("dates", "The years 1 to 9999.", column(pa.date32(), [date(1, 1, 1), date(9999, 12, 31), date(1970, 1, 1), None]), ['v = "date"'],
          rows=[["0001-01-01"], ["9999-12-31"], ["1970-01-01"], [None]])
-    case("dates-beyond", "Days that text could not tell.", pa.table({"v": pa.array([2932897, -719163, 0], pa.int32()).view(pa.date32())}),
+    case("dates-beyond", "Dates outside the years 1 to 9999.", pa.table({"v": pa.array([2932897, -719163, 0], pa.int32()).view(pa.date32())}),
          ['v = "date"'], rows=[["1970-01-01"]],
          rejected=[(1, "v", "out of range for a date of the years"), (2, "v", "out of range for a date")])
     clocks = [time(0, 0), time(23, 59, 59, 999000), None]
@@ -165,14 +165,14 @@ def good():
         case(f"times-{unit}", "Times of day.", column(kind, clocks), ['v = "time"'])
     stamps = [datetime(1969, 12, 31, 23, 59, 59, 999000), datetime(2024, 2, 29, 12, 0), None]
     for unit in ("ms", "us", "ns"):
-        case(f"timestamps-{unit}", "On the wall's clock.", column(pa.timestamp(unit), stamps), ['v = "timestamp"'],
+        case(f"timestamps-{unit}", "Local timestamps.", column(pa.timestamp(unit), stamps), ['v = "timestamp"'],
              version="2.6", rows=[["1969-12-31 23:59:59.999"], ["2024-02-29 12:00:00"], [None]])
-        case(f"instants-{unit}", "Since midnight in Greenwich.", column(pa.timestamp(unit, "Europe/Berlin"), stamps),
+        case(f"instants-{unit}", "Instants count from 1970-01-01 in UTC.", column(pa.timestamp(unit, "Europe/Berlin"), stamps),
              ['v = "timestamptz"'], rows=[["1969-12-31 23:59:59.999+00"], ["2024-02-29 12:00:00+00"], [None]])
-    case("nanoseconds", "Finer than PostgreSQL keeps.",
+    case("nanoseconds", "Values finer than a microsecond.",
          pa.table({"v": pa.array([1_000, 1_001], pa.int64()).view(pa.timestamp("ns"))}), ['v = "timestamp"'],
          rows=[["1970-01-01 00:00:00.000001"]], rejected=[(2, "v", "finer than a microsecond")])
-    case("int96", "What Spark and Impala write for an instant.", column(pa.timestamp("ns"), stamps),
+    case("int96", "The timestamps that Spark and Impala write.", column(pa.timestamp("ns"), stamps),
          ['v = "timestamptz"'], use_deprecated_int96_timestamps=True,
          rows=[["1969-12-31 23:59:59.999+00"], ["2024-02-29 12:00:00+00"], [None]])
     case("texts", "Empty, NULL, and all of Unicode.",
@@ -180,23 +180,23 @@ def good():
          rejected=[(8, "v", "a NUL byte")])
     case("binary-as-text", "Bytes without a type are text when they are UTF-8.",
          column(pa.binary(), [b"abc", b"\xff\xfe", None]), ['v = "text"'], rejected=[(2, "v", "invalid UTF-8")])
-    case("texts-as-values", "A text is read as a CSV field is.", pa.table({
+    case("texts-as-values", "Text is parsed like a CSV field.", pa.table({
         "i": pa.array(["1", "x", "3"]), "d": pa.array(["2024-02-29", "2024-02-28", "2024-02-30"]),
         "b": pa.array(["true", "t", "0"])}), ['i = "integer"', 'd = "date"', 'b = "boolean"'],
         rows=[["1", "2024-02-29", "true"]], rejected=[(2, "i", "not an integer"), (3, "d", "no such date")])
-    case("texts-in-a-format", "The declared format is that of texts.", pa.table({"d": pa.array(["29/02/2024", "2024-02-29"])}),
+    case("texts-in-a-format", "A declared format applies to text.", pa.table({"d": pa.array(["29/02/2024", "2024-02-29"])}),
          ['d = { type = "date", format = "%d/%m/%Y" }'], rows=[["2024-02-29"]], rejected=[(2, "d", "does not match the format")])
     case("dates-with-a-format", "A date needs no format.", pa.table({"d": pa.array([date(2024, 2, 29)])}),
          ['d = { type = "date", format = "%d/%m/%Y" }'])
     case("json-texts", "A text is JSON in a jsonb column.", column(pa.string(), ['{"b": 1, "a": [1.50]}', "{", None]),
          ['v = "jsonb"'], rows=[['{"a": [1.50], "b": 1}'], [None]], rejected=[(2, "v", "invalid JSON")])
-    case("numbers-as-json", "Any value is JSON.", pa.table({"i": pa.array([1, None]), "s": pa.array([True, False])}),
+    case("numbers-as-json", "Any value is a jsonb value.", pa.table({"i": pa.array([1, None]), "s": pa.array([True, False])}),
          ['i = "jsonb"', 's = "jsonb"'])
-    case("too-long", "Characters, not bytes.", column(pa.string(), ["äöü", "äöüx"]), ['v = "varchar(3)"'],
+    case("too-long", "varchar counts characters, not bytes.", column(pa.string(), ["äöü", "äöüx"]), ['v = "varchar(3)"'],
          rejected=[(2, "v", "longer than 3 characters")])
-    case("null-in-not-null", "An optional column that must not be.", column(pa.int32(), [1, None, 3]),
+    case("null-in-not-null", "A NULL in a not null column.", column(pa.int32(), [1, None, 3]),
          ['v = "integer not null"'], rejected=[(2, "v", "null in a not null column")])
-    case("nulls-alone", "A column of no type.", pa.table({"v": pa.nulls(3), "i": pa.array([1, 2, 3])}),
+    case("nulls-alone", "A column without a type, which has only NULLs.", pa.table({"v": pa.nulls(3), "i": pa.array([1, 2, 3])}),
          ['v = "date"', 'i = "integer"'])
     case("required", "Columns that cannot be NULL.", pa.Table.from_arrays(
         [pa.array([1, 2]), pa.array(["a", "b"])],
@@ -204,19 +204,19 @@ def good():
         ['i = "bigint"', 's = "text"'])
     lists = [[1, 2], [], None, [None], [3, None, 4]]
     case("lists", "Empty, missing, and with a NULL in it.", column(pa.list_(pa.int32()), lists), ['v = "jsonb"'])
-    case("lists-of-lists", "Three deep.",
+    case("lists-of-lists", "Lists at three levels.",
          column(pa.list_(pa.list_(pa.list_(pa.string()))), [[[["a"], []], None, [None, ["b", None]]], None, [], [[]]]),
          ['v = "jsonb"'])
     person = pa.struct([("name", pa.string()), ("born", pa.date32()), ("tags", pa.list_(pa.string()))])
-    case("structures", "Structures, with lists in them.", column(person, [
+    case("structures", "Structs with lists.", column(person, [
         {"name": "ann", "born": date(1815, 12, 10), "tags": ["x", "y"]}, {"name": None, "born": None, "tags": None}, None,
         {"name": "bob", "born": None, "tags": []}]), ['v = "jsonb"'])
-    case("lists-of-structures", "Siblings in a list belong together.", column(pa.list_(person), [
+    case("lists-of-structures", "Fields of a struct in a list stay together.", column(pa.list_(person), [
         [{"name": "a", "born": None, "tags": ["1", "2"]}, None, {"name": "b", "born": date(2000, 1, 1), "tags": []}],
         [], None, [{"name": None, "born": None, "tags": [None]}]]), ['v = "jsonb"'])
-    case("maps", "Maps are objects.", column(pa.map_(pa.string(), pa.int32()), [[("a", 1), ("b", None)], [], None]),
+    case("maps", "Maps become objects.", column(pa.map_(pa.string(), pa.int32()), [[("a", 1), ("b", None)], [], None]),
          ['v = "jsonb"'], rows=[['{"a": 1, "b": null}'], ["{}"], [None]])
-    case("maps-of-numbers", "Keys of an object are texts.", column(pa.map_(pa.int32(), pa.list_(pa.float64())), [[(1, [0.5])], None]),
+    case("maps-of-numbers", "Keys of other types become text.", column(pa.map_(pa.int32(), pa.list_(pa.float64())), [[(1, [0.5])], None]),
          ['v = "jsonb"'], rows=[['{"1": [0.5]}'], [None]])
     case("nested-values", "Each type in JSON.", column(pa.struct([
         ("d", pa.decimal128(9, 2)), ("t", pa.timestamp("us", "UTC")), ("l", pa.timestamp("ms")), ("b", pa.bool_()),
@@ -225,14 +225,14 @@ def good():
     case("nested-nan", "JSON has no NaN.", column(pa.list_(pa.float64()), [[0.5], [float("nan")]]), ['v = "jsonb"'],
          rejected=[(2, "v", "NaN and infinity")])
     for codec in ("none", "snappy", "gzip", "zstd", "brotli", "lz4"):
-        case(f"codec-{codec}", "Its pages are compressed.", SOME, SOME_COLUMNS, compression=codec)
-    case("pages-of-version-2", "Levels stand before the compressed values.", SOME, SOME_COLUMNS,
+        case(f"codec-{codec}", "Compressed pages.", SOME, SOME_COLUMNS, compression=codec)
+    case("pages-of-version-2", "Uncompressed levels precede the compressed values.", SOME, SOME_COLUMNS,
          data_page_version="2.0", compression="snappy", write_page_checksum=True)
-    case("nested-pages-of-version-2", "The same with repetition levels.", column(pa.list_(pa.int32()), lists * 50),
+    case("nested-pages-of-version-2", "Version 2 pages with repetition levels.", column(pa.list_(pa.int32()), lists * 50),
          ['v = "jsonb"'], data_page_version="2.0", compression="zstd", data_page_size=64)
-    case("many-pages", "A page of few values, and lists that go on.", column(pa.list_(pa.int32()), [[n] * (n % 40) for n in range(120)]),
+    case("many-pages", "Pages with few values, and lists across pages.", column(pa.list_(pa.int32()), [[n] * (n % 40) for n in range(120)]),
          ['v = "jsonb"'], data_page_size=32, write_batch_size=7, use_dictionary=False)
-    case("many-row-groups", "Rows are counted through.", SOME, SOME_COLUMNS[:2] + ['amount = "numeric(4,2)"'], row_group_size=2,
+    case("many-row-groups", "Row numbers continue across row groups.", SOME, SOME_COLUMNS[:2] + ['amount = "numeric(4,2)"'], row_group_size=2,
          rejected=[(5, "amount", "more digits before the decimal point")])
     for encoding, kind, values, sql in [
             ("DELTA_BINARY_PACKED", pa.int64(), [1, 5, None, -1000000, 1 << 40], "bigint"),
@@ -241,25 +241,25 @@ def good():
             ("BYTE_STREAM_SPLIT", pa.float64(), [0.5, None, 1e300], "double precision")]:
         name = encoding.lower().replace("_", "-")
         rows = [["0.5"], [None], ["1e+300"]] * 70 if kind == pa.float64() else None
-        case(f"encoding-{name}", "Not plain, and no dictionary.", column(kind, values * 70), [f'v = "{sql}"'],
+        case(f"encoding-{name}", "An encoding other than plain and dictionary.", column(kind, values * 70), [f'v = "{sql}"'],
              use_dictionary=False, column_encoding={"v": encoding}, rows=rows)
-    case("booleans-in-runs", "Run lengths of booleans.", column(pa.bool_(), [True] * 40 + [None] + [False] * 9), ['v = "boolean"'],
+    case("booleans-in-runs", "Booleans in run-length encoding.", column(pa.bool_(), [True] * 40 + [None] + [False] * 9), ['v = "boolean"'],
          data_page_version="2.0")
-    case("column-order", "Columns are found by name.", SOME, SOME_COLUMNS[::-1])
-    case("from-names", "And by the name that the file has for them.", SOME.select(["id"]),
+    case("column-order", "Columns are matched by name.", SOME, SOME_COLUMNS[::-1])
+    case("from-names", "A renamed column is matched by its name in the file.", SOME.select(["id"]),
          ['key = { type = "bigint", from = "id" }'], rows=[[str(n)] for n in range(1, 8)])
-    case("extra-ignored", "What nobody reads may be anything.", SOME.append_column("x", pa.array([b"\xff"] * 7, pa.binary(1))), SOME_COLUMNS,
+    case("extra-ignored", "An ignored column may have any type.", SOME.append_column("x", pa.array([b"\xff"] * 7, pa.binary(1))), SOME_COLUMNS,
          more='extra = "ignore"\n')
     extra = pa.table({"id": [1, 2], "x": pa.array([1.5, None]), "l": pa.array([[1], None], pa.list_(pa.int8()))})
-    case("extra-rescued", "Kept as JSON, but for NULLs.", extra, ['id = "bigint"'], more='extra = "rescue"\n',
+    case("extra-rescued", "Undeclared columns become JSON, without NULLs.", extra, ['id = "bigint"'], more='extra = "rescue"\n',
          rows=[["1", '{"l": [1], "x": 1.5}'], ["2", None]])
-    case("no-rows", "A schema alone.", SOME.slice(0, 0), SOME_COLUMNS)
+    case("no-rows", "A schema without rows.", SOME.slice(0, 0), SOME_COLUMNS)
 
 
 def bad():
     header = "HeaderMismatch"
-    case("extra-column", "A column that nobody declared.", SOME, SOME_COLUMNS[:2], failure=(header, 'unknown ["amount"]'))
-    case("missing-column", "A column that the file lacks.", SOME, SOME_COLUMNS + ['when = "date"'], failure=(header, 'missing ["when"]'))
+    case("extra-column", "An undeclared column.", SOME, SOME_COLUMNS[:2], failure=(header, 'unknown ["amount"]'))
+    case("missing-column", "The file lacks a declared column.", SOME, SOME_COLUMNS + ['when = "date"'], failure=(header, 'missing ["when"]'))
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["v", "v"])
     case("column-twice", "One name, two columns.", twice, ['v = "integer"'], failure=(header, 'repeated ["v"]'))
     for name, table, sql, found in [
@@ -269,28 +269,28 @@ def bad():
             ("timestamp-for-instant", column(pa.timestamp("us"), [None]), "timestamptz", "v timestamp without time zone"),
             ("list-for-text", column(pa.list_(pa.int8()), [[1]]), "text", "v list"),
             ("date-for-timestamp", column(pa.date32(), [None]), "timestamp", "v date")]:
-        case(name, "The file's type is not the column's.", table, [f'v = "{sql}"'], failure=(header, found))
+        case(name, "The file's type does not fit the column.", table, [f'v = "{sql}"'], failure=(header, found))
     malformed = "Malformed"
-    case("fixed-bytes", "Bytes that mean nothing.", column(pa.binary(3), [b"abc"]), ['v = "text"'],
+    case("fixed-bytes", "Bytes without a logical type.", column(pa.binary(3), [b"abc"]), ['v = "text"'],
          failure=(malformed, 'column "v" is FIXED_LEN_BYTE_ARRAY without a logical type'))
     file = written(SOME, write_page_checksum=True, use_dictionary=False)
     broken = lambda name, about, file, *failure: case(name, about, None, SOME_COLUMNS, file=file, failure=failure)
-    broken("empty", "No byte.", b"", "Empty", "no bytes")
-    broken("magic-alone", "Not even a footer.", b"PAR1PAR1", malformed, "too short")
-    broken("text", "A CSV by another name.", b"id,name,amount\n1,ann,1.50\n", malformed, "not a Parquet file")
+    broken("empty", "A file without bytes.", b"", "Empty", "no bytes")
+    broken("magic-alone", "Magic bytes without a footer.", b"PAR1PAR1", malformed, "too short")
+    broken("text", "A CSV file named .parquet.", b"id,name,amount\n1,ann,1.50\n", malformed, "not a Parquet file")
     broken("cut-off", "Half of a file.", file[:len(file) // 2], malformed, "it was cut off")
-    broken("compressed", "gzip around it.", __import__("gzip").compress(file, mtime=0), malformed, "compressed as a whole")
+    broken("compressed", "A Parquet file in gzip.", __import__("gzip").compress(file, mtime=0), malformed, "compressed as a whole")
     broken("encrypted", "An encrypted footer.", file[:-4] + b"PARE", malformed, "encrypted")
     length = lambda n: file[:-8] + struct.pack("<I", n) + b"PAR1"
     broken("footer-too-long", "A footer longer than its file.", length(len(file)), malformed, "but the file has")
     broken("footer-of-4-gb", "A footer of four gigabytes.", length(0xFFFF_FFFF), malformed, "4294967295 bytes")
     broken("footer-too-short", "A footer that begins in its middle.", length(20), malformed, "the footer is damaged")
-    broken("footer-of-nothing", "A footer without a byte.", length(0), malformed, "the footer is damaged")
+    broken("footer-of-nothing", "A footer without bytes.", length(0), malformed, "the footer is damaged")
     at = file.index(b"bob")
-    broken("checksum", "One bit of a page.", file[:at] + b"boc" + file[at + 3:], malformed, "checksum")
+    broken("checksum", "A flipped bit in a page.", file[:at] + b"boc" + file[at + 3:], malformed, "checksum")
     snappy = written(SOME, compression="snappy", use_dictionary=False)
     at = snappy.index(b"bob")
-    broken("damaged-page", "Compressed data that is none.", snappy[:at - 12] + b"\xff" * 12 + snappy[at:], malformed, "column")
+    broken("damaged-page", "Invalid compressed data.", snappy[:at - 12] + b"\xff" * 12 + snappy[at:], malformed, "column")
     broken("shifted", "Bytes missing in the middle.", file[:40] + file[48:], malformed, "")
     # A list that claims two billion elements, and a schema that claims as many children.
     footer = struct.unpack("<I", file[-8:-4])[0]
@@ -301,15 +301,15 @@ def bad():
            malformed, "the footer is damaged")
     deep = b"\x15\x02\x19\xfc" + b"\xd0\x0f" + b"\x48\x01a\x15\x02\x00" * 2000
     deep = b"PAR1" + deep + struct.pack("<I", len(deep)) + b"PAR1"
-    broken("schema-without-end", "Groups within groups.", deep, malformed, "the footer is damaged")
+    broken("schema-without-end", "Groups nested too deep.", deep, malformed, "the footer is damaged")
     rows = b"\x15\x02\x19\xfc\xff\xff\xff\xff\x07"
     rows = b"PAR1" + rows + struct.pack("<I", len(rows)) + b"PAR1"
-    broken("list-of-2-billion", "A list longer than its file.", rows, malformed, "the footer is damaged")
+    broken("list-of-2-billion", "A list that claims more elements than the file has bytes.", rows, malformed, "the footer is damaged")
     zeros = pa.table({"id": pa.array([1]), "name": pa.array(["0" * (40 << 20)]), "amount": SOME["amount"].slice(0, 1)})
     broken("page-bomb", "Forty megabytes in a few kilobytes.", written(zeros, compression="zstd", compression_level=19, use_dictionary=False, write_statistics=False),
            "DecompressionLimit", "a page has at most")
     record = pa.table({"id": pa.array([1]), "name": pa.array(["0" * (17 << 20)]), "amount": SOME["amount"].slice(0, 1)})
-    broken("row-of-17-mb", "A row larger than any may be.", written(record, compression="zstd", compression_level=19, use_dictionary=False, write_statistics=False),
+    broken("row-of-17-mb", "A row above the size limit.", written(record, compression="zstd", compression_level=19, use_dictionary=False, write_statistics=False),
            "RecordTooLarge", "line 1")
     million = 12_000_000
     same = pa.table({"id": pa.array([7]).take(pa.array([0] * million)), "name": pa.nulls(million, pa.string()),

@@ -6,15 +6,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::holds;
+use crate::check_property;
 
 /// Mostly text that has a meaning, so that rare cases are frequent.
-fn soup(tokens: &[&'static str], longest: usize) -> impl Strategy<Value = String> {
+fn token_mix(tokens: &[&'static str], longest: usize) -> impl Strategy<Value = String> {
     vec(select(tokens.to_vec()), 0..longest).prop_map(|tokens| tokens.concat())
 }
 
 /// Replaces bytes, also by bytes that are not UTF-8.
-fn spoiled(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
+fn with_bad_bytes(text: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> {
     let spoil = prop::option::weighted(0.2, (any::<prop::sample::Index>(), select(b"\x00\xff\xc3\xe2".to_vec())));
     (text, spoil).prop_map(|(text, spoil)| {
         let mut bytes = text.into_bytes();
@@ -61,7 +61,7 @@ fn csv_pieces_equal_csv_crate() {
         "é",
         "\u{feff}",
     ];
-    holds(with_choices(spoiled(soup(&tokens, 30))), |bytes| any_bytes::csv(&bytes));
+    check_property(with_choices(with_bad_bytes(token_mix(&tokens, 30))), |bytes| any_bytes::csv(&bytes));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn json_pieces_equal_serde_json() {
         "{\"x\":{}}",
         "\u{feff}",
     ];
-    holds(with_choices(spoiled(soup(&tokens, 30))), |bytes| any_bytes::json(&bytes));
+    check_property(with_choices(with_bad_bytes(token_mix(&tokens, 30))), |bytes| any_bytes::json(&bytes));
     // Lines and arrays that are valid except for one byte.
     let line = select(vec![
         "{\"a\":\"x]\\\"\",\"j\":{\"k\":[]}}",
@@ -105,7 +105,7 @@ fn json_pieces_equal_serde_json() {
     ]);
     let files = (vec(line, 0..6), any::<bool>())
         .prop_map(|(lines, is_array)| if is_array { format!("[{}]", lines.join(",\n")) } else { lines.join("\n") });
-    holds(with_choices(spoiled(files)), |bytes| any_bytes::json(&bytes));
+    check_property(with_choices(with_bad_bytes(files)), |bytes| any_bytes::json(&bytes));
 }
 
 #[test]
@@ -148,8 +148,8 @@ fn template_rebuilds_matched_key() {
         "20240229235960",
         "20240101000000",
     ];
-    let both = (soup(&tokens, 8), soup(&keys, 8)).prop_map(|(template, key)| format!("{template}\n{key}"));
-    holds(both, |text| any_bytes::template(text.as_bytes()));
+    let both = (token_mix(&tokens, 8), token_mix(&keys, 8)).prop_map(|(template, key)| format!("{template}\n{key}"));
+    check_property(both, |text| any_bytes::template(text.as_bytes()));
     // Placeholders next to matching text, so that most keys match.
     let pairs = select(vec![
         ("raw", "raw"),
@@ -167,14 +167,14 @@ fn template_rebuilds_matched_key() {
         let (templates, keys): (Vec<&str>, Vec<&str>) = pairs.into_iter().unzip();
         format!("{}\n{}", templates.concat(), keys.concat())
     });
-    holds(both, |text| any_bytes::template(text.as_bytes()));
+    check_property(both, |text| any_bytes::template(text.as_bytes()));
 }
 
 #[test]
 fn key_survives_event_of_every_shape() {
-    holds("(?s).{1,40}", |key| any_bytes::event_of_key(&key));
-    holds(
-        soup(&["a", "/", "+", "%", "%2B", "%20", " ", "é", "\\", "\"", "..", "\u{202e}", "\0", "&#x0a;"], 12),
+    check_property("(?s).{1,40}", |key| any_bytes::event_of_key(&key));
+    check_property(
+        token_mix(&["a", "/", "+", "%", "%2B", "%20", " ", "é", "\\", "\"", "..", "\u{202e}", "\0", "&#x0a;"], 12),
         |key| {
             any_bytes::event_of_key(&key);
         },
@@ -235,7 +235,7 @@ fn any_json_is_event_or_error() {
             }),
         ]
     });
-    holds(json, |event| any_bytes::event(event.to_string().as_bytes()));
+    check_property(json, |event| any_bytes::event(event.to_string().as_bytes()));
 }
 
 #[test]
@@ -280,11 +280,11 @@ fn any_text_is_definition_or_error() {
         "\"\"\"",
     ];
     let definition = vec(select(lines.to_vec()), 0..14).prop_map(|lines| lines.join("\n"));
-    holds(definition, |text| any_bytes::definition(text.as_bytes()));
+    check_property(definition, |text| any_bytes::definition(text.as_bytes()));
     let whole = vec(select(lines[14..27].to_vec()), 0..6).prop_map(|lines| {
         format!("[datasets.orders]\nsource = \"raw/{{date:%F}}/*.csv\"\ntable = \"s.t\"\n{}\n", lines.join("\n"))
     });
-    holds(whole, |text| any_bytes::definition(text.as_bytes()));
+    check_property(whole, |text| any_bytes::definition(text.as_bytes()));
     let sql = [
         "select ",
         "1",
@@ -313,5 +313,5 @@ fn any_text_is_definition_or_error() {
         "insert into t values (1)",
         " ",
     ];
-    holds(soup(&sql, 20), |text| any_bytes::definition(text.as_bytes()));
+    check_property(token_mix(&sql, 20), |text| any_bytes::definition(text.as_bytes()));
 }

@@ -17,7 +17,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 /// Checks the property with many values. A failure shows the smallest value that breaks it.
 #[track_caller]
-fn holds<S: Strategy>(values: S, property: impl Fn(S::Value)) {
+fn check_property<S: Strategy>(values: S, property: impl Fn(S::Value)) {
     let config = Config { failure_persistence: None, ..Config::default() };
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,

@@ -10,13 +10,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use protocol::{Compression, Format};
 
-use crate::holds;
+use crate::check_property;
 use crate::postgresql::{Session, TextRow};
 use crate::rows::{columns, rows};
 
 /// Properties of a CSV file that no option declares.
 #[derive(Clone, Debug)]
-struct Hand {
+struct WriterStyle {
     line_end: &'static str,
     always_quotes: bool,
     has_mark: bool,
@@ -25,11 +25,11 @@ struct Hand {
 #[test]
 fn csv_rows_round_trip_in_any_dialect() {
     let session = Session::open();
-    let values = (rows(), dialect(), hand(), compression(), 1_usize..200);
-    holds(values, |(rows, dialect, hand, compression, size)| {
+    let values = (rows(), dialect(), style(), compression(), 1_usize..200);
+    check_property(values, |(rows, dialect, style, compression, size)| {
         let rows: Vec<TextRow> =
             rows.into_iter().map(|row| row.into_iter().map(|text| writable(text, &dialect)).collect()).collect();
-        let file = write_csv(&rows, &dialect, &hand);
+        let file = write_csv(&rows, &dialect, &style);
         check(&session, &rows, &file, Format::Csv, &dialect, (compression, size));
     });
 }
@@ -38,7 +38,7 @@ fn csv_rows_round_trip_in_any_dialect() {
 fn json_rows_round_trip() {
     let session = Session::open();
     let values = (rows(), select(vec![Format::Json, Format::Jsonl]), compression(), 1_usize..200);
-    holds(values, |(mut rows, format, compression, size)| {
+    check_property(values, |(mut rows, format, compression, size)| {
         // In JSON, a text `null` in a jsonb column would be NULL.
         rows.iter_mut().flatten().filter(|text| text.as_deref() == Some("null")).for_each(|text| *text = None);
         let objects: Vec<String> = rows.iter().map(object).collect();
@@ -73,9 +73,9 @@ fn check(
         extra: Extra::Reject,
         lineage: None,
     };
-    let converted = convert(&spec, &compress(file.as_bytes(), compression), &[size]).unwrap();
-    assert!(converted.rejects.is_empty(), "{:?}", converted.rejects);
-    assert_eq!(session.store(&columns, &converted.tuples), session.read(&columns, rows));
+    let conversion = convert(&spec, &compress(file.as_bytes(), compression), &[size]).unwrap();
+    assert!(conversion.rejects.is_empty(), "{:?}", conversion.rejects);
+    assert_eq!(session.store(&columns, &conversion.tuples), session.read(&columns, rows));
 }
 
 fn dialect() -> impl Strategy<Value = CsvOptions> {
@@ -92,12 +92,9 @@ fn dialect() -> impl Strategy<Value = CsvOptions> {
     )
 }
 
-fn hand() -> impl Strategy<Value = Hand> {
-    (select(vec!["\n", "\r\n"]), any::<bool>(), any::<bool>()).prop_map(|(line_end, always_quotes, has_mark)| Hand {
-        line_end,
-        always_quotes,
-        has_mark,
-    })
+fn style() -> impl Strategy<Value = WriterStyle> {
+    (select(vec!["\n", "\r\n"]), any::<bool>(), any::<bool>())
+        .prop_map(|(line_end, always_quotes, has_mark)| WriterStyle { line_end, always_quotes, has_mark })
 }
 
 fn compression() -> impl Strategy<Value = Compression> {
@@ -132,26 +129,26 @@ fn writable(text: Option<String>, dialect: &CsvOptions) -> Option<String> {
     if kept.is_empty() || is_broken_json { None } else { Some(kept) }
 }
 
-fn write_csv(rows: &[TextRow], dialect: &CsvOptions, hand: &Hand) -> String {
+fn write_csv(rows: &[TextRow], dialect: &CsvOptions, style: &WriterStyle) -> String {
     let header: TextRow = columns().into_iter().map(|column| Some(column.header)).collect();
     let records = dialect.header.then_some(&header).into_iter().chain(rows);
     let line = |row: &TextRow| {
-        let fields: Vec<String> = row.iter().map(|text| field(text.as_deref(), dialect, hand)).collect();
-        fields.join(&delimiter(dialect).to_string()) + hand.line_end
+        let fields: Vec<String> = row.iter().map(|text| field(text.as_deref(), dialect, style)).collect();
+        fields.join(&delimiter(dialect).to_string()) + style.line_end
     };
     let text: String = records.map(line).collect();
-    let comment = if dialect.comment.is_some() { format!("# \"{}", hand.line_end) } else { String::new() };
-    let mark = if hand.has_mark && !text.is_empty() { "\u{feff}" } else { "" };
+    let comment = if dialect.comment.is_some() { format!("# \"{}", style.line_end) } else { String::new() };
+    let mark = if style.has_mark && !text.is_empty() { "\u{feff}" } else { "" };
     if text.is_empty() { text } else { format!("{mark}{comment}{text}") }
 }
 
-fn field(text: Option<&str>, dialect: &CsvOptions, hand: &Hand) -> String {
+fn field(text: Option<&str>, dialect: &CsvOptions, style: &WriterStyle) -> String {
     let Some(text) = text else { return String::new() };
     let Some(quote) = dialect.quote.map(char::from) else { return text.to_owned() };
     let special = [quote, delimiter(dialect), '\r', '\n'];
     // The first field of a file may begin like a byte order mark or a comment.
     let is_odd = text.is_empty() || text.contains(special) || text.starts_with(['#', '\u{feff}']);
-    if !hand.always_quotes && !is_odd {
+    if !style.always_quotes && !is_odd {
         return text.to_owned();
     }
     let inner = match dialect.escape.map(char::from) {

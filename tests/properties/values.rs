@@ -6,14 +6,14 @@ use pipeline::{CsvOptions, Encoding, Extra};
 use proptest::prelude::*;
 use protocol::{Compression, Format};
 
-use crate::holds;
+use crate::check_property;
 use crate::postgresql::{Session, TextRow};
 use crate::rows::{TYPES, column};
 
 #[test]
 fn accepted_value_equals_postgresql_value() {
     let session = Session::open();
-    holds((prop::sample::select(TYPES.to_vec()), prop::collection::vec(text(), 1..100)), |(kind, texts)| {
+    check_property((prop::sample::select(TYPES.to_vec()), prop::collection::vec(text(), 1..100)), |(kind, texts)| {
         check(&session, kind, &texts);
     });
 }
@@ -53,15 +53,15 @@ fn check(session: &Session, kind: &str, texts: &[String]) {
     if lines.is_empty() {
         return;
     }
-    let converted = convert(&spec, lines.join("\n").as_bytes(), &[usize::MAX]).unwrap();
-    let is_taken = |line: usize| !converted.rejects.iter().any(|reject| reject.line == line as u64);
+    let conversion = convert(&spec, lines.join("\n").as_bytes(), &[usize::MAX]).unwrap();
+    let is_taken = |line: usize| !conversion.rejects.iter().any(|reject| reject.line == line as u64);
     let taken: Vec<TextRow> = lines
         .iter()
         .zip(1..)
         .filter(|(_, line)| is_taken(*line))
         .map(|(text, _)| vec![Some((*text).to_owned())])
         .collect();
-    let stored = session.store(&columns, &converted.tuples);
+    let stored = session.store(&columns, &conversion.tuples);
     for ((text, ours), theirs) in taken.iter().zip(stored).zip(session.read(&columns, &taken)) {
         assert_eq!(ours, theirs, "{text:?} as {kind}");
     }

@@ -16,7 +16,7 @@ pub struct RowSpec<'a> {
     /// Byte order marks are not data. UTF-8 may have one. UTF-16 must have one, unless the dataset declares the byte
     /// order. A mark of another encoding is an error.
     pub encoding: Encoding,
-    /// What to do with undeclared columns or keys. [`Extra::Rescue`] adds a jsonb field to every tuple: an object of
+    /// The treatment of undeclared columns or keys. [`Extra::Rescue`] adds a jsonb field to every tuple: an object of
     /// all their values that are not NULL. The field is NULL if the object is empty.
     pub extra: Extra,
     /// Value of a bigint field at the end of every tuple.

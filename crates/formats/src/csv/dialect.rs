@@ -4,11 +4,11 @@ use pipeline::CsvOptions;
 pub(super) trait Dialect: Copy {
     fn delimiter(self) -> u8;
     fn is_quote(self, byte: u8) -> bool;
-    /// Whether a quote inside quotes is written twice. If not, the escape byte precedes it.
+    /// Returns whether a quote inside quotes is written twice. If not, the escape byte precedes it.
     fn doubles_quotes(self) -> bool;
     /// Finds the first quote or escape byte.
     fn find_in_quotes(self, bytes: &[u8]) -> Option<usize>;
-    /// Whether the byte has a meaning outside quotes.
+    /// Returns whether the byte has a meaning outside quotes.
     fn is_special(self, byte: u8) -> bool;
     /// Sets the high bit of every byte in `word` that [`Dialect::is_special`]. Only the first such bit is reliable.
     fn hits(self, word: u64) -> u64;

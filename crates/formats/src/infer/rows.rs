@@ -44,9 +44,9 @@ struct TypeSurvey<'a> {
     found: Vec<SurveyedColumn>,
     known: HashMap<&'a str, &'a ColumnName>,
     type_chains: Vec<TypeChain>,
-    /// Whether values have types. CSV fields have none.
+    /// Values have types. CSV fields have none.
     is_typed: bool,
-    /// Whether every record has the same names.
+    /// Every record has the same names.
     is_regular: bool,
     has_new: bool,
     text: Vec<u8>,

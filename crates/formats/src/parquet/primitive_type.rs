@@ -150,7 +150,7 @@ impl PrimitiveType {
         }
     }
 
-    /// Whether values are text.
+    /// Returns whether values are text.
     pub(super) fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::Json)
     }

@@ -36,7 +36,7 @@ fn check(setup: &TestFile, file: &[u8], sizes: &[usize], read_block_bytes: usize
 }
 
 /// Mostly bytes that have a meaning in the format, so that rare cases are frequent.
-fn soup(tokens: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
+fn token_mix(tokens: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(proptest::sample::select(tokens), 0..40).prop_map(|tokens| tokens.concat())
 }
 
@@ -81,14 +81,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn csv_is_independent_of_pieces(soup in soup(CSV), mark: bool, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
-        let file = [if mark { "\u{feff}" } else { "" }.as_bytes(), b"a,b\n", &soup].concat();
+    fn csv_is_independent_of_pieces(token_mix in token_mix(CSV), mark: bool, sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+        let file = [if mark { "\u{feff}" } else { "" }.as_bytes(), b"a,b\n", &token_mix].concat();
         check(&TestFile::new(Format::Csv, &["a integer", "b text"]), &file, &sizes, block);
     }
 
     #[test]
     fn csv_dialect_is_independent_of_pieces(
-        soup in soup(CSV),
+        token_mix in token_mix(CSV),
         escape: bool,
         comment: bool,
         quote: bool,
@@ -100,25 +100,25 @@ proptest! {
         setup.csv.comment = comment.then_some(b'a');
         setup.csv.quote = quote.then_some(b'"');
         setup.csv.header = false;
-        let file: Vec<_> = soup.iter().map(|byte| if *byte == b',' { b'\t' } else { *byte }).collect();
+        let file: Vec<_> = token_mix.iter().map(|byte| if *byte == b',' { b'\t' } else { *byte }).collect();
         check(&setup, &file, &sizes, block);
     }
 
     #[test]
-    fn rescued_csv_is_independent_of_pieces(soup in soup(CSV), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+    fn rescued_csv_is_independent_of_pieces(token_mix in token_mix(CSV), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
         let mut setup = TestFile::new(Format::Csv, &["b text"]);
         setup.extra = Extra::Rescue;
-        check(&setup, &[b"a,b\n", soup.as_slice()].concat(), &sizes, block);
+        check(&setup, &[b"a,b\n", token_mix.as_slice()].concat(), &sizes, block);
     }
 
     #[test]
-    fn json_lines_are_independent_of_pieces(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
-        check(&TestFile::new(Format::Jsonl, &["a integer", "b text"]), &soup, &sizes, block);
+    fn json_lines_are_independent_of_pieces(token_mix in token_mix(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+        check(&TestFile::new(Format::Jsonl, &["a integer", "b text"]), &token_mix, &sizes, block);
     }
 
     #[test]
-    fn json_array_is_independent_of_pieces(soup in soup(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
-        let file = [b"[", soup.as_slice()].concat();
+    fn json_array_is_independent_of_pieces(token_mix in token_mix(JSON), sizes in proptest::collection::vec(1_usize..9, 1..5), block in 1_usize..24) {
+        let file = [b"[", token_mix.as_slice()].concat();
         check(&TestFile::new(Format::Json, &["a integer", "b text"]), &file, &sizes, block);
     }
 

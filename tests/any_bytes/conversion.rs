@@ -7,14 +7,14 @@ use formats::{Counts, FileError, Reject, RowSpec, Sink, SinkClosed};
 
 /// The result of a conversion.
 #[derive(Debug, Default, PartialEq)]
-pub struct Converted {
+pub struct Conversion {
     /// Tuples in binary COPY format, without header and trailer.
     pub tuples: Vec<u8>,
     pub rejects: Vec<Reject>,
     pub counts: Counts,
 }
 
-impl Sink for Converted {
+impl Sink for Conversion {
     fn copy(&mut self, binary_copy_tuples: Bytes) -> Result<(), SinkClosed> {
         self.tuples.extend_from_slice(&binary_copy_tuples);
         Ok(())
@@ -30,22 +30,22 @@ impl Sink for Converted {
 ///
 /// # Panics
 /// If the counts differ from the rows and rejects.
-pub fn convert(spec: &RowSpec<'_>, file: &[u8], sizes: &[usize]) -> Result<Converted, String> {
-    let mut converted = Converted::default();
-    let pieces = Pieces { bytes: file, sizes: sizes.iter().cycle() };
-    let counts = formats::convert(spec, pieces, &mut converted).map_err(|error: FileError| error.to_string())?;
-    converted.counts = counts;
-    let (loaded, rejected) = (converted.fields().len() as u64, converted.rejects.len() as u64);
+pub fn convert(spec: &RowSpec<'_>, file: &[u8], sizes: &[usize]) -> Result<Conversion, String> {
+    let mut conversion = Conversion::default();
+    let pieces = PiecewiseReader { bytes: file, sizes: sizes.iter().cycle() };
+    let counts = formats::convert(spec, pieces, &mut conversion).map_err(|error: FileError| error.to_string())?;
+    conversion.counts = counts;
+    let (loaded, rejected) = (conversion.fields().len() as u64, conversion.rejects.len() as u64);
     let counted = (counts.rows_read, counts.rows_loaded, counts.rows_rejected);
-    assert_eq!(counted, (loaded + rejected, loaded, rejected), "counts (read, loaded, rejected) of what came");
-    Ok(converted)
+    assert_eq!(counted, (loaded + rejected, loaded, rejected), "counts (read, loaded, rejected) of the result");
+    Ok(conversion)
 }
 
 /// Converts the file twice, whole and in pieces, and compares the results.
-pub(super) fn convert_both_ways(spec: &RowSpec<'_>, file: &[u8], size: usize) -> Result<Converted, String> {
+pub(super) fn convert_whole_and_in_pieces(spec: &RowSpec<'_>, file: &[u8], size: usize) -> Result<Conversion, String> {
     // The amount of text before an error in a damaged stream may differ.
-    let told = |error: String| if is_compressed(file) { String::new() } else { error };
-    let read = |size: usize| convert(spec, file, &[size]).map_err(told);
+    let message = |error: String| if is_compressed(file) { String::new() } else { error };
+    let read = |size: usize| convert(spec, file, &[size]).map_err(message);
     let whole = read(usize::MAX);
     assert_eq!(read(size), whole, "in pieces of {size} bytes, and as a whole");
     whole
@@ -56,7 +56,7 @@ pub(super) fn is_compressed(file: &[u8]) -> bool {
     file.starts_with(b"\x1f\x8b") || file.starts_with(b"\x28\xb5\x2f\xfd")
 }
 
-impl Converted {
+impl Conversion {
     /// Returns the fields of every tuple.
     ///
     /// # Panics
@@ -78,7 +78,7 @@ impl Converted {
             let (before, from) = file.split_at_checked(at).unwrap_or((file, &[]));
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
             assert_eq!(reject.line, line, "the line of {reject:?}");
-            assert!(from.starts_with(&reject.raw), "{reject:?} does not stand there");
+            assert!(from.starts_with(&reject.raw), "{reject:?} is not at its offset");
         }
     }
 }
@@ -97,12 +97,12 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     *taken
 }
 
-struct Pieces<'a> {
+struct PiecewiseReader<'a> {
     bytes: &'a [u8],
     sizes: Cycle<Iter<'a, usize>>,
 }
 
-impl Read for Pieces<'_> {
+impl Read for PiecewiseReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let size = self.sizes.next().copied().unwrap_or(1).clamp(1, buffer.len());
         let (piece, _) = buffer.split_at_mut(size);

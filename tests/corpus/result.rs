@@ -13,23 +13,23 @@ use tokio_postgres::Client;
 use crate::case::{Case, TextRow};
 
 /// The result of converting a case's file.
-pub(crate) enum Outcome {
+pub(crate) enum CaseResult {
     Rows { loaded: Vec<TextRow>, rejected: Vec<Reject>, counts: Counts },
     Failure { name: &'static str, message: String },
 }
 
 /// A database with one table per case.
-pub(crate) struct Target {
+pub(crate) struct TestTables {
     pub(crate) client: Client,
 }
 
 #[derive(Default)]
-struct Collected {
+struct CollectingSink {
     tuples: Vec<Bytes>,
     rejected: Vec<Reject>,
 }
 
-impl Sink for Collected {
+impl Sink for CollectingSink {
     fn copy(&mut self, binary_copy_tuples: Bytes) -> Result<(), SinkClosed> {
         self.tuples.push(binary_copy_tuples);
         Ok(())
@@ -41,23 +41,23 @@ impl Sink for Collected {
     }
 }
 
-impl Target {
+impl TestTables {
     pub(crate) async fn prepare(client: Client) -> Result<Self, tokio_postgres::Error> {
         // The text of dates and instants depends on these settings.
         client.batch_execute("create schema corpus; set timezone = 'UTC'; set datestyle = 'ISO'").await?;
         Ok(Self { client })
     }
 
-    pub(crate) async fn load(&self, case: &Case) -> Result<Outcome, Box<dyn Error>> {
+    pub(crate) async fn load(&self, case: &Case) -> Result<CaseResult, Box<dyn Error>> {
         let (collected, converted) = convert(case)?;
         let counts = match converted {
             Ok(counts) => counts,
-            Err(error) => return Ok(Outcome::Failure { name: variant_of(&error), message: error.to_string() }),
+            Err(error) => return Ok(CaseResult::Failure { name: variant_of(&error), message: error.to_string() }),
         };
         self.create_table(&case.dataset).await?;
         self.copy(&case.dataset, collected.tuples).await.map_err(explain)?;
         let loaded = self.read_back(&case.dataset).await?;
-        Ok(Outcome::Rows { loaded, rejected: collected.rejected, counts })
+        Ok(CaseResult::Rows { loaded, rejected: collected.rejected, counts })
     }
 
     async fn create_table(&self, dataset: &Dataset) -> Result<(), tokio_postgres::Error> {
@@ -91,9 +91,9 @@ impl Target {
     }
 }
 
-type Converted = (Collected, Result<Counts, FileError>);
+type Conversion = (CollectingSink, Result<Counts, FileError>);
 
-fn convert(case: &Case) -> Result<Converted, &'static str> {
+fn convert(case: &Case) -> Result<Conversion, &'static str> {
     let spec = RowSpec {
         columns: &case.dataset.columns,
         null_values: &case.dataset.null_values,
@@ -104,7 +104,7 @@ fn convert(case: &Case) -> Result<Converted, &'static str> {
         extra: case.dataset.extra,
         lineage: None,
     };
-    let mut collected = Collected::default();
+    let mut collected = CollectingSink::default();
     // A panic in one case must not hide the results of the others.
     let converting = AssertUnwindSafe(|| match case.format {
         Format::Parquet => {
@@ -145,19 +145,19 @@ fn variant_of(error: &FileError) -> &'static str {
     }
 }
 
-impl Outcome {
-    pub(crate) fn in_short(&self) -> String {
+impl CaseResult {
+    pub(crate) fn summary(&self) -> String {
         match self {
             Self::Failure { name, message } => format!("{name}: {}", cut(message)),
             Self::Rows { loaded, rejected, .. } => {
-                let first = rejected.first().map(|reject| format!("; {}", cut(&reject_in_short(reject))));
+                let first = rejected.first().map(|reject| format!("; {}", cut(&reject_summary(reject))));
                 format!("{} loaded, {} rejected{}", loaded.len(), rejected.len(), first.unwrap_or_default())
             }
         }
     }
 }
 
-pub(crate) fn reject_in_short(reject: &Reject) -> String {
+pub(crate) fn reject_summary(reject: &Reject) -> String {
     let column = reject.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
     format!("line {}{column}: {}", reject.line, reject.reason)
 }
