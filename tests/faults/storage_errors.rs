@@ -15,7 +15,7 @@ use crate::microburst::Microburst;
 
 const ROWS: usize = 20_000;
 const MANY_ROWS: usize = 400_000;
-/// `loader::limits::STORAGE_ATTEMPTS_MAX`
+/// `ATTEMPTS_MAX` of `object_store::client`
 const ATTEMPTS: u64 = 4;
 /// The SDK retries a response that ends within its head.
 const ONE_OR_MORE: RangeInclusive<u64> = 1..=ATTEMPTS;

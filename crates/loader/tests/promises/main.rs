@@ -1,22 +1,10 @@
-//! What the loader promises, each promise a test with a database of its own.
+//! Tests of the real loader process.
 
-// A test that cannot go on has failed.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// A test that cannot go on has failed. The tests of `load` use more of the stage than these.
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+#[path = "../../../load/tests/promises/bucket.rs"]
 mod bucket;
 mod canary;
-mod columns;
-mod database;
-mod duplicates;
-mod export;
-mod history;
-mod parquet;
-mod rejected;
-mod repairs;
-mod roles;
-mod runs;
+#[path = "../../../load/tests/promises/stage.rs"]
 mod stage;
-mod storage;
-mod tables;
-mod versions;
-mod write_modes;

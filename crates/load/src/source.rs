@@ -59,15 +59,14 @@ pub(crate) struct Progress {
 }
 
 impl Storage {
-    pub(crate) fn new(sdk: &aws_config::SdkConfig, stall_timeout: Duration) -> Self {
+    /// Completes `config` with the time-outs and retries of a load.
+    pub(crate) fn new(config: Builder, stall_timeout: Duration) -> Self {
         let timeouts =
             TimeoutConfig::builder().connect_timeout(STORAGE_CONNECT_TIMEOUT).read_timeout(stall_timeout).build();
-        let config = Builder::from(sdk)
-            // An endpoint of one's own seldom has a host name for every bucket.
-            .force_path_style(sdk.endpoint_url().is_some())
+        let config = config
             .retry_config(RetryConfig::standard().with_max_attempts(STORAGE_ATTEMPTS_MAX))
             .timeout_config(timeouts)
-            // `Download::send_to` has a time-out of its own, which a slow database does not set off.
+            // `Body::next` has a time-out of its own. A slow database must not count as a stalled stream.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
         Self { client: Client::from_conf(config), stall_timeout }

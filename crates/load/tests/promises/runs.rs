@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::future::join_all;
-use loader::{LoadError, Loader};
+use load::{LoadError, Loader};
 use protocol::{FailureName, LoadOutcome, LoadReport, LoadRequest, RunRef};
 
 use crate::stage::{Stage, check_failure, in_a_minute, orders, request};

@@ -7,7 +7,7 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a load waits for others to replace or merge into the same table: a frozen one is ended before that, by
 /// [`postgres::limits::IDLE_IN_TRANSACTION_TIMEOUT`].
 pub const TABLE_LOCK_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long COMMIT may take; part of [`function::DEADLINE_MARGIN`].
+/// How long COMMIT may take; shorter than `function::DEADLINE_MARGIN`.
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long S3 may be silent: before its answer, and between two chunks of a body.

@@ -66,7 +66,7 @@ async fn rejects_beyond_a_batch_stay_in_the_same_transaction() {
     let object = stage.bucket.put(KEY, Some("v1"), file.clone());
     let report = stage.load(&object).await.unwrap();
     assert_eq!(report.rows_rejected, 20_000);
-    assert_eq!(report.first_rejects.len(), loader::limits::REJECTS_SHOWN_MAX);
+    assert_eq!(report.first_rejects.len(), load::limits::REJECTS_SHOWN_MAX);
     assert_eq!(stage.count("penstock.reject").await, 20_000);
     assert_eq!(stage.count("(select distinct customer from staging.orders) as kept").await, 20_000);
 

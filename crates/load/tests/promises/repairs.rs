@@ -1,7 +1,7 @@
 //! What becomes of files of corrected records, beside the loads that had refused them.
 
 use futures_util::future::join;
-use loader::LoadError;
+use load::LoadError;
 use protocol::LoadOutcome::{AlreadyLoaded, Loaded};
 use protocol::{Failure, FailureName, LoadReport, LoadRequest, ObjectRef};
 

@@ -1,12 +1,13 @@
 //! `infra/roles.sql`: what the roles can do, and above all what they cannot.
 
-use loader::{Config, DatabaseAddress, Loader};
+use load::Loader;
+use postgres::DatabaseAddress;
 use protocol::{FailureName, LoadOutcome};
 use test_support::TestDatabase;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sdk};
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, loader_at, orders, request};
 
 /// Roles belong to the whole server, which tests share: each has its own.
 struct Roles {
@@ -41,7 +42,7 @@ async fn connect(database: &TestDatabase, role: &str) -> Client {
 }
 
 fn loader(stage: &Stage, role: &str) -> Loader {
-    Loader::new(Config::new(DatabaseAddress::Url(url(&stage.database, role))), &sdk(&stage.bucket))
+    loader_at(&stage.bucket, DatabaseAddress::Url(url(&stage.database, role)))
 }
 
 async fn check_refused(client: &Client, statement: &str) {

@@ -1,5 +1,5 @@
 use futures_util::future::join_all;
-use loader::LoadError;
+use load::LoadError;
 use protocol::{LoadOutcome, LoadReport, ObjectRef};
 
 use crate::stage::{DEFINITION, KEY, Stage, in_a_minute, orders, request, sequenced};

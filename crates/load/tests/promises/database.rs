@@ -1,11 +1,10 @@
 use std::time::{Duration, Instant};
 
-use function::Deadline;
-use loader::{Config, DatabaseAddress, Loader};
+use postgres::DatabaseAddress;
 use protocol::{FailureName, LoadOutcome};
 
 use crate::bucket::Fault;
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sdk};
+use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, in_seconds, loader_at, orders, request};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_loaders_migrate_at_once() {
@@ -61,8 +60,7 @@ async fn a_rotated_password_is_read_again() {
     };
     stage.client.batch_execute(&format!("create role {role} login superuser")).await.unwrap();
     with_password("old").await;
-    let config = Config::new(DatabaseAddress::Secret("arn:secret".to_owned()));
-    let loader = Loader::new(config, &sdk(&stage.bucket));
+    let loader = loader_at(&stage.bucket, DatabaseAddress::Secret("arn:secret".to_owned()));
     let first = request(DEFINITION, &stage.bucket.put(KEY, Some("v1"), orders(&["ann"])));
     loader.load(&first, in_a_minute()).await.unwrap();
 
@@ -101,8 +99,7 @@ async fn a_load_gives_up_before_its_time_is_over() {
     let stage = Stage::new().await;
     let object = stage.bucket.put_with(Fault::Slow, KEY, Some("v1"), orders(&["ann"; 1000]));
     let started = Instant::now();
-    let deadline = Deadline::after(Duration::from_secs(5));
-    let error = stage.loader.load(&request(DEFINITION, &object), deadline).await.unwrap_err();
+    let error = stage.loader.load(&request(DEFINITION, &object), in_seconds(5)).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_millis(4500));
     check_failure(&error, FailureName::DeadlineExceeded, "stopped before the time was over, after ");
     // The session was closed in the middle of its COPY; a moment passes until PostgreSQL notices.
@@ -117,7 +114,7 @@ async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
     let check = async |url: &str, name: FailureName, says: &str| {
-        let loader = Loader::new(Config::new(DatabaseAddress::Url(url.to_owned())), &sdk(&stage.bucket));
+        let loader = loader_at(&stage.bucket, DatabaseAddress::Url(url.to_owned()));
         let error = loader.load(&request(DEFINITION, &object), in_a_minute()).await.unwrap_err();
         check_failure(&error, name, says);
         assert!(!format!("{error} {error:?} {loader:?}").contains("hunter2"), "{error:?}");

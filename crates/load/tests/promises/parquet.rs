@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use loader::LoadError;
+use load::LoadError;
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
-use function::Deadline;
+use aws_sdk_s3::config::{Builder as S3Config, Credentials, SharedCredentialsProvider};
 use futures_util::future::join_all;
-use loader::{Config, DatabaseAddress, LoadError, Loader};
+use load::{Config, LoadError, Loader, TimeLeft};
 use pipeline::Definition;
+use postgres::{Database, DatabaseAddress};
 use protocol::{Compression, Failure, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
 use test_support::TestDatabase;
 use tokio_postgres::Client;
@@ -95,12 +95,14 @@ impl Stage {
 }
 
 fn loader(bucket: &Bucket, url: &str) -> Loader {
-    let config = Config {
-        stall_timeout: Duration::from_secs(2),
-        curated_bucket: Some("curated".to_owned()),
-        ..Config::new(DatabaseAddress::Url(url.to_owned()))
-    };
-    Loader::new(config, &sdk(bucket))
+    loader_at(bucket, DatabaseAddress::Url(url.to_owned()))
+}
+
+pub(crate) fn loader_at(bucket: &Bucket, address: DatabaseAddress) -> Loader {
+    let sdk = sdk(bucket);
+    let config = Config { stall_timeout: Duration::from_secs(2), curated_bucket: Some("curated".to_owned()) };
+    let database = Database::new("penstock-loader", address, &sdk);
+    Loader::new(config, database, S3Config::from(&sdk).force_path_style(true))
 }
 
 pub(crate) fn sdk(bucket: &Bucket) -> SdkConfig {
@@ -132,8 +134,14 @@ pub(crate) fn request(definition: &str, object: &ObjectRef) -> LoadRequest {
     }
 }
 
-pub(crate) fn in_a_minute() -> Deadline {
-    Deadline::after(Duration::from_secs(60))
+pub(crate) fn in_a_minute() -> TimeLeft {
+    in_seconds(60)
+}
+
+/// The time of a Lambda invocation: a fifth of it, or 20 s, is left for the answer.
+pub(crate) fn in_seconds(seconds: u64) -> TimeLeft {
+    let total = Duration::from_secs(seconds);
+    TimeLeft { until_commit: total - Duration::from_secs(20).min(total / 5), total }
 }
 
 pub(crate) fn sequenced(object: ObjectRef, sequencer: &str) -> ObjectRef {
