@@ -12,11 +12,6 @@ pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long S3 may be silent: before its answer, and between two chunks of a body.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// From the first packet to a connection to S3.
-pub const STORAGE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Tries of one S3 request, the first included.
-pub const STORAGE_ATTEMPTS_MAX: u32 = 4;
-
 /// What comes first of a file that is read from its end; most footers are shorter.
 pub const END_BYTES: u64 = 64 * 1024;
 

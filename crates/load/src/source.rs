@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, ResponseChecksumValidation, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
@@ -19,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::error::LoadError;
-use crate::limits::{END_BYTES, STORAGE_ATTEMPTS_MAX, STORAGE_CONNECT_TIMEOUT};
+use crate::limits::END_BYTES;
 
 /// The name that S3 gives to the one version of an object in a bucket whose versioning is suspended. A write replaces
 /// it, so it does not tell one content from another.
@@ -59,17 +57,10 @@ pub(crate) struct Progress {
 }
 
 impl Storage {
-    /// Completes `config` with the time-outs and retries of a load.
     pub(crate) fn new(config: Builder, stall_timeout: Duration) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().connect_timeout(STORAGE_CONNECT_TIMEOUT).read_timeout(stall_timeout).build();
-        let config = config
-            .retry_config(RetryConfig::standard().with_max_attempts(STORAGE_ATTEMPTS_MAX))
-            .timeout_config(timeouts)
-            // `Body::next` has a time-out of its own. A slow database must not count as a stalled stream.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .build();
-        Self { client: Client::from_conf(config), stall_timeout }
+        // `Body::next` has a time-out of its own. A slow database must not count as a stalled stream.
+        let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        Self { client: Client::from_conf(config.build()), stall_timeout }
     }
 
     pub(crate) fn client(&self) -> &Client {

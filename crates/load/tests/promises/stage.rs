@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_s3::config::{Builder as S3Config, Credentials, SharedCredentialsProvider};
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use futures_util::future::join_all;
 use load::{Config, LoadError, Loader, TimeLeft};
+use object_store::{ClientTimeouts, client_config};
 use pipeline::Definition;
 use postgres::{Database, DatabaseAddress};
 use protocol::{Compression, Failure, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
@@ -101,8 +102,9 @@ fn loader(bucket: &Bucket, url: &str) -> Loader {
 pub(crate) fn loader_at(bucket: &Bucket, address: DatabaseAddress) -> Loader {
     let sdk = sdk(bucket);
     let config = Config { stall_timeout: Duration::from_secs(2), curated_bucket: Some("curated".to_owned()) };
+    let timeouts = ClientTimeouts { read: config.stall_timeout, ..ClientTimeouts::LONG };
     let database = Database::new("penstock-loader", address, &sdk);
-    Loader::new(config, database, S3Config::from(&sdk).force_path_style(true))
+    Loader::new(config, database, client_config(&sdk, timeouts))
 }
 
 pub(crate) fn sdk(bucket: &Bucket) -> SdkConfig {
