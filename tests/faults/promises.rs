@@ -56,11 +56,7 @@ const PROMISES: [Promise; 23] = [
         "the function's timeout is near",
         &[("crates/load/tests/promises/database.rs", "a_load_gives_up_before_its_time_is_over")],
     ),
-    (
-        12,
-        "a frozen loader holds the claim",
-        &[("crates/load/tests/promises/database.rs", "a_frozen_rival_fails_fast")],
-    ),
+    (12, "a frozen loader holds the claim", &[("crates/load/tests/promises/database.rs", "a_frozen_rival_fails_fast")]),
     (
         13,
         "one 10 GB line, or a 10 GB file",
