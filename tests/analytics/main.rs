@@ -27,7 +27,7 @@ static STACK: OnceCell<Stack> = OnceCell::const_new();
 fn retail_tables_match_pandas() {
     with_stack(async |stack| {
         for (seed, day) in [(1, "2025-12-25"), (2, "2028-02-29"), (3, "2026-09-07")] {
-            let files = penstock::retail_files(seed, day.parse().unwrap());
+            let files = retail_files(seed, day);
             let expected = computed_by_pandas(&files, day);
             assert_eq!(run(stack, files, day).await, expected, "seed {seed}, {day}");
         }
@@ -112,9 +112,13 @@ async fn drop_measurements(stack: &Stack, dataset: &str, time: &str, rows: &Valu
     assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
 }
 
+fn retail_files(seed: u64, day: &str) -> Files {
+    sample_data::retail::files(seed, day.parse().unwrap()).into_iter().map(|file| (file.key, file.body)).collect()
+}
+
 fn check_by_hand(day: &str, bodies: [&str; 3], expected: [&str; 3]) {
     with_stack(async |stack| {
-        let mut files = penstock::retail_files(0, day.parse().unwrap());
+        let mut files = retail_files(0, day);
         for ((_, body), by_hand) in files.iter_mut().zip(bodies) {
             *body = by_hand.as_bytes().to_vec();
         }

@@ -8,7 +8,7 @@ use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
-use penstock::local::{CREDENTIAL, Emulator, EmulatorKind, REGION};
+use local_stack::{CREDENTIAL, Emulator, EmulatorKind, REGION};
 use pipeline::Definition;
 use protocol::{Compression, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
 use rustix::process::{Pid, Signal, kill_process};

@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use penstock::local::Postgres;
+use local_stack::Postgres;
 use protocol::{FailureName, LoadOutcome};
 use rustix::process::{Pid, Signal, kill_process};
 use test_support::scratch_folder;

@@ -1,196 +1,120 @@
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use definitions::DefinitionsError;
+use local_stack::Error as StackError;
 use protocol::error_chain;
 use reconciliation::ReconciliationError;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong on the laptop. `Display` says what and where; [`Error::what_to_do`] says what next.
+/// A failure of a command. `Display` says what happened and where; [`Error::what_to_do`] gives the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("no Penstock project at or above {}", .0.display())]
-    NotAProject(PathBuf),
-    #[error("{} is missing", .0.display())]
-    ToolMissing(PathBuf),
-    #[error("{} is missing", .0.display())]
-    BinaryMissing(PathBuf),
-    #[error("cannot {doing} {}: {source}", .path.display())]
-    File { doing: &'static str, path: PathBuf, source: io::Error },
-    #[error("another penstock is at work in {}", .0.display())]
-    Busy(PathBuf),
-    #[error("cannot run {}: {source}", .program.display())]
-    CannotRun { program: PathBuf, source: io::Error },
-    #[error("{name} ended while it was starting ({status}){}", last_lines(.log))]
-    EndedEarly { name: &'static str, status: String, log: PathBuf },
-    #[error("{name} was not ready after {} s{}", .waited.as_secs(), last_lines(.log))]
-    NotReady { name: &'static str, waited: Duration, log: PathBuf },
-    #[error("{name} ended while the stack was in use{}", last_lines(.log))]
-    EndedLater { name: &'static str, log: PathBuf },
-    #[error("`{command}` failed ({status})\n{output}")]
-    CommandFailed { command: String, status: String, output: String },
-    #[error("no user `nobody` in /etc/passwd to run PostgreSQL as, which refuses to run as root")]
-    NoUnprivilegedUser,
-    #[error("{what}: {message}")]
-    Cloud { what: String, message: String },
-    #[error("{what}: {message}")]
-    Database { what: &'static str, message: String },
+    #[error(transparent)]
+    Stack(#[from] StackError),
+    #[error(transparent)]
+    Demo(#[from] demo::Error),
+    #[error("{operation}: {message}")]
+    Database { operation: &'static str, message: String },
     #[error("{0}")]
     Definitions(String),
     #[error("{}: {source}", .path.display())]
     ChaosPlan { path: PathBuf, source: fault_plan::InvalidPlan },
-    #[error("no stack is up in {}", .0.display())]
-    NoStack(PathBuf),
-    #[error("{file}: {name} is not set")]
-    NotSet { file: String, name: &'static str },
-    #[error("EMULATOR is {0:?}, which is neither `ministack` nor `localstack`")]
-    UnknownEmulator(String),
-    #[error("{file}: no key to upload it as: {reason}")]
+    #[error("{file}: cannot choose a key: {reason}")]
     NoKey { file: String, reason: String },
-    #[error("no dataset is called {0}")]
-    NoSuchDataset(String, Vec<String>),
-    #[error(
-        "nothing says where the database is: neither DATABASE_URL nor DATABASE_SECRET_ARN is set, and no stack is up"
-    )]
+    #[error("there is no dataset {name}")]
+    NoSuchDataset { name: String, known: Vec<String> },
+    #[error("the database is unknown: neither DATABASE_URL nor DATABASE_SECRET_ARN is set, and no stack is up")]
     NoDatabase,
     #[error("there is no load {0}")]
     NoSuchLoad(i64),
-    #[error("load {0} refused no rows")]
-    NothingRefused(i64),
-    #[error("load {load_id} has no header kept to go before its records")]
+    #[error("load {0} has no rejects")]
+    NoRejects(i64),
+    #[error("the header of load {load_id} was not recorded, so its rejects cannot be exported as a CSV file")]
     NoHeader { load_id: i64, file: String },
     #[error("{file}: {reason}")]
     NotARepair { file: String, reason: String },
     #[error("{file}: {reason}")]
     NotInferred { file: String, reason: String },
-    #[error("AWS_ENDPOINT_URL is set: this would go to {0}, and not to AWS")]
+    #[error("AWS_ENDPOINT_URL is set to {0}, so this command would not reach AWS")]
     NotAws(String),
-    #[error("{} exists and is not a stack's folder", .0.display())]
-    NotOurs(PathBuf),
-    #[error("no execution started for {keys} in {} s", .waited.as_secs())]
+    #[error("no execution started for {keys} within {} s", .waited.as_secs())]
     NotStarted { keys: String, waited: Duration },
     #[error("{0}")]
     Unexpected(String),
-    #[error("interrupted")]
-    Interrupted,
 }
 
 impl Error {
-    /// One sentence for the person at the terminal; `None` where the message says it already.
+    /// Returns the remedy, a sentence that starts with a verb. `None` if the message needs none.
     pub fn what_to_do(&self) -> Option<String> {
         let text = match self {
-            Self::NotAProject(_) => "run it inside a checkout of Penstock, or set PENSTOCK_HOME to one".to_owned(),
-            Self::ToolMissing(_) => "run `make setup`".to_owned(),
-            Self::BinaryMissing(_) => "run `cargo build --workspace`, or `make up`, which does".to_owned(),
-            Self::File { .. } => "check that the path exists, is yours, and that the disk is not full".to_owned(),
-            Self::Busy(state) => format!(
-                "wait for it to finish; several stacks can live side by side with `--state DIR` (this one is {})",
-                state.display()
-            ),
-            Self::CannotRun { .. } => "check that the program is installed and executable; `make setup`".to_owned(),
-            Self::EndedEarly { log, .. } | Self::NotReady { log, .. } | Self::EndedLater { log, .. } => {
-                format!("read {}, then try again", log.display())
-            }
-            Self::CommandFailed { .. } => {
-                "correct what it says, then run the same command again; it continues where it stopped".to_owned()
-            }
-            Self::NoUnprivilegedUser => {
-                "run as an ordinary user, or set DATABASE_URL to a PostgreSQL of your own".to_owned()
-            }
-            Self::Cloud { .. } => {
-                "check that the stack is up (`penstock up` starts what is not), and that this shell has its addresses: \
-                 `. .local/env` again after every start"
-                    .to_owned()
-            }
+            Self::Stack(error) => return error.what_to_do(),
+            Self::Demo(error) => return error.what_to_do(),
             Self::Database { .. } => {
-                "check that PostgreSQL is up and DATABASE_URL is right: `penstock up` starts the stack's own, and \
-                 `. .local/env` names it"
+                "check that PostgreSQL is up and that DATABASE_URL is right; `penstock up` starts \
+                                      the database of the stack, and `. .local/env` sets its URL"
                     .to_owned()
             }
-            Self::NoDatabase => "run `make up`, or set one of the two for a stack in AWS".to_owned(),
-            Self::NoSuchLoad(_) => "`penstock loads` lists them".to_owned(),
-            Self::NothingRefused(_) => "`penstock loads` tells which did".to_owned(),
+            Self::NoDatabase => "run `make up`; for a stack in AWS, set one of the two variables".to_owned(),
+            Self::NoSuchLoad(_) => "list the loads with `penstock loads`".to_owned(),
+            Self::NoRejects(_) => "list the loads and their rejects with `penstock loads`".to_owned(),
             Self::NoHeader { load_id, file } => format!(
-                "an older Penstock loaded it, or the header is too long: put that of {file} before the records that \
-                 `penstock rejects {load_id}` lists"
+                "list the rejects with `penstock rejects {load_id}`, and write them to a file below the header of {file}"
             ),
-            Self::NotARepair { .. } => "name it as it is written: .csv, .tsv, .jsonl, .json or .parquet".to_owned(),
-            Self::Definitions(_) => "correct the files named here and try again; nothing was uploaded".to_owned(),
-            Self::ChaosPlan { .. } => {
-                "correct the plan as the message says and try again; nothing was deployed".to_owned()
+            Self::NotARepair { .. } => {
+                "name the file after its format: .csv, .tsv, .jsonl, .json or .parquet".to_owned()
             }
-            Self::NoStack(_) => {
-                "run `make up`, or set LANDING_BUCKET and STATE_MACHINE_ARN for a stack in AWS".to_owned()
-            }
-            Self::NotSet { .. } => "run `penstock up` again, which writes it".to_owned(),
-            Self::UnknownEmulator(_) => "leave EMULATOR unset for ministack".to_owned(),
-            Self::NoKey { .. } => "name the key with --key".to_owned(),
-            Self::NoSuchDataset(_, known) => format!("name one of {}", known.join(", ")),
+            Self::Definitions(_) => "correct these files and try again; nothing was uploaded".to_owned(),
+            Self::ChaosPlan { .. } => "correct the plan and try again; nothing was deployed".to_owned(),
+            Self::NoKey { .. } => "set the key with --key".to_owned(),
+            Self::NoSuchDataset { known, .. } => format!("use one of {}", known.join(", ")),
             Self::NotInferred { .. } => {
-                "correct the file, say how it is written (--delimiter, --null), or declare the columns by hand"
-                    .to_owned()
+                "correct the file, describe it with --delimiter or --null, or declare the columns yourself".to_owned()
             }
             Self::NotAws(_) => {
-                "unset AWS_ENDPOINT_URL and what else `.local/env` has set, or open a new shell".to_owned()
+                "open a new shell, or unset AWS_ENDPOINT_URL and the other variables of `.local/env`".to_owned()
             }
-            Self::NotOurs(_) => "move it away, or name another folder with --state".to_owned(),
             Self::NotStarted { .. } => {
-                "look into the dead-letter queue (DEAD_LETTER_QUEUE_URL) and the emulator's log".to_owned()
+                "run `penstock dead-letters`, and read the log of the emulator in `.local/log`".to_owned()
             }
-            Self::Unexpected(_) | Self::Interrupted => return None,
+            Self::Unexpected(_) => return None,
         };
         Some(text)
     }
 
-    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::File { doing, path, source }
+    pub(crate) fn is_interrupt(&self) -> bool {
+        matches!(self, Self::Stack(StackError::Interrupted) | Self::Demo(demo::Error::Stack(StackError::Interrupted)))
     }
 
-    pub(crate) fn cloud(what: impl Into<String>) -> impl FnOnce(Chain) -> Self {
-        let what = what.into();
-        move |Chain(message)| Self::Cloud { what, message }
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let error = StackError::file(action, path);
+        move |source| error(source).into()
     }
 
-    pub(crate) fn reconciliation(error: ReconciliationError) -> Self {
+    /// Wraps an error of the AWS SDK. `operation` says what was tried, such as "listing the executions".
+    pub(crate) fn aws<E: std::error::Error>(operation: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let error = StackError::aws(operation);
+        move |source| error(source).into()
+    }
+
+    pub(crate) fn database<E: std::error::Error>(operation: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Database { operation, message: error_chain(&error) }
+    }
+}
+
+impl From<ReconciliationError> for Error {
+    fn from(error: ReconciliationError) -> Self {
         match error {
             ReconciliationError::Definitions(DefinitionsError::Storage(error))
             | ReconciliationError::Storage(error) => {
-                Self::Cloud { what: format!("{} {}", error.operation, error.at), message: error.reason }
+                StackError::Aws { operation: format!("{} {}", error.operation, error.at), message: error.reason }.into()
             }
-            ReconciliationError::Definitions(error) => {
-                Self::Cloud { what: "reading the definitions bucket".to_owned(), message: error.to_string() }
+            ReconciliationError::Definitions(error) => Self::Definitions(error.to_string()),
+            ReconciliationError::Database(error) => Self::database("reading the ledger")(error),
+            ReconciliationError::Executions { doing, reason } => {
+                StackError::Aws { operation: doing, message: reason }.into()
             }
-            ReconciliationError::Database(error) => Self::database("reading the ledger")(error.into()),
-            ReconciliationError::Executions { doing, reason } => Self::Cloud { what: doing, message: reason },
         }
     }
-
-    pub(crate) fn database(what: &'static str) -> impl FnOnce(Chain) -> Self {
-        move |Chain(message)| Self::Database { what, message }
-    }
-}
-
-/// An error with all that lies behind it: the outermost says only "service error" or "db error".
-#[derive(Debug)]
-pub(crate) struct Chain(String);
-
-impl<E: std::error::Error> From<E> for Chain {
-    fn from(error: E) -> Self {
-        Self(error_chain(&error))
-    }
-}
-
-/// The end of a log, for a message: most often the reason stands there.
-fn last_lines(log: &Path) -> String {
-    const LINES: usize = 8;
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    let from = lines.len().saturating_sub(LINES);
-    format!("; its last lines:\n  {}", lines[from..].join("\n  "))
 }

@@ -1,31 +1,16 @@
-//! The command line of Penstock, and what it is made of: tests start the same local cloud that `penstock up` does.
+//! The command line of Penstock.
 
-mod check;
 mod cli;
-mod cloud;
-mod cloudformation;
-mod demo;
-mod drop_file;
+mod commands;
+mod context;
 mod error;
 mod executions;
-mod explain;
 mod history;
-mod infer;
-mod interrupt;
-mod keys;
-pub mod local;
-mod numbers;
-mod progress;
-mod project;
+mod output;
+mod pipelines;
 mod recovery;
-mod remote;
-mod repair;
-mod run_pipeline;
-mod run_rule;
-mod table;
+mod rejects_export;
+mod time_argument;
 
 pub use cli::{Cli, run};
-pub use demo::retail_files;
 pub use error::{Error, Result};
-pub use progress::Progress;
-pub use project::Project;

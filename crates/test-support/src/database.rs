@@ -1,7 +1,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use penstock::local::Postgres;
+use local_stack::Postgres;
 use tokio_postgres::{Client, NoTls};
 
 use crate::scratch_folder;

@@ -68,7 +68,7 @@ impl Events {
 impl Stack {
     /// Runs the AWS CLI of `.venv` against the stack.
     fn aws(&self, words: &[&str]) {
-        let project = penstock::Project::find().expect("the project");
+        let project = local_stack::Project::find().expect("the project");
         let variables = self.environment.iter().filter(|(name, _)| name.starts_with("AWS_"));
         let program = project.tool("aws").expect("the AWS CLI");
         let output = Command::new(program).args(words).envs(variables).output().expect("run aws");

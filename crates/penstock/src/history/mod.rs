@@ -1,4 +1,4 @@
-//! `penstock runs`, `loads` and `rejects`: what the database remembers.
+//! Reads the history views of schema `penstock`: runs, loads, rejects and missing files.
 
 mod print;
 mod rows;
@@ -11,10 +11,10 @@ use postgres::{Database, DatabaseAddress, Session};
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-pub(crate) use print::{print_loads, print_missing, print_rejects, print_runs};
-pub(crate) use rows::{Exported, Load, Missing, Refused, Reject, RepairBasis, Run};
+pub(crate) use print::{print_loads, print_missing_files, print_rejects, print_runs};
+pub(crate) use rows::{LoadRejects, LoadRow, MissingFileRow, RejectRow, RepairInputs, RunRow};
 
 const RUNS: &str = "
     select run_id, pipeline, logical_at, attempt, state, failure, failure_message, datasets_needed, datasets_arrived,
@@ -45,8 +45,8 @@ const REPAIRS: &str = "
     select *, (extract(epoch from duration) * 1000)::bigint as duration_ms
     from penstock.load_history where repairs = $1 and outcome = 'Loaded' order by load_id";
 
-/// What an older Penstock did not keep is told as well as it can be.
-const REPAIR_BASIS: &str = "
+/// Earlier versions of Penstock did not record `logical_at`, so it has several sources.
+const REPAIR_INPUTS: &str = "
     select header,
            coalesce(logical_at,
                     (select max(run.logical_at) from penstock.run_input as input join penstock.run using (run_id)
@@ -60,9 +60,7 @@ const REJECTS: &str = r#"
     where load_id = $1
     order by line, byte_offset limit $2"#;
 
-const EXPORTS: &str = "select bucket, key, rows, bytes from penstock.run_export where run_id = $1 order by key";
-
-/// A session for reading the views of schema `penstock`.
+/// A session that reads the views of schema `penstock`.
 #[derive(Debug)]
 pub(crate) struct History(Session);
 
@@ -71,50 +69,56 @@ impl History {
         session(address).await.map(Self)
     }
 
-    /// The latest runs, the newest first.
-    pub(crate) async fn runs(&self, pipeline: Option<&str>, failed_only: bool, limit: u32) -> Result<Vec<Run>> {
+    /// Returns the latest runs, newest first.
+    pub(crate) async fn runs(&self, pipeline: Option<&str>, failed_only: bool, limit: u32) -> Result<Vec<RunRow>> {
         self.read(RUNS, &[&pipeline, &failed_only, &i64::from(limit)]).await
     }
 
-    pub(crate) async fn missing(&self, pipeline: Option<&str>) -> Result<Vec<Missing>> {
+    /// Returns the files that runs and triggers wait for.
+    pub(crate) async fn missing_files(&self, pipeline: Option<&str>) -> Result<Vec<MissingFileRow>> {
         self.read(MISSING, &[&pipeline]).await
     }
 
-    /// The latest loads, the newest first.
-    pub(crate) async fn loads(&self, pipeline: Option<&str>, dataset: Option<&str>, limit: u32) -> Result<Vec<Load>> {
+    /// Returns the latest loads, newest first.
+    pub(crate) async fn loads(
+        &self,
+        pipeline: Option<&str>,
+        dataset: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LoadRow>> {
         self.read(LOADS, &[&pipeline, &dataset, &None::<i64>, &i64::from(limit)]).await
     }
 
-    pub(crate) async fn load(&self, load_id: i64) -> Result<Load> {
-        let anywhere = None::<&str>;
-        let found: Vec<Load> = self.read(LOADS, &[&anywhere, &anywhere, &load_id, &1_i64]).await?;
+    pub(crate) async fn load(&self, load_id: i64) -> Result<LoadRow> {
+        let any = None::<&str>;
+        let found: Vec<LoadRow> = self.read(LOADS, &[&any, &any, &load_id, &1_i64]).await?;
         found.into_iter().next().ok_or(Error::NoSuchLoad(load_id))
     }
 
-    /// A load with the first of what it refused, and what has repaired it.
-    pub(crate) async fn rejects(&self, load_id: i64, limit: u32) -> Result<Refused> {
+    /// Returns a load with its first rejects and its repairs.
+    pub(crate) async fn rejects(&self, load_id: i64, limit: u32) -> Result<LoadRejects> {
         let load = self.load(load_id).await?;
-        let rejects = self.read::<Reject>(REJECTS, &[&load_id, &i64::from(limit)]).await?;
-        Ok(Refused { load, rejects, repaired_by: self.repairs_of(load_id).await? })
+        let rejects = self.read::<RejectRow>(REJECTS, &[&load_id, &i64::from(limit)]).await?;
+        Ok(LoadRejects { load, rejects, repaired_by: self.repairs_of(load_id).await? })
     }
 
-    /// The loads that corrected what a load had refused.
-    pub(crate) async fn repairs_of(&self, load_id: i64) -> Result<Vec<Load>> {
+    /// Returns the loads that repaired rejects of this load.
+    pub(crate) async fn repairs_of(&self, load_id: i64) -> Result<Vec<LoadRow>> {
         self.read(REPAIRS, &[&load_id]).await
     }
 
-    pub(crate) async fn repair_basis(&self, load_id: i64) -> Result<RepairBasis> {
-        self.read(REPAIR_BASIS, &[&load_id]).await?.into_iter().next().ok_or(Error::NoSuchLoad(load_id))
+    pub(crate) async fn repair_inputs(&self, load_id: i64) -> Result<RepairInputs> {
+        self.read(REPAIR_INPUTS, &[&load_id]).await?.into_iter().next().ok_or(Error::NoSuchLoad(load_id))
     }
 
-    /// Gives `take` all that a load refused, in the order of its file, however much it is.
-    pub(crate) async fn each_reject(&self, load_id: i64, mut take: impl FnMut(&Reject) -> Result<()>) -> Result<()> {
-        // The statement takes no parameters, and a number needs none.
+    /// Calls `take` for each reject of a load in the order of its file. Streams, so any number fits in memory.
+    pub(crate) async fn each_reject(&self, load_id: i64, mut take: impl FnMut(&RejectRow) -> Result<()>) -> Result<()> {
+        // A streamed query takes no parameters, and a number is safe in SQL text.
         let query = REJECTS.replace("$1", &load_id.to_string()).replace(" limit $2", "");
-        let query = self.0.client.prepare_once(&query).await.map_err(|error| failed(error.into()))?;
-        let mut rows = pin!(self.0.client.query_raw(&query).await.map_err(|error| failed(error.into()))?);
-        while let Some(row) = rows.try_next().await.map_err(|error| failed(error.into()))? {
-            let reject = Reject {
+        let query = self.0.client.prepare_once(&query).await.map_err(failed)?;
+        let mut rows = pin!(self.0.client.query_raw(&query).await.map_err(failed)?);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let reject = RejectRow {
                 line: row.get("line"),
                 byte_offset: row.get("byte_offset"),
                 column: row.get("column"),
@@ -126,47 +130,30 @@ impl History {
         Ok(())
     }
 
-    pub(crate) async fn exports(&self, run_id: i64) -> Result<Vec<Exported>> {
-        self.read(EXPORTS, &[&run_id]).await
-    }
-
-    /// What a query gives, as PostgreSQL writes it: the columns' names, and the rows. `None` is NULL.
-    pub(crate) async fn texts(&self, query: &str) -> Result<(Vec<String>, Vec<Vec<Option<String>>>)> {
-        let client = &self.0.client;
-        let prepared = client.prepare(query).await.map_err(|error| failed(error.into()))?;
-        let names: Vec<String> = prepared.columns().iter().map(|column| column.name().to_owned()).collect();
-        let texts: Vec<String> = names.iter().map(|name| format!("\"{}\"::text", name.replace('"', "\"\""))).collect();
-        let query = format!("select {} from ({query}) as it", texts.join(", "));
-        let rows = client.query(&query, &[]).await.map_err(|error| failed(error.into()))?;
-        let cells = |row: &tokio_postgres::Row| (0..row.len()).map(|index| row.try_get(index)).collect();
-        let rows: Result<_, tokio_postgres::Error> = rows.iter().map(cells).collect();
-        Ok((names, rows.map_err(|error| failed(error.into()))?))
-    }
-
-    /// PostgreSQL names the columns, and serde puts them where they belong.
+    /// Runs a query and deserializes each row by its column names.
     async fn read<T: DeserializeOwned>(&self, query: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<T>> {
         let query = format!("select row_to_json(it)::text from ({query}) as it");
-        let rows = self.0.client.query(&query, parameters).await.map_err(|error| failed(error.into()))?;
+        let rows = self.0.client.query(&query, parameters).await.map_err(failed)?;
         let parse = |row: tokio_postgres::Row| {
-            let text: String = row.try_get(0).map_err(|error| failed(error.into()))?;
-            serde_json::from_str(&text).map_err(|error| failed(error.into()))
+            let text: String = row.try_get(0).map_err(failed)?;
+            serde_json::from_str(&text).map_err(failed)
         };
         rows.into_iter().map(parse).collect()
     }
 }
 
-/// A session in a database whose schema `penstock` is as new as this program.
+/// Opens a session and migrates the schema `penstock`.
 pub(crate) async fn session(address: DatabaseAddress) -> Result<Session> {
     let sdk = match address {
-        // Nothing of AWS is asked then.
+        // A URL needs no call to AWS.
         DatabaseAddress::Url(_) => SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build(),
         DatabaseAddress::Secret(_) => aws_config::load_defaults(BehaviorVersion::latest()).await,
     };
     let nothing = async |_: &postgres::Client| Ok(());
     let opened = Database::new("penstock", address, &sdk).session::<(), postgres::DatabaseError>(nothing).await;
-    opened.map(|(session, ())| session).map_err(|error| failed(error.into()))
+    opened.map(|(session, ())| session).map_err(failed)
 }
 
-fn failed(error: crate::error::Chain) -> Error {
+fn failed<E: std::error::Error>(error: E) -> Error {
     Error::database("reading the history")(error)
 }

@@ -1,24 +1,23 @@
-//! The history as tables. Times are in UTC.
+//! Prints the history as tables. Times are in UTC.
 
-use super::rows::{Load, Missing, Refused, Reject, Run};
-use crate::numbers::{duration, grouped, period, utc};
-use crate::table::{print, say};
+use crate::history::rows::{LoadRejects, LoadRow, MissingFileRow, RejectRow, RunRow};
+use crate::output::{duration, grouped, period, print_line, print_table, utc};
 
-/// A record is shown up to here, in one line.
+/// Longer records are cut.
 const RECORD_CHARS_SHOWN: usize = 80;
 
-pub(crate) fn print_runs(runs: &[Run]) {
+pub(crate) fn print_runs(runs: &[RunRow]) {
     let header =
         ["run", "pipeline", "period (UTC)", "attempt", "state", "datasets", "rows", "rejected", "exports", "time"];
-    print(&header, &runs.iter().map(run_cells).collect::<Vec<_>>());
+    print_table(&header, &runs.iter().map(run_cells).collect::<Vec<_>>());
     for run in runs {
-        if let Some(line) = why(run) {
-            say(&format!("  {line}"));
+        if let Some(line) = explanation(run) {
+            print_line(&format!("  {line}"));
         }
     }
 }
 
-fn run_cells(run: &Run) -> Vec<String> {
+fn run_cells(run: &RunRow) -> Vec<String> {
     let datasets = match run.datasets_needed {
         0 => run.datasets_arrived.to_string(),
         needed => format!("{}/{needed}", run.datasets_arrived),
@@ -41,8 +40,8 @@ fn run_cells(run: &Run) -> Vec<String> {
     ]
 }
 
-/// What the table has no room for: why a run failed, and until when one waits.
-fn why(run: &Run) -> Option<String> {
+/// Explains why a run failed, or until when it waits, because the table has no column for it.
+fn explanation(run: &RunRow) -> Option<String> {
     let message = run.failure_message.as_deref().and_then(|message| message.lines().next());
     match (message, run.deadline_at) {
         (Some(message), _) => Some(format!("run {}: {message}", run.run_id)),
@@ -53,8 +52,8 @@ fn why(run: &Run) -> Option<String> {
     }
 }
 
-pub(crate) fn print_missing(missing: &[Missing]) {
-    let cells = |it: &Missing| {
+pub(crate) fn print_missing_files(missing: &[MissingFileRow]) {
+    let cells = |it: &MissingFileRow| {
         let what = match (&it.bucket, &it.key, it.logical_at) {
             (Some(bucket), Some(key), _) => format!("s3://{bucket}/{key}"),
             (_, _, Some(logical_at)) => format!("period {}", period(logical_at)),
@@ -66,11 +65,11 @@ pub(crate) fn print_missing(missing: &[Missing]) {
         };
         vec![format!("{}/{}", it.pipeline, it.dataset), what, by, utc(it.since)]
     };
-    print(&["dataset", "missing", "expected by", "since (UTC)"], &missing.iter().map(cells).collect::<Vec<_>>());
+    print_table(&["dataset", "missing", "expected by", "since (UTC)"], &missing.iter().map(cells).collect::<Vec<_>>());
 }
 
-pub(crate) fn print_loads(loads: &[Load]) {
-    let cells = |load: &Load| {
+pub(crate) fn print_loads(loads: &[LoadRow]) {
+    let cells = |load: &LoadRow| {
         vec![
             load.load_id.to_string(),
             format!("{}/{}", load.pipeline, load.dataset),
@@ -85,50 +84,50 @@ pub(crate) fn print_loads(loads: &[Load]) {
         ]
     };
     let header = ["load", "dataset", "file", "outcome", "rows", "rejected", "bytes", "committed (UTC)", "time", "run"];
-    print(&header, &loads.iter().map(cells).collect::<Vec<_>>());
+    print_table(&header, &loads.iter().map(cells).collect::<Vec<_>>());
 }
 
-fn outcome(load: &Load) -> String {
+fn outcome(load: &LoadRow) -> String {
     match load.repairs {
         Some(repaired) => format!("{} (repairs {repaired})", load.outcome),
         None => load.outcome.clone(),
     }
 }
 
-pub(crate) fn print_rejects(refused: &Refused) {
-    let Refused { load, rejects, repaired_by } = refused;
+pub(crate) fn print_rejects(rejects: &LoadRejects) {
+    let LoadRejects { load, rejects, repaired_by } = rejects;
     let (rejected, read) = (grouped(load.rows_rejected), grouped(load.rows_read));
-    say(&format!(
+    print_line(&format!(
         "load {}, {}/{}: {rejected} of {read} rows of s3://{}/{} were rejected",
         load.load_id, load.pipeline, load.dataset, load.bucket, load.key
     ));
     if rejects.is_empty() {
         return;
     }
-    let cells = |reject: &Reject| {
+    let cells = |reject: &RejectRow| {
         let column = reject.column.clone().unwrap_or_default();
         vec![grouped(reject.line), column, reject.reason.clone(), one_line(&reject.raw)]
     };
-    say("");
-    print(&["line", "column", "reason", "record"], &rejects.iter().map(cells).collect::<Vec<_>>());
+    print_line("");
+    print_table(&["line", "column", "reason", "record"], &rejects.iter().map(cells).collect::<Vec<_>>());
     let shown = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     if shown < load.rows_rejected {
-        say(&format!("  and {} more: --limit N shows as many as you like", grouped(load.rows_rejected - shown)));
+        print_line(&format!("  and {} more; list more with --limit N", grouped(load.rows_rejected - shown)));
     }
-    say("");
+    print_line("");
     for repair in repaired_by {
         let (loaded, rejected) = (grouped(repair.rows_loaded), grouped(repair.rows_rejected));
-        say(&format!("repaired by load {}: {loaded} rows of {}, {rejected} rejected", repair.load_id, repair.key));
+        print_line(&format!(
+            "repaired by load {}: {loaded} rows of {}, {rejected} rejected",
+            repair.load_id, repair.key
+        ));
     }
     if repaired_by.is_empty() {
-        say(&format!(
-            "`penstock rejects {} --export` writes them into a file, to be corrected and loaded",
-            load.load_id
-        ));
+        print_line(&format!("to correct and load them: penstock rejects {} --export", load.load_id));
     }
 }
 
-/// White space of any kind as one blank, and what is too long with its end cut off.
+/// Replaces white space by single blanks and cuts a long record.
 fn one_line(record: &str) -> String {
     let line = record.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(RECORD_CHARS_SHOWN) {
@@ -141,8 +140,8 @@ fn one_line(record: &str) -> String {
 mod tests {
     use super::*;
 
-    fn run(state: &str, failure_message: Option<&str>, deadline_at: Option<&str>) -> Run {
-        Run {
+    fn run(state: &str, failure_message: Option<&str>, deadline_at: Option<&str>) -> RunRow {
+        RunRow {
             run_id: 7,
             pipeline: "retail".to_owned(),
             logical_at: "2024-05-01T00:00:00Z".parse().unwrap(),
@@ -167,17 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_one_line() {
+    fn run_is_one_table_line() {
         let cells = ["7", "retail", "2024-05-01 00:00", "2", "Waiting", "3/5", "30,000", "9", "0", "1 min 01 s"];
         assert_eq!(run_cells(&run("Waiting", None, None)), cells);
         assert_eq!(run_cells(&run("Failed", Some("x"), None))[4], "Failed: TransformFailed");
-        assert_eq!(run_cells(&Run { datasets_needed: 0, ..run("Ready", None, None) })[5], "3");
+        assert_eq!(run_cells(&RunRow { datasets_needed: 0, ..run("Ready", None, None) })[5], "3");
     }
 
     #[test]
-    fn what_failed_and_what_waits_is_explained_below() {
-        fn check(run: &Run, expected: Option<&str>) {
-            assert_eq!(why(run).as_deref(), expected);
+    fn failed_or_waiting_run_is_explained() {
+        fn check(run: &RunRow, expected: Option<&str>) {
+            assert_eq!(explanation(run).as_deref(), expected);
         }
         let deadline = Some("2024-05-01T12:00:00Z");
         check(&run("Failed", Some("line 3: no\nwhat to do: mend it"), deadline), Some("run 7: line 3: no"));
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_one_line_of_bounded_length() {
+    fn record_is_one_line_of_bounded_length() {
         assert_eq!(one_line("1,a\r\nb\t,2"), "1,a b ,2");
         assert_eq!(one_line(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
         assert_eq!(one_line(&"é".repeat(80)), "é".repeat(80));

@@ -1,11 +1,11 @@
-//! Rows of the views, as `--json` gives them too.
+//! Rows of the history views. `--json` prints them with the same names.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A row of `penstock.run_history`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Run {
+pub(crate) struct RunRow {
     pub(crate) run_id: i64,
     pub(crate) pipeline: String,
     pub(crate) logical_at: DateTime<Utc>,
@@ -25,13 +25,13 @@ pub(crate) struct Run {
     pub(crate) ended_at: Option<DateTime<Utc>>,
     pub(crate) after_run_id: Option<i64>,
     pub(crate) execution_arn: Option<String>,
-    /// From its claim, or from its first load while it waits, to its end or to now.
+    /// Time from the claim to the end, in milliseconds. A waiting run counts from its first load, an unfinished one to now.
     pub(crate) elapsed_ms: Option<i64>,
 }
 
 /// A row of `penstock.missing`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Missing {
+pub(crate) struct MissingFileRow {
     pub(crate) expected_by: String,
     pub(crate) pipeline: String,
     pub(crate) dataset: String,
@@ -46,7 +46,7 @@ pub(crate) struct Missing {
 
 /// A row of `penstock.load_history`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Load {
+pub(crate) struct LoadRow {
     pub(crate) load_id: i64,
     pub(crate) pipeline: String,
     pub(crate) dataset: String,
@@ -66,22 +66,22 @@ pub(crate) struct Load {
     pub(crate) run_id: Option<i64>,
     pub(crate) execution_arn: Option<String>,
     pub(crate) duration_ms: Option<i64>,
-    /// The load whose refused records it corrects.
+    /// The load whose rejects this load repairs.
     pub(crate) repairs: Option<i64>,
     pub(crate) logical_at: Option<DateTime<Utc>>,
 }
 
-/// What a load leaves to its repairs.
+/// The values of a load that its repairs need.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct RepairBasis {
-    /// Of a CSV file, empty where there is none; `None` where none was kept.
+pub(crate) struct RepairInputs {
+    /// Header of a CSV file; empty if the file has none, `None` if it was not recorded.
     pub(crate) header: Option<String>,
     pub(crate) logical_at: DateTime<Utc>,
 }
 
-/// A row of `penstock.rejects`, without what it says of the load.
+/// A row of `penstock.rejects`, without the columns of the load.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(crate) struct Reject {
+pub(crate) struct RejectRow {
     pub(crate) line: i64,
     pub(crate) byte_offset: i64,
     pub(crate) column: Option<String>,
@@ -89,19 +89,10 @@ pub(crate) struct Reject {
     pub(crate) raw: String,
 }
 
-/// A load and what it refused.
+/// A load with its rejects.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Refused {
-    pub(crate) load: Load,
-    pub(crate) rejects: Vec<Reject>,
-    pub(crate) repaired_by: Vec<Load>,
-}
-
-/// A row of `penstock.run_export`.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Exported {
-    pub(crate) bucket: String,
-    pub(crate) key: String,
-    pub(crate) rows: i64,
-    pub(crate) bytes: i64,
+pub(crate) struct LoadRejects {
+    pub(crate) load: LoadRow,
+    pub(crate) rejects: Vec<RejectRow>,
+    pub(crate) repaired_by: Vec<LoadRow>,
 }

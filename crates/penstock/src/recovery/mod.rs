@@ -1,28 +1,9 @@
-//! What was not seen through: events that wait in the dead-letter queue, files that are to go their way once more, and
-//! the proof that none was lost.
+//! Shared parts of `dead-letters`, `replay` and `reconcile`, which start executions for files that did not load.
 
-mod dead_letters;
-mod definitions;
-mod foresee;
-mod ledger;
-mod reconcile;
-mod replay;
-mod start;
+mod interruptible;
+mod sources;
+mod start_execution;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-
-use crate::{Error, Result};
-
-pub(crate) use dead_letters::{Request as DeadLettersRequest, dead_letters};
-pub(crate) use reconcile::{ReconcileOptions, reconcile};
-pub(crate) use replay::{ReplayOptions, Which, replay};
-
-/// An address without which the command cannot work.
-fn required<'a>(address: Option<&'a String>, name: &'static str) -> Result<&'a str> {
-    address.map(String::as_str).ok_or_else(|| Error::NotSet { file: "the stack's addresses".to_owned(), name })
-}
-
-/// To the second, as people read it.
-fn shown(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
+pub(crate) use interruptible::interruptible;
+pub(crate) use sources::{dead_letter_objects, deployed_definitions, ledger_session};
+pub(crate) use start_execution::{ExecutionStart, StartedExecution, bare_event, start_execution, start_executions};

@@ -1,0 +1,36 @@
+use clap::Args;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::history::{History, print_loads};
+use crate::output::{print_json, print_line};
+
+/// List the latest loads with their files, outcomes, rows and runs
+#[derive(Debug, Args)]
+pub(crate) struct LoadsArgs {
+    /// Only loads of this pipeline
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<String>,
+    /// Only loads of this dataset
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<String>,
+    /// Maximum number of loads, newest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(args: &LoadsArgs, context: &Context) -> Result<bool> {
+    let history = History::open(context.database()?).await?;
+    let loads = history.loads(args.pipeline.as_deref(), args.dataset.as_deref(), args.limit).await?;
+    if args.json {
+        print_json(&loads)?;
+    } else if loads.is_empty() {
+        print_line("no loads yet; `penstock drop FILE` loads a file");
+    } else {
+        print_loads(&loads);
+    }
+    Ok(true)
+}

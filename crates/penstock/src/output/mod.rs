@@ -1,0 +1,13 @@
+//! Prints results on stdout and progress on stderr.
+
+mod json;
+mod line;
+mod numbers;
+mod progress;
+mod table;
+
+pub(crate) use json::print_json;
+pub(crate) use line::print_line;
+pub(crate) use numbers::{duration, grouped, period, utc, utc_rfc3339};
+pub(crate) use progress::{Progress, StackSteps};
+pub(crate) use table::print_table;

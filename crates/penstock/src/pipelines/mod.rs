@@ -1,0 +1,12 @@
+//! Pipelines on this disk: reads, checks, describes and uploads them.
+
+mod checked;
+mod description;
+mod folder;
+mod keys;
+mod listing;
+
+pub(crate) use checked::{CheckedPipelines, Problem};
+pub(crate) use description::{ExportDescription, RunRule, describe_runs, format_duration};
+pub(crate) use folder::PipelinesFolder;
+pub(crate) use keys::{derive_key, times};
