@@ -88,7 +88,7 @@ impl<T: DataType> ColumnChunkReader<T> {
     fn new(options: ReaderOptions) -> Self {
         let ReaderOptions { column, pages, allowance_bytes, rows, values } = options;
         let allowance = Arc::clone(&pages.allowance);
-        let rows_per_read = (ROWS_PER_READ * rows / values.max(1)).clamp(1, ROWS_PER_READ);
+        let rows_per_read = (ROWS_PER_READ.saturating_mul(rows) / values.max(1)).clamp(1, ROWS_PER_READ);
         Self {
             name: column.path().string(),
             def_max: column.max_def_level(),

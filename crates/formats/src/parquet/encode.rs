@@ -105,8 +105,8 @@ fn timestamp(kind: PrimitiveType, value: PrimitiveValue<'_>) -> Result<i64, Reje
         (PrimitiveType::Timestamp { unit, .. }, value) => micros(unit, value)?,
         (_, PrimitiveValue::Int96(nanos, day)) => {
             let of_day = micros(TimeUnit::Nanos, PrimitiveValue::Int64(nanos))?;
-            // A day has 32 bits.
-            (day - JULIAN_DAY_OF_UNIX) * MICROS_PER_DAY + of_day
+            let days = day.checked_sub(JULIAN_DAY_OF_UNIX).ok_or(OUT_OF_RANGE)?;
+            days.checked_mul(MICROS_PER_DAY).and_then(|micros| micros.checked_add(of_day)).ok_or(OUT_OF_RANGE)?
         }
         _ => return Err(OUT_OF_RANGE),
     };

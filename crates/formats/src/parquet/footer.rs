@@ -80,7 +80,7 @@ fn decode(footer: &[u8]) -> Result<ParquetMetaData, FileError> {
 
 /// Checks the schema before the `parquet` crate reads it. That crate allocates by the schema's numbers, and recurses to
 /// its depth.
-fn check_schema(footer: &[u8]) -> Result<(), ThriftError> {
+pub(super) fn check_schema(footer: &[u8]) -> Result<(), ThriftError> {
     /// Field of `FileMetaData`.
     const SCHEMA: i64 = 2;
     let mut reader = ThriftReader::new(footer);

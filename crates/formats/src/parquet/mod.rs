@@ -10,6 +10,8 @@ mod chunk_bytes;
 mod codec;
 mod column_reader;
 mod column_types;
+#[cfg(test)]
+mod edge_tests;
 mod encode;
 mod footer;
 mod nested;

@@ -77,7 +77,9 @@ impl RowGroups<'_> {
         if !self.part(&wanted).is_empty() || wanted.end - wanted.start > room {
             return Ok(());
         }
-        for next in index + 1..self.groups.len() {
+        // Only row groups with rows have a checked range.
+        let with_rows = |next: &usize| self.groups[*next].num_rows() > 0;
+        for next in (index + 1..self.groups.len()).filter(with_rows) {
             let next = self.range(next);
             if next.start < wanted.end || next.end - wanted.start > room {
                 break;

@@ -57,7 +57,7 @@ impl<'a> ThriftReader<'a> {
             }
             id = match head >> 4 {
                 0 => self.integer()?,
-                delta => id + i64::from(delta),
+                delta => id.checked_add(i64::from(delta)).ok_or(ThriftError::Invalid)?,
             };
             if !visit(self, id, kind)? {
                 self.skip(kind, depth)?;

@@ -60,7 +60,7 @@ impl TestFile {
         self.load_as(|collected| convert_parquet_within(&self.limits, &self.spec(), &file, collected))
     }
 
-    fn spec(&self) -> RowSpec<'_> {
+    pub(crate) fn spec(&self) -> RowSpec<'_> {
         RowSpec {
             columns: &self.columns,
             null_values: &self.null_values,
