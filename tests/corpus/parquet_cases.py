@@ -275,7 +275,7 @@ def bad():
          failure=(malformed, 'column "v" is FIXED_LEN_BYTE_ARRAY without a logical type'))
     file = written(SOME, write_page_checksum=True, use_dictionary=False)
     broken = lambda name, about, file, *failure: case(name, about, None, SOME_COLUMNS, file=file, failure=failure)
-    broken("empty", "A file without bytes.", b"", "Empty", "no bytes")
+    broken("empty", "A file without bytes.", b"", "Empty", "the file is empty")
     broken("magic-alone", "Magic bytes without a footer.", b"PAR1PAR1", malformed, "too short")
     broken("text", "A CSV file named .parquet.", b"id,name,amount\n1,ann,1.50\n", malformed, "not a Parquet file")
     broken("cut-off", "Half of a file.", file[:len(file) // 2], malformed, "it was cut off")

@@ -264,7 +264,7 @@ columns.total        = "numeric"
             assert!(error.contains(says), "{error}");
         };
         check("a.csv", "a,b\n", "no rows to infer columns from");
-        check("a.csv", "", "no bytes");
+        check("a.csv", "", "the file is empty");
         check("a.pdf", "x", "nothing reads `.pdf` files");
         check("a.trig", "", "a trigger has no rows");
         check(
