@@ -76,7 +76,10 @@ docs: .venv-docs/.stamp ## build the documentation: target/site/index.html
 lint: .venv/.stamp ## check format, clippy, state machines and template
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachine/*.asl.json),--json-path $(machine))
+	@mkdir -p target/statemachine
+	@for machine in statemachine/*.asl.json; do \
+	  sed -e 's/$${Partition}/aws/g' -e 's/$${StartAt}/PlanFailures/g' $$machine >target/$$machine; done
+	npx --yes asl-validator@4.0.0 $(foreach machine,$(wildcard statemachine/*.asl.json),--json-path target/$(machine))
 	.venv/bin/cfn-lint infra/template.yaml
 
 audit: ## check licences, bans and sources of all crates by deny.toml

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use test_support::Stack;
+use test_support::{Execution, Stack};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
@@ -110,6 +110,15 @@ async fn drop_measurements(stack: &Stack, dataset: &str, time: &str, rows: &Valu
     let trigger = format!("triggers/{dataset}/Succeeded_2024-03-01_{time}:00_2024-03-01_{time}:02.trig");
     let execution = stack.drop_file(&trigger, "").await;
     assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
+    end_of_run(stack, &execution).await;
+}
+
+/// Waits for the run that this file completed, if it did.
+async fn end_of_run(stack: &Stack, loaded: &Execution) {
+    if loaded.output.get("run").is_some() {
+        let run = stack.run_started_by(loaded).await;
+        assert_eq!(run.outcome(), "Succeeded", "{run:?}");
+    }
 }
 
 fn retail_files(seed: u64, day: &str) -> Files {
@@ -131,9 +140,7 @@ fn check_by_hand(day: &str, bodies: [&str; 3], expected: [&str; 3]) {
 }
 
 fn with_stack<F: Future>(test: impl FnOnce(&'static Stack) -> F) -> F::Output {
-    RUNTIME.block_on(async {
-        test(STACK.get_or_init(async || Stack::start(&project("pipelines"), 0.0).await).await).await
-    })
+    RUNTIME.block_on(async { test(STACK.get_or_init(async || Stack::start(&project("pipelines")).await).await).await })
 }
 
 /// Drops the files. Returns the day's row of each exported table.
@@ -142,10 +149,10 @@ async fn run(stack: &Stack, files: Files, day: &str) -> Tables {
     for (key, body) in files {
         stack.put(&key, body).await;
     }
-    // The execution of the last file ends after its run.
     for key in keys {
         let execution = stack.next_execution(&key, &[]).await;
         assert_eq!(execution.outcome(), "Loaded", "{execution:?}");
+        end_of_run(stack, &execution).await;
     }
     let mut tables = Tables::new();
     for name in TABLES {

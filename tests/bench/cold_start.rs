@@ -46,7 +46,7 @@ async fn main() {
         &measure(&functions.join("random-failure-generator"), &[], |_| roll.clone()),
     );
 
-    let stack = Stack::start(&here.join("integration/pipelines"), 0.0).await;
+    let stack = Stack::start(&here.join("integration/pipelines")).await;
     let environment: Vec<(&str, &str)> = [
         "AWS_ENDPOINT_URL",
         "AWS_REGION",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The ways to a wall clock. `Instant` only measures how long something took.
 const CLOCKS: [&str; 4] = ["Utc::now", "Local::now", "SystemTime::now", "Timestamp::now"];
 /// Lambda tells the end of an invocation as a time of day.
-const DEADLINE: &str = "lambda-shell/src/invocation.rs";
+const DEADLINE: &str = "function/src/invocation.rs";
 /// How old a file is, so that one whose event may still come is left alone. No order is taken from it.
 const AGE: &str = "reconciler/src/lib.rs";
 /// Not in a function.

@@ -11,6 +11,8 @@ use crate::machine::project;
 
 pub(crate) const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execution:process-file:contract";
 
+pub(crate) const NAME: &str = "contract";
+
 /// One for all tests: it ends when its stdin does, with this process.
 static ENGINE: LazyLock<Mutex<Engine>> = LazyLock::new(|| Mutex::new(Engine::start()));
 
@@ -47,14 +49,21 @@ impl Engine {
 /// The variables that an expression may read; `$states.context` is always there.
 pub(crate) struct Expressions {
     variables: BTreeMap<&'static str, Value>,
+    /// The state that `${StartAt}` stands for.
+    start_at: &'static str,
 }
 
 impl Expressions {
     pub(crate) fn new(variables: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
-        let context = json!({"Execution": {"Id": EXECUTION}, "State": {"RetryCount": 2}});
+        let context = json!({"Execution": {"Id": EXECUTION, "Name": NAME}, "State": {"RetryCount": 2}});
         let mut variables: BTreeMap<_, _> = variables.into_iter().collect();
         variables.entry("states").or_insert_with(|| json!({}))["context"] = context;
-        Self { variables }
+        Self { variables, start_at: "CheckFileExtension" }
+    }
+
+    /// Of a stack with a fault plan.
+    pub(crate) fn with_plan(self) -> Self {
+        Self { start_at: "PlanFailures", ..self }
     }
 
     /// Of a state that got this from the state before it.
@@ -83,8 +92,7 @@ impl Expressions {
     }
 
     fn value_of(&self, expression: &str) -> Value {
-        let expression =
-            expression.replace("${ChaosRate}", "0.5").replace("${ChaosSeed}", "42").replace("${Chaos}", "on");
+        let expression = expression.replace("${StartAt}", self.start_at);
         let mut engine = ENGINE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         engine.ask(&expression, &self.variables).unwrap_or_else(|error| panic!("{error}: {expression}"))
     }

@@ -7,12 +7,23 @@ use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};
 use crate::machine::{Machine, list, read};
+use crate::runs::start_of_run;
 use crate::samples;
 
-/// What a state hands its function, of an execution with this plan. `$states.context` says that it is the third attempt.
-fn payload(machine: &Machine, state: &str, plan: Value) -> Value {
+/// The machine in which a fault plan fails this state.
+fn machine_of(state: FaultyState) -> Machine {
+    Machine::read(match state {
+        FaultyState::CheckFileExtension
+        | FaultyState::ResolveTrigger
+        | FaultyState::RecordAwaited
+        | FaultyState::LoadFile => "process-file",
+        FaultyState::RunTransforms | FaultyState::CloseRun => "run-pipeline",
+    })
+}
+
+/// The payload of a state's function in its third attempt, by `$states.context`.
+fn payload(state: FaultyState, plan: Option<Value>) -> Value {
     let variables = [
-        ("plan", plan),
         ("states", json!({"input": {"key": "a.csv"}})),
         ("object", json!(samples::object("a.csv"))),
         ("file", json!({"kind": "trigger"})),
@@ -22,7 +33,16 @@ fn payload(machine: &Machine, state: &str, plan: Value) -> Value {
         ("run", json!(samples::run())),
         ("closed", json!(samples::failed_run())),
     ];
-    Expressions::new(variables).fill(&machine.state(state)["Arguments"]["Payload"])
+    let machine = machine_of(state);
+    let payload = &machine.state(state.as_str())["Arguments"]["Payload"];
+    match plan {
+        Some(plan) => Expressions::new(variables.into_iter().chain([("plan", plan)])).with_plan().fill(payload),
+        // run-pipeline always has a plan, which is empty in production.
+        None if machine.name == "run-pipeline" => {
+            Expressions::new(variables.into_iter().chain([("plan", json!({}))])).fill(payload)
+        }
+        None => Expressions::new(variables).fill(payload),
+    }
 }
 
 #[test]
@@ -42,39 +62,44 @@ fn each_state_hands_its_function_the_fault_of_its_own_attempt_and_nothing_withou
     for fault in of_other_attempts["faults"].as_array_mut().unwrap() {
         fault["attempt"] = json!(1);
     }
-    for state in FaultyState::ALL.map(FaultyState::as_str) {
-        let mut faulty = payload(&machine, state, assigned.clone());
+    for state in FaultyState::ALL {
+        let mut faulty = payload(state, Some(assigned.clone()));
         let fault = faulty.as_object_mut().unwrap().remove(FAULT_FIELD);
         assert_eq!(fault, Some(json!(Fault::Slow { ms: 250 })), "{state}");
         for without in [json!({}), json!({"faults": []}), of_other_attempts.clone()] {
-            assert_eq!(payload(&machine, state, without.clone()), faulty, "{state} with {without}");
+            assert_eq!(payload(state, Some(without.clone())), faulty, "{state} with {without}");
         }
+        assert_eq!(payload(state, None), faulty, "{state} in a stack without a plan");
     }
 }
 
-/// Every state that calls a function on a file's way, but those of the generator itself.
+/// The plan of a file goes along with the run that the file completes.
+#[test]
+fn run_pipeline_takes_the_plan_of_the_file() {
+    let plan = json!(samples::planned_faults());
+    let states = json!({"input": {"outcome": "Loaded", "report": samples::load_report()}});
+    let loaded = Expressions::new([("states", states), ("plan", plan.clone())]).with_plan();
+    let input = Expressions::with_input(&start_of_run(&loaded));
+    let rule = &list(Machine::read("run-pipeline").state("ReadStart"), "Choices")[1].clone();
+    assert_eq!(input.fill(&rule["Condition"]), true);
+    assert_eq!(input.fill(&rule["Assign"]["plan"]), plan);
+}
+
+/// Every state that calls a function for a file or its run, except those of the generator itself.
 #[test]
 fn a_plan_knows_every_state_that_may_fail() {
-    let machine = Machine::read("process-file");
-    let mut called: Vec<&str> = machine
-        .calls()
-        .filter(|(.., function)| *function != "RandomFailureGenerator")
-        .map(|(state, ..)| state)
-        .collect();
+    let process_file = Machine::read("process-file");
+    let called = process_file.calls().filter(|(.., function)| *function != "RandomFailureGenerator");
+    let mut called: Vec<&str> = called.map(|(state, ..)| state).collect();
+    let run_pipeline = Machine::read("run-pipeline");
+    // The others have no plan: nothing is known of a file before a run is open.
+    called.extend(
+        run_pipeline.calls().map(|(state, ..)| state).filter(|state| !["ResolveRuns", "OpenRun"].contains(state)),
+    );
     let mut known = FaultyState::ALL.map(FaultyState::as_str);
     called.sort_unstable();
     known.sort_unstable();
     assert_eq!(called, known);
-}
-
-#[test]
-fn a_stack_without_a_plan_asks_for_none() {
-    let machine = Machine::read("process-file");
-    let choice = machine.state("ChoosePlan");
-    assert_eq!(choice["Default"], "CheckFileExtension");
-    let condition = list(choice, "Choices")[0]["Condition"].as_str().unwrap();
-    assert_eq!(Expressions::new([]).fill(&condition.into()), true);
-    assert_eq!(Expressions::new([]).fill(&condition.replace("${Chaos}", "off").into()), false);
 }
 
 #[test]

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 pub(crate) const MACHINES: [&str; 4] = ["process-file", "run-pipeline", "sweep-runs", "reconcile"];
 
+/// The states at which `process-file` can start: without and with a fault plan.
+const STARTS: [&str; 2] = ["CheckFileExtension", "PlanFailures"];
+
 pub(crate) struct Machine {
     pub(crate) name: &'static str,
     pub(crate) text: String,
@@ -23,6 +26,10 @@ impl Machine {
         assert_eq!(definition["QueryLanguage"], "JSONata");
         let mut machine = Self { name, text, states: BTreeMap::new(), starts: Vec::new() };
         machine.take(&definition);
+        // The template says where process-file starts.
+        if machine.starts[0] == "${StartAt}" {
+            machine.starts.splice(..1, STARTS.map(str::to_owned));
+        }
         machine
     }
 
@@ -96,7 +103,9 @@ fn every_state_says_what_it_is_for() {
 fn every_state_is_reached_and_every_next_exists() {
     for machine in Machine::all() {
         let mut reached = BTreeSet::new();
-        let mut open: Vec<&str> = machine.starts.iter().map(String::as_str).collect();
+        // Step Functions refuses a state that cannot be reached from StartAt, so one start must do.
+        let starts = machine.starts.iter().filter(|start| *start != "PlanFailures");
+        let mut open: Vec<&str> = starts.map(String::as_str).collect();
         while let Some(name) = open.pop() {
             if reached.insert(name) {
                 open.extend(next(machine.state(name)));
@@ -164,4 +173,56 @@ fn states_of_the_same_name_do_the_same_in_every_machine() {
             }
         }
     }
+}
+
+#[test]
+fn production_has_no_way_to_fault_injection() {
+    let machine = Machine::read("process-file");
+    for (name, state) in &machine.states {
+        for rule in list(state, "Choices").iter().filter(|rule| rule["Next"] == "PlanFailures") {
+            assert_eq!(rule["Condition"], "{% false %}", "{name}");
+        }
+        assert!(list(state, "Catch").iter().all(|catch| catch["Next"] != "PlanFailures"), "{name}");
+        assert!(state["Next"] != "PlanFailures" && state["Default"] != "PlanFailures", "{name}");
+    }
+    let template = read("infra/template.yaml");
+    assert!(template.contains("        StartAt: !If [HasChaosPlan, PlanFailures, CheckFileExtension]\n"));
+}
+
+/// The most states that an execution enters between this one and success, not by way of `without`.
+fn longest(machine: &Machine, state: &str, without: &[&str]) -> Option<usize> {
+    let definition = machine.state(state);
+    if without.contains(&state) || definition["Type"] == "Fail" {
+        return None;
+    }
+    let ends = definition["End"] == true || definition["Type"] == "Succeed";
+    let regular = [definition].into_iter().chain(list(definition, "Choices"));
+    let follows = regular.map(|way| &way["Next"]).chain([&definition["Default"]]).filter_map(Value::as_str);
+    let rest = follows.filter_map(|next| longest(machine, next, without)).max();
+    rest.or(ends.then_some(0)).map(|rest| rest + 1)
+}
+
+/// A transition costs money and time: every state that an execution enters is one.
+#[test]
+fn data_file_takes_few_transitions() {
+    let machine = Machine::read("process-file");
+    // Only a trigger waits for its data, and only a failure is described.
+    let without = ["ChooseAwaited", "DescribeFailure", "PlanFailures"];
+    let with_notice = longest(&machine, "CheckFileExtension", &without).unwrap();
+    assert!(with_notice <= 9, "{with_notice} transitions with a notice");
+    let without_notice = longest(&machine, "CheckFileExtension", &[&without[..], &["NotifySuccess"]].concat()).unwrap();
+    assert!(without_notice <= 8, "{without_notice} transitions without a notice");
+}
+
+#[test]
+fn resource_arns_have_no_fixed_partition() {
+    for machine in Machine::all() {
+        for (name, task) in machine.tasks() {
+            assert!(task["Resource"].as_str().unwrap().starts_with("arn:${Partition}:states:::"), "{name}");
+        }
+        assert!(!machine.text.contains("arn:aws:"), "{}", machine.name);
+    }
+    let template = read("infra/template.yaml");
+    let fixed = template.lines().filter(|line| line.contains("arn:aws:") && !line.contains("Description:"));
+    assert_eq!(fixed.collect::<Vec<_>>(), Vec::<&str>::new());
 }

@@ -15,6 +15,7 @@ mod modules;
 mod notices;
 mod payloads;
 mod reconciled;
+mod retries;
 mod runs;
 mod rust_source;
 mod samples;

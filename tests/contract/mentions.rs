@@ -23,7 +23,6 @@ fn answer_to(state: &str) -> Value {
         "PlanFailures" => json!(samples::planned_faults()),
         "CheckFileExtension" => union(samples::checked_files()),
         "ResolveTrigger" => union(samples::resolutions()),
-        "InjectFailure" => json!(samples::survival_report()),
         "LoadFile" => json!(samples::load_report()),
         "RunTransforms" => json!(samples::run_report()),
         "OpenRun" => union(samples::opened_runs()),

@@ -18,7 +18,7 @@ fn notice(machine: &Machine, state: &str, expressions: &Expressions) -> (String,
 }
 
 fn of_success(report: &RunReport) -> (String, Value) {
-    let machine = Machine::read("process-file");
+    let machine = Machine::read("run-pipeline");
     let assign = &machine.state("RunTransforms")["Assign"];
     let answered = Expressions::with_answer(report);
     let given = |variable| (variable, answered.fill(&assign[variable]));

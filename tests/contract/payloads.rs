@@ -1,7 +1,7 @@
 //! What one state gives, the next one takes: unknown fields are refused on both sides, so a name that differs is found
 //! here and not in production.
 
-use protocol::{CheckFileRequest, FailureRequest, LoadRequest, Resolution, ResolveRequest};
+use protocol::{CheckFileRequest, LoadRequest, Resolution, ResolveRequest};
 use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};
@@ -35,7 +35,7 @@ fn resolve_trigger_takes_what_check_file_extension_gives() {
         let expressions = Expressions::new([given("object"), given("file"), given("waited_s")]);
         let request: ResolveRequest = decode(&payload(&machine, "ResolveTrigger", &expressions));
         assert_eq!(request.execution.as_deref(), Some(EXECUTION));
-        assert_eq!((Some(request.object), request.file, request.waited_s), (checked.object, checked.file, 0));
+        assert_eq!((request.object, request.file, request.waited_s), (checked.object, checked.file, 0));
     }
 }
 
@@ -66,24 +66,13 @@ fn a_wait_is_counted_and_asked_about_again() {
 }
 
 #[test]
-fn inject_failure_rolls_with_the_stacks_seed_and_the_states_attempt() {
-    let request: FailureRequest =
-        decode(&payload(&Machine::read("process-file"), "InjectFailure", &Expressions::new([])));
-    assert_eq!(request.execution, EXECUTION);
-    assert_eq!((request.attempt, request.seed, request.failure_rate), (2, 42, 0.5));
-}
-
-#[test]
-fn every_kind_decision_and_outcome_is_chosen_by_name() {
+fn every_decision_and_outcome_is_chosen_by_name() {
     let machine = Machine::read("process-file");
     let check = |state: &str, name: &Value| {
         let literal = format!("'{}'", name.as_str().unwrap());
         let mut conditions = list(machine.state(state), "Choices").iter().map(|rule| rule["Condition"].to_string());
         assert!(conditions.any(|condition| condition.contains(&literal)), "{state} does not know {literal}");
     };
-    for kind in samples::file_kinds() {
-        check("ChooseByKind", &serde_json::to_value(kind).unwrap()["kind"]);
-    }
     for resolution in samples::resolutions() {
         check("ChooseByResolution", &serde_json::to_value(resolution).unwrap()["decision"]);
     }

@@ -1,6 +1,8 @@
 //! The payloads of runs, through the expressions that make them and take them apart.
 
-use protocol::{AwaitedFile, FollowRequest, OpenedRun, Resolution, RunEnded, RunFailure, RunReport, RunRequest};
+use protocol::{
+    AwaitedFile, FollowRequest, LoadReport, OpenedRun, Resolution, RunEnded, RunFailure, RunReport, RunRequest,
+};
 use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};
@@ -27,15 +29,54 @@ fn chosen(machine: &Machine, state: &str, expressions: &Expressions) -> Option<(
     Some((rule["Next"].clone(), expressions.fill(&rule["Assign"])))
 }
 
+/// The input of `run-pipeline`, after a load that completed a run.
+pub(crate) fn start_of_run(loaded: &Expressions) -> Value {
+    let machine = Machine::read("process-file");
+    let rule = &list(machine.state("ChooseRun"), "Choices")[0];
+    assert_eq!((&rule["Next"], loaded.fill(&rule["Condition"])), (&json!("StartRun"), json!(true)));
+    let start = Expressions::with_input(&loaded.fill(&rule["Output"]));
+    start.fill(&machine.state("StartRun")["Arguments"]["Input"])
+}
+
 #[test]
 fn run_transforms_takes_the_run_that_a_load_completed() {
-    let machine = Machine::read("process-file");
     let loaded = Expressions::with_input(&json!({"outcome": "Loaded", "report": samples::load_report()}));
-    let (next, assigned) = chosen(&machine, "ChooseRun", &loaded).unwrap();
+    let input = start_of_run(&loaded);
+    assert_eq!(input, json!({"run": samples::run()}));
+    let machine = Machine::read("run-pipeline");
+    let (next, assigned) = chosen(&machine, "ReadStart", &Expressions::with_input(&input)).unwrap();
+    assert_eq!((next, &assigned["plan"]), (json!("RunEach"), &json!({})));
+    let (next, chosen) = chosen(&machine, "ChooseStart", &Expressions::with_input(&assigned["starts"][0])).unwrap();
     assert_eq!(next, "RunTransforms");
-    let run = Expressions::new([("run", assigned["run"].clone())]);
+    let run = Expressions::new([("run", chosen["run"].clone()), ("plan", assigned["plan"].clone())]);
     let expected = RunRequest::Run { execution: execution(), run_id: samples::run().run_id };
     assert_eq!(request(&machine, "RunTransforms", &run), expected);
+}
+
+#[test]
+fn load_without_a_complete_run_starts_none() {
+    let report = LoadReport { run: None, ..samples::load_report() };
+    let loaded = Expressions::with_input(&json!({"outcome": "Loaded", "report": report}));
+    assert_eq!(chosen(&Machine::read("process-file"), "ChooseRun", &loaded), None);
+}
+
+/// Only attempts of one execution share a name. After a start that failed, the sweep starts the run again.
+#[test]
+fn start_of_a_run_is_named_by_run_and_starter() {
+    let started = Expressions::with_input(&json!({"run": samples::run()}));
+    for machine in ["process-file", "sweep-runs"].map(Machine::read) {
+        let arguments = started.fill(&machine.state("StartRun")["Arguments"]);
+        assert_eq!(
+            (&arguments["Name"], &arguments["Input"]),
+            (&json!("run-3-contract"), &json!({"run": samples::run()}))
+        );
+        let taken = json!({"Error": "StepFunctions.ExecutionAlreadyExistsException", "Cause": "c"});
+        let result = json!({"input": {"run": samples::run()}, "errorOutput": taken});
+        let caught = Expressions::new([("loaded", json!({})), ("states", result)]);
+        let output = caught.fill(&machine.state("StartRun")["Catch"][0]["Output"]);
+        let start = if machine.name == "process-file" { &output["run"] } else { &output };
+        assert_eq!(*start, json!({"run": samples::run(), "started_before": true}), "{}", machine.name);
+    }
 }
 
 #[test]
@@ -98,7 +139,9 @@ fn a_run_of_the_ledger_is_run_as_it_is() {
     let machine = Machine::read("run-pipeline");
     let sweep = Expressions::with_answer(&samples::sweep());
     let sweep = sweep.fill(&Machine::read("sweep-runs").state("SweepRuns")["Assign"]["sweep"]);
-    let unclaimed = Expressions::with_input(&sweep["unclaimed"][0]);
+    let items =
+        Expressions::new([("sweep", sweep)]).fill(&Machine::read("sweep-runs").state("StartUnclaimed")["Items"]);
+    let unclaimed = Expressions::with_input(&items[0]);
     let input = unclaimed.fill(&Machine::read("sweep-runs").state("StartRun")["Arguments"]["Input"]);
     let (next, assigned) = chosen(&machine, "ReadStart", &Expressions::with_input(&input)).unwrap();
     assert_eq!(next, "RunEach");
@@ -120,12 +163,11 @@ fn an_opened_run_is_run_or_skipped() {
 
 #[test]
 fn every_outcome_of_a_run_is_known() {
-    for machine in ["process-file", "run-pipeline"].map(Machine::read) {
-        for outcome in samples::run_outcomes() {
-            let report = RunReport { outcome, ..samples::run_report() };
-            let known = chosen(&machine, "ChooseRunOutcome", &Expressions::new([("run_report", json!(report))]));
-            assert!(known.is_some(), "{outcome:?}");
-        }
+    let machine = Machine::read("run-pipeline");
+    for outcome in samples::run_outcomes() {
+        let report = RunReport { outcome, ..samples::run_report() };
+        let known = chosen(&machine, "ChooseRunOutcome", &Expressions::new([("run_report", json!(report))]));
+        assert!(known.is_some(), "{outcome:?}");
     }
 }
 

@@ -3,8 +3,7 @@
 use protocol::{
     CheckedFile, Compression, ExportReport, FailedRun, Fault, FaultyState, FileKind, Followers, Format, LoadOutcome,
     LoadReport, LoadRequest, MissedFile, ObjectRef, OpenedRun, PlannedFault, PlannedFaults, Reconciliation,
-    RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart, SurvivalReport, Sweep,
-    TransformReport,
+    RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart, Sweep, TransformReport,
 };
 
 pub(crate) fn object(key: &str) -> ObjectRef {
@@ -20,7 +19,7 @@ pub(crate) fn object(key: &str) -> ObjectRef {
 }
 
 pub(crate) fn file_kinds() -> Vec<FileKind> {
-    // A variant that is new here is new to ChooseByKind, too.
+    // A variant that is new here is new to ResolveTrigger, too.
     let known = |kind: &FileKind| match kind {
         FileKind::Data { .. } | FileKind::Trigger {} | FileKind::Ignored { .. } => {}
     };
@@ -34,7 +33,7 @@ pub(crate) fn file_kinds() -> Vec<FileKind> {
 }
 
 pub(crate) fn checked_files() -> Vec<CheckedFile> {
-    let named = |file| CheckedFile { object: Some(object("raw_data/a b+é%.csv.gz")), file };
+    let named = |file| CheckedFile { object: object("raw_data/a b+é%.csv.gz"), file };
     file_kinds().into_iter().map(named).collect()
 }
 
@@ -107,10 +106,6 @@ pub(crate) fn load_report() -> LoadReport {
         run: Some(run()),
         repairs: Some(6),
     }
-}
-
-pub(crate) fn survival_report() -> SurvivalReport {
-    SurvivalReport { roll: 0.75, failure_rate: 0.5, seed: 42, attempt: 1 }
 }
 
 /// Each state that may fail does so once, at its third attempt.

@@ -106,7 +106,15 @@ fn each_right_that_matters_has_the_roles_that_need_it_and_no_other() {
     check("sns:Publish", &["StateMachine", "RunPipeline", "SweepRuns", "Reconcile"]);
     check(
         "states:StartExecution",
-        &["ObjectCreatedRule", "RunEndedRule", "SweepSchedule", "SweepRuns", "ScheduledReconcile", "Reconcile"],
+        &[
+            "ObjectCreatedRule",
+            "RunEndedRule",
+            "StateMachine",
+            "SweepSchedule",
+            "SweepRuns",
+            "ScheduledReconcile",
+            "Reconcile",
+        ],
     );
     check("states:ListExecutions", &["Reconciler"]);
     check("states:DescribeExecution", &["Reconciler"]);

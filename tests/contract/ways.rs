@@ -15,8 +15,7 @@ fn every_failure_is_described_and_what_may_fail_is_tolerated() {
             }
         }
     };
-    check("process-file", &["CheckFileExtension", "ResolveTrigger", "InjectFailure", "LoadFile"], "DescribeFailure");
-    check("process-file", &["RunTransforms"], "DescribeRunFailure");
+    check("process-file", &["CheckFileExtension", "ResolveTrigger", "LoadFile"], "DescribeFailure");
     check("run-pipeline", &["ResolveRuns", "RunEach"], "DescribeStopped");
     check("run-pipeline", &["OpenRun", "RunTransforms"], "DescribeRunFailure");
     check("sweep-runs", &["SweepRuns", "TellFailed", "StartUnclaimed"], "Failed");
@@ -24,7 +23,8 @@ fn every_failure_is_described_and_what_may_fail_is_tolerated() {
     // Neither keeps a file from being loaded, nor a failure from being told.
     check("process-file", &["PlanFailures"], "CheckFileExtension");
     check("process-file", &["RecordAwaited"], "AwaitSource");
-    check("process-file", &["CloseRun"], "PublishRunFailure");
+    check("process-file", &["StartRun"], "Loaded");
+    check("sweep-runs", &["StartRun"], "Started");
     check("reconcile", &["StartFile"], "FileStarted");
     check("run-pipeline", &["CloseRun"], "PublishRunFailure");
 }
@@ -43,7 +43,6 @@ fn exactly_one_notice_leaves_of_every_failure() {
         assert_eq!(notices(&Machine::read(machine), state), [1].into(), "{state} of {machine}");
     };
     check("process-file", "DescribeFailure");
-    check("process-file", "DescribeRunFailure");
     check("run-pipeline", "DescribeRunFailure");
     check("run-pipeline", "DescribeStopped");
     check("sweep-runs", "TakeFailed");

@@ -17,7 +17,7 @@ pub(crate) const GOOD: &str = "id,name,joined\n1,Ann,\n2,Bob,\n";
 pub(crate) const BAD: &str = "id,name\n1,Ann\n";
 
 pub(crate) async fn stack() -> Stack {
-    Stack::start(&Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/pipelines"), 0.0).await
+    Stack::start(&Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/pipelines")).await
 }
 
 /// The stack of the tests that repair their damage. They run one at a time.

@@ -24,6 +24,7 @@ fn command_line_shows_runs_loads_and_rejects() {
         stack.drop_file("daily/2024-09-01/prices.csv", "product,price\npen,1.50\n").await;
         let lines = "order_id,product,quantity\n1,pen,2\n1,pen,many\n";
         let last = stack.drop_file("daily/2024-09-01/lines.csv", lines).await;
+        assert_eq!(stack.run_started_by(&last).await.outcome(), "Succeeded");
         let again = run(&[]);
         assert!(again.status.success() && stdout(&again).starts_with("Skipped: "), "{again:?}");
         let forced = run(&["--force", "--json"]);

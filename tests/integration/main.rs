@@ -37,7 +37,7 @@ static STACK: OnceCell<Stack> = OnceCell::const_new();
 
 fn with_stack<F: Future>(test: impl FnOnce(&'static Stack) -> F) -> F::Output {
     RUNTIME.block_on(async {
-        let stack = STACK.get_or_init(async || Stack::start(&folder("integration/pipelines"), 0.0).await).await;
+        let stack = STACK.get_or_init(async || Stack::start(&folder("integration/pipelines")).await).await;
         test(stack).await
     })
 }

@@ -34,7 +34,8 @@ fn overdue_run_fails_with_missing_datasets() {
         assert_eq!(count(&database, missing).await, 1);
 
         let second = stack.drop_file("late/2024-05-01/second.csv", "id\n1\n").await;
-        assert_eq!(second.output["run"]["outcome"], "Succeeded", "{second:?}");
+        let run = stack.run_started_by(&second).await;
+        assert_eq!(run.outcome(), "Succeeded", "{run:?}");
         assert_eq!(count(&database, missing).await, 0);
     });
 }

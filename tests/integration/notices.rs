@@ -25,10 +25,11 @@ fn successful_load_sends_one_readable_notice() {
 #[test]
 fn injected_failure_sends_one_notice() {
     RUNTIME.block_on(async {
-        let stack = Stack::start(&folder("integration/pipelines"), 1.0).await;
+        let plan = "[[failures]]\nstate = \"ResolveTrigger\"\nfault = \"transient\"";
+        let stack = Stack::start_under(&folder("integration/pipelines"), plan).await;
         let execution = stack.drop_file("people/chaos.csv", "id,name,joined\n1,Ann,\n").await;
         assert_eq!(execution.error.as_deref(), Some("RandomFailure"), "{execution:?}");
-        assert!(execution.states.iter().any(|state| state == "InjectFailure"), "{execution:?}");
+        assert!(execution.states.iter().any(|state| state == "PlanFailures"), "{execution:?}");
         assert!(!execution.states.iter().any(|state| state == "LoadFile"), "{execution:?}");
         assert_eq!(stack.notices(&execution, 1).await.len(), 1);
     });

@@ -9,7 +9,7 @@ use crate::{RUNTIME, count, folder};
 
 /// Starts a stack without grace period: a new file counts as missed at once.
 async fn silent_stack() -> Stack {
-    let stack = Stack::start_with(&folder("integration/pipelines"), 0.0, &["ReconcileGrace=0"]).await;
+    let stack = Stack::start_with(&folder("integration/pipelines"), &["ReconcileGrace=0"]).await;
     let request = stack.s3.put_bucket_notification_configuration().bucket(stack.env("LANDING_BUCKET"));
     request.notification_configuration(NotificationConfiguration::builder().build()).send().await.unwrap();
     stack

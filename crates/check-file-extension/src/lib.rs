@@ -28,9 +28,9 @@ pub fn check(event: &Value) -> Result<CheckedFile, CheckError> {
     match Event::decode(event)? {
         Event::Test { bucket } => {
             let reason = format!("S3's test event for bucket {bucket}: notifications are switched on");
-            Ok(CheckedFile { object: None, file: FileKind::Ignored { reason } })
+            Ok(CheckedFile { object: ObjectRef::new(bucket, ""), file: FileKind::Ignored { reason } })
         }
-        Event::ObjectCreated(object) => Ok(CheckedFile { file: classify(&object)?, object: Some(object) }),
+        Event::ObjectCreated(object) => Ok(CheckedFile { file: classify(&object)?, object }),
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn s3_s_test_event_is_ignored_and_names_no_object() {
         let checked = check(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "landing"})).unwrap();
-        assert_eq!(checked.object, None);
+        assert_eq!(checked.object, ObjectRef::new("landing", ""));
         assert!(matches!(checked.file, FileKind::Ignored { reason } if reason.contains("landing")));
     }
 

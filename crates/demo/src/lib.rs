@@ -41,8 +41,6 @@ pub struct DemoOptions {
     pub program: PathBuf,
     /// State folder of the temporary stack.
     pub state: PathBuf,
-    /// Fraction of loads that fail intentionally, from 0 to 1.
-    pub chaos_rate: f64,
     /// Seeds of the planned failures. The demo runs once more for each of them.
     pub seeds: Vec<u32>,
     /// Prints on stdout.
@@ -131,7 +129,7 @@ async fn show(penstock: &Penstock, stack: &DemoStack, options: &DemoOptions, see
     }
     if let Some(queue) = &env.notifications_queue_url {
         let executions: Vec<_> = dropped.executions.iter().chain(&latest).collect();
-        let notices = notices::receive(&clients, queue, &executions).await?;
+        let notices = notices::receive(&clients, queue, &executions, &report.runs).await?;
         notices::print(&notices, output);
         problems.extend(planned_failures::notice_problem(&executions, &report, &notices));
     }

@@ -5,6 +5,7 @@ use local_stack::{AwsClients, TopicMessage, interrupt, take_messages};
 use crate::error::Result;
 use crate::files::ExecutionResult;
 use crate::output::{Output, heading};
+use crate::runs::Run;
 
 /// Longest time from the end of an execution to the arrival of its notice.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -12,14 +13,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(200);
 
-/// Receives all notices. Waits until at least one has arrived per notice state of the executions.
+/// Receives all notices. Waits until at least one has arrived per notice state of the files and per ended run: both
+/// example pipelines announce their runs.
 pub(crate) async fn receive(
     clients: &AwsClients,
     queue: &str,
     executions: &[&ExecutionResult],
+    runs: &[Run],
 ) -> Result<Vec<TopicMessage>> {
     let states = executions.iter().flat_map(|execution| &execution.states);
-    let expected = states.filter(|state| state.starts_with("Notify")).count();
+    let ended = |run: &&Run| ["Succeeded", "Failed"].contains(&run.state.as_str());
+    let expected = states.filter(|state| state.starts_with("Notify")).count() + runs.iter().filter(ended).count();
     let deadline = Instant::now() + TIMEOUT;
     let mut last_arrival = Instant::now();
     let mut notices = Vec::new();

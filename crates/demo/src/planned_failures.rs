@@ -77,14 +77,22 @@ fn occurred_in(events: &[HistoryEvent]) -> Vec<PlannedFailure> {
             failures.extend(planned.get(&(state.clone(), attempt)).cloned());
             attempt += 1;
         }
-        if let (Some(ended), "PlanFailures") = (&event.task_succeeded_event_details, state.as_str()) {
-            let output: Value = serde_json::from_str(ended.output.as_deref().unwrap_or_default()).unwrap_or_default();
-            let faults: Vec<PlannedFailure> =
-                serde_json::from_value(output["Payload"]["faults"].clone()).unwrap_or_default();
-            planned.extend(faults.into_iter().map(|it| ((it.state.clone(), it.attempt), it)));
-        }
+        // The plan of a file is the result of PlanFailures. The plan of a run is part of its input.
+        let plan = if let Some(started) = &event.execution_started_event_details {
+            parse(started.input.as_deref())["plan"].clone()
+        } else if let (Some(ended), "PlanFailures") = (&event.task_succeeded_event_details, state.as_str()) {
+            parse(ended.output.as_deref())["Payload"].clone()
+        } else {
+            Value::Null
+        };
+        let faults: Vec<PlannedFailure> = serde_json::from_value(plan["faults"].clone()).unwrap_or_default();
+        planned.extend(faults.into_iter().map(|it| ((it.state.clone(), it.attempt), it)));
     }
     failures
+}
+
+fn parse(text: Option<&str>) -> Value {
+    serde_json::from_str(text.unwrap_or_default()).unwrap_or_default()
 }
 
 /// Replays the files that failed as planned. Returns all executions, with those of the replay in place of the failed ones.
@@ -196,7 +204,7 @@ fn print_counts(failures: &[PlannedFailure], output: &Output) -> [i64; KINDS.len
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sfn::types::{StateEnteredEventDetails, TaskSucceededEventDetails};
+    use aws_sdk_sfn::types::{ExecutionStartedEventDetails, StateEnteredEventDetails, TaskSucceededEventDetails};
     use fault_plan::Plan;
     use protocol::{Fault, FaultyState, PlannedFault, PlannedFaults};
     use serde_json::json;
@@ -261,5 +269,15 @@ mod tests {
             scheduled(),
         ];
         assert_eq!(occurred_in(&events), [first, first, second].map(as_printed));
+    }
+
+    #[test]
+    fn run_has_its_plan_in_its_input() {
+        let fault = PlannedFault { state: FaultyState::RunTransforms, attempt: 0, fault: Fault::Transient };
+        let input = json!({"run": {}, "plan": PlannedFaults { faults: vec![fault] }}).to_string();
+        let details = ExecutionStartedEventDetails::builder().input(input).build();
+        let started = event(HistoryEventType::ExecutionStarted).execution_started_event_details(details);
+        let events = [started.build().unwrap(), entered("RunTransforms"), scheduled(), scheduled()];
+        assert_eq!(occurred_in(&events), [as_printed(fault)]);
     }
 }

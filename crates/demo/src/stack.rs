@@ -33,15 +33,10 @@ impl DemoStack {
         let folder = StateDir::open(state)?;
         let mut command = penstock.command(["up", "--foreground", "--stack", NAME]);
         command.env("PIPELINES", Project::find()?.root().join("pipelines"));
-        match seed {
-            Some(seed) => {
-                let plan = folder.path().join("chaos.toml");
-                fs::write(&plan, planned_failures::plan(seed)).map_err(StackError::file("write", &plan))?;
-                command.arg("--chaos").arg(&plan);
-            }
-            None => {
-                command.arg("--chaos-rate").arg(options.chaos_rate.to_string());
-            }
+        if let Some(seed) = seed {
+            let plan = folder.path().join("chaos.toml");
+            fs::write(&plan, planned_failures::plan(seed)).map_err(StackError::file("write", &plan))?;
+            command.arg("--chaos").arg(&plan);
         }
         if !options.seeds.is_empty() {
             // The tables are compared, so they must have no rows of an earlier demo.

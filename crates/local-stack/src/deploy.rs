@@ -24,7 +24,6 @@ pub(crate) struct Deployment<'a> {
     pub(crate) endpoint: &'a str,
     pub(crate) stack: &'a str,
     pub(crate) database_url: &'a str,
-    pub(crate) chaos_rate: f64,
     pub(crate) chaos_plan: &'a str,
     pub(crate) parameters: &'a [String],
 }
@@ -48,11 +47,7 @@ impl Deployment<'_> {
         create_bucket(clients, ARTIFACTS_BUCKET).await?;
         let aws = AwsCli::new(self.project, Some(self.endpoint))?;
         let stack = CloudStack { aws: &aws, name: self.stack };
-        let mut parameters = vec![
-            format!("DatabaseSecretArn={secret_arn}"),
-            format!("ChaosRate={}", self.chaos_rate),
-            format!("ChaosPlan={}", self.chaos_plan),
-        ];
+        let mut parameters = vec![format!("DatabaseSecretArn={secret_arn}"), format!("ChaosPlan={}", self.chaos_plan)];
         parameters.extend_from_slice(self.parameters);
         stack.deploy(ARTIFACTS_BUCKET, &self.state.path().join("packaged.yaml"), &parameters)
     }

@@ -29,8 +29,6 @@ pub struct UpOptions {
     pub state: PathBuf,
     /// Name of the CloudFormation stack.
     pub stack: String,
-    /// Fraction of loads that fail intentionally, from 0 to 1.
-    pub chaos_rate: f64,
     /// Text of a valid fault plan; empty for none.
     pub chaos_plan: String,
     /// Other template parameters, as `Name=Value`.
@@ -119,7 +117,6 @@ impl Stack {
             endpoint: &endpoint,
             stack: &options.stack,
             database_url: &database.url(),
-            chaos_rate: options.chaos_rate,
             chaos_plan: &options.chaos_plan,
             parameters: &options.parameters,
         };

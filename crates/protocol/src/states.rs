@@ -21,9 +21,8 @@ pub struct CheckFileRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckedFile {
-    /// Missing only for S3's own test event, which names a bucket and no object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<ObjectRef>,
+    /// S3's test event names no object: its key is empty.
+    pub object: ObjectRef,
     pub file: FileKind,
 }
 
@@ -167,13 +166,13 @@ pub struct RejectSample {
     pub reason: String,
 }
 
-/// What `InjectFailure` takes.
+/// What `random-failure-generator` takes in its direct form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailureRequest {
     #[serde(default)]
     pub execution: String,
-    /// The machine's retry count of this state: each attempt rolls anew, and the same attempt rolls the same.
+    /// The number of the attempt, from 0. Each attempt has its own random number, which is always the same.
     #[serde(default)]
     pub attempt: u32,
     #[serde(default)]
@@ -187,7 +186,7 @@ fn one_in_three() -> f64 {
     1.0 / 3.0
 }
 
-/// What `InjectFailure` gives when it lets the file pass.
+/// What `random-failure-generator` gives in its direct form, when it does not fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SurvivalReport {

@@ -69,17 +69,17 @@ pub struct Notice {
 impl Stack {
     /// # Panics
     /// When the stack cannot be started: what it printed is in the message.
-    pub async fn start(pipelines: &Path, chaos_rate: f64) -> Self {
-        Self::start_with(pipelines, chaos_rate, &[]).await
+    pub async fn start(pipelines: &Path) -> Self {
+        Self::start_with(pipelines, &[]).await
     }
 
     /// With other parameters of the template, as `Name=Value`.
     ///
     /// # Panics
     /// As [`Stack::start`].
-    pub async fn start_with(pipelines: &Path, chaos_rate: f64, parameters: &[&str]) -> Self {
-        let mut arguments = vec!["--chaos-rate".into(), chaos_rate.to_string().into()];
-        arguments.extend(parameters.iter().flat_map(|parameter| ["--parameter".into(), parameter.into()]));
+    pub async fn start_with(pipelines: &Path, parameters: &[&str]) -> Self {
+        let arguments: Vec<OsString> =
+            parameters.iter().flat_map(|parameter| ["--parameter".into(), parameter.into()]).collect();
         Self::start_in(&scratch_folder("stack"), pipelines, &arguments).await
     }
 
@@ -229,6 +229,15 @@ impl Stack {
         let is_of_run = |input: &Value| input["detail"]["run"]["run_id"] == run_id;
         let started = async || self.executions_with("RUN_PIPELINE_ARN", is_of_run).await.into_iter().next();
         self.ended(&awaited(started, &format!("no execution started for the end of run {run_id}")).await).await
+    }
+
+    /// Waits for the end of the run that this execution of `process-file` started.
+    ///
+    /// # Panics
+    /// When it started none.
+    pub async fn run_started_by(&self, loaded: &Execution) -> Execution {
+        let started = loaded.output["run"]["execution"].as_str();
+        self.ended(started.unwrap_or_else(|| panic!("no run was started: {loaded:?}"))).await
     }
 
     async fn executions_with(&self, machine: &str, wanted: impl Fn(&Value) -> bool) -> Vec<String> {

@@ -20,8 +20,6 @@ pub enum ResolveError {
     ObjectMissing { object: Box<ObjectRef> },
     #[error("{object}: a data file without a byte in it")]
     EmptyFile { object: Box<ObjectRef> },
-    #[error("{object}: an ignored file leads to no dataset")]
-    Ignored { object: Box<ObjectRef> },
     #[error("{object}: neither its event nor S3 says when it was written")]
     Undated { object: Box<ObjectRef> },
     #[error(transparent)]
@@ -39,7 +37,6 @@ impl Failure for ResolveError {
             Self::SourceMissing { .. } => FailureName::SourceMissing,
             Self::ObjectMissing { .. } => FailureName::ObjectMissing,
             Self::EmptyFile { .. } => FailureName::EmptyFile,
-            Self::Ignored { .. } => FailureName::InvalidInput,
             Self::Undated { .. } => FailureName::InternalError,
             Self::Definitions(error) => error.name(),
             Self::Storage(error) => error.name(),

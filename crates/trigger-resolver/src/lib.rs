@@ -19,7 +19,7 @@ use serde_json::Value;
 pub use error::ResolveError;
 pub use follow::follow;
 pub use head::Found;
-pub use plan::{Lookup, Plan, plan};
+pub use plan::{Lookup, Plan, ignored_kind, plan};
 pub use request::{Answer, Request};
 
 /// Answers requests with what was made at cold start: one S3 client, and the definitions as last read.
@@ -52,6 +52,9 @@ impl Resolver {
     }
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolution, ResolveError> {
+        if let Some(ignored) = ignored_kind(&request.file) {
+            return Ok(ignored);
+        }
         let definitions = self.definitions.all().await?;
         match plan(&definitions, &self.landing_bucket, &request)? {
             Plan::Done(resolution) => Ok(resolution),

@@ -44,6 +44,14 @@ struct AwaitedBy {
     waited_s: u64,
 }
 
+/// Returns the answer for a file that `CheckFileExtension` ignores. It needs no definition.
+pub fn ignored_kind(file: &FileKind) -> Option<Resolution> {
+    match file {
+        FileKind::Ignored { reason } => Some(ignored(None, reason.clone())),
+        FileKind::Data { .. } | FileKind::Trigger {} => None,
+    }
+}
+
 /// Which dataset a file belongs to, and what that makes of it. Looks at nothing but its arguments.
 pub fn plan<'a>(
     definitions: &'a Definitions,
@@ -51,9 +59,6 @@ pub fn plan<'a>(
     request: &ResolveRequest,
 ) -> Result<Plan<'a>, ResolveError> {
     let object = &request.object;
-    if matches!(request.file, FileKind::Ignored { .. }) {
-        return Err(ResolveError::Ignored { object: Box::new(object.clone()) });
-    }
     match definitions.catalog.decide(KeyBucket::of(&object.bucket, landing_bucket), &object.key) {
         // A definition that is broken may be the one that the key belongs to.
         KeyDecision::Ignore { matched: None, .. } | KeyDecision::Fail { failure: KeyFailure::NoDataset { .. }, .. }

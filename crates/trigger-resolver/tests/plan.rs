@@ -5,7 +5,7 @@ use definitions::Definitions;
 use protocol::{
     Compression, Failure, FailureName, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest,
 };
-use trigger_resolver::{Found, Plan, ResolveError, plan};
+use trigger_resolver::{Found, Plan, ResolveError, ignored_kind, plan};
 
 const LANDING: &str = "landing";
 
@@ -342,7 +342,10 @@ fn with_no_definition_at_all_no_key_has_a_dataset() {
 }
 
 #[test]
-fn an_ignored_file_is_no_question_for_the_resolver() {
-    let ignored = ResolveRequest { file: FileKind::Ignored { reason: "a marker".to_owned() }, ..request(event("_a")) };
-    check_error(&ignored, None, FailureName::InvalidInput, "s3://landing/_a: an ignored file leads to no dataset");
+fn ignored_kind_is_answered_without_definitions() {
+    let reason = || "a marker".to_owned();
+    let ignored = ignored_kind(&FileKind::Ignored { reason: reason() });
+    assert_eq!(ignored, Some(Resolution::Ignored { pipeline: None, dataset: None, reason: reason() }));
+    assert_eq!(ignored_kind(&FileKind::Trigger {}), None);
+    assert_eq!(ignored_kind(&FileKind::Data { format: Format::Csv, compression: Compression::None }), None);
 }

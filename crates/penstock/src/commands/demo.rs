@@ -1,7 +1,6 @@
 use clap::Args;
 use demo::{DemoOptions, Output};
 
-use crate::commands::shared_args::parse_rate;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::{grouped, print_line, print_table};
@@ -12,12 +11,9 @@ use crate::output::{grouped, print_line, print_table};
 /// stack. Exits with status 1 if a result is not the expected one.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Fraction of loads that fail intentionally, from 0 to 1
-    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = parse_rate)]
-    chaos_rate: f64,
     /// Run the demo again with planned failures, and compare the tables. Separate several seeds with commas. The same
     /// seed plans the same failures. Ignores DATABASE_URL
-    #[arg(long, value_name = "SEED", value_delimiter = ',', conflicts_with = "chaos_rate")]
+    #[arg(long, value_name = "SEED", value_delimiter = ',')]
     chaos: Vec<u32>,
 }
 
@@ -25,7 +21,6 @@ pub(crate) async fn run(args: DemoArgs, context: &Context) -> Result<bool> {
     let options = DemoOptions {
         program: std::env::current_exe().map_err(Error::file("find", "penstock".as_ref()))?,
         state: context.state_folder()?.join("demo"),
-        chaos_rate: args.chaos_rate,
         seeds: args.chaos,
         output: Output { print_line, print_table, grouped: |number| grouped(number) },
     };

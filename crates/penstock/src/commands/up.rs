@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use local_stack::{AwsClients, EmulatorKind, Lifetime, Stack, StackEnv, UpOptions};
 
-use crate::commands::shared_args::{PipelinesArg, parse_rate};
+use crate::commands::shared_args::PipelinesArg;
 use crate::context::{Context, database_url, fault_plan, pipelines_folder, relative, required};
 use crate::error::{Error, Result};
 use crate::output::{Progress, StackSteps};
@@ -24,9 +24,6 @@ pub(crate) struct UpArgs {
     /// Keep running, and stop the stack on Ctrl-C, on SIGTERM, or when a piped stdin ends
     #[arg(long)]
     foreground: bool,
-    /// Fraction of loads that fail intentionally, from 0 to 1
-    #[arg(long, value_name = "RATE", default_value_t = 0.0, value_parser = parse_rate)]
-    chaos_rate: f64,
     /// Fault plan (chaos.toml): which attempts of which states fail, and how
     #[arg(long, value_name = "FILE")]
     chaos: Option<PathBuf>,
@@ -41,7 +38,6 @@ pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<bool> {
     let options = UpOptions {
         state: state.clone(),
         stack: args.stack,
-        chaos_rate: args.chaos_rate,
         chaos_plan: fault_plan(args.chaos)?,
         parameters: args.parameters,
         emulator: EmulatorKind::from_env()?,
