@@ -358,3 +358,22 @@ fn anchors_are_those_of_headings() {
     );
     assert_eq!(links("see [a](b.md#c), [d](e)").collect::<Vec<_>>(), ["b.md#c", "e"]);
 }
+
+/// The folders of which these pages name files.
+const FOLDERS: [&str; 7] = ["crates/", "docs/", "events/", "fuzz/", "infra/", "statemachine/", "tests/"];
+
+#[test]
+fn paths_named_by_architecture_exist() {
+    let (architecture, contributing) = (read("ARCHITECTURE.md"), read("CONTRIBUTING.md"));
+    let (prose, more) = (split(&architecture).0, split(&contributing).0);
+    let inline = prose.split('`').skip(1).step_by(2).chain(more.split('`').skip(1).step_by(2));
+    let paths: Vec<&str> = inline.filter(|code| FOLDERS.iter().any(|folder| code.starts_with(folder))).collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    let missing: Vec<&&str> =
+        paths.iter().filter(|path| !path.contains('*') && !project().join(path).exists()).collect();
+    assert!(missing.is_empty(), "paths that do not exist: {missing:?}");
+    for entry in std::fs::read_dir(project().join("crates")).unwrap() {
+        let folder = format!("crates/{}", entry.unwrap().file_name().display());
+        assert!(paths.contains(&folder.as_str()), "the code map of ARCHITECTURE.md lacks {folder}");
+    }
+}
