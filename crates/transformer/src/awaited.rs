@@ -1,12 +1,12 @@
-//! Data files that a trigger announced and that are not there yet; `penstock.missing` shows them.
+//! Data files that a trigger announced and that do not exist yet. The view `penstock.missing` shows them.
 
 use postgres::Client;
 use protocol::AwaitedFile;
 
 use crate::error::TransformError;
 
-/// Remembers one, from the first time on that it was looked for in vain.
-pub(crate) async fn remember(client: &Client, execution: &str, awaited: &AwaitedFile) -> Result<(), TransformError> {
+/// Records an awaited file, unless it is recorded already.
+pub(crate) async fn record(client: &Client, execution: &str, awaited: &AwaitedFile) -> Result<(), TransformError> {
     let AwaitedFile { pipeline, dataset, source, trigger } = awaited;
     client
         .execute(

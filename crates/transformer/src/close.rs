@@ -1,24 +1,27 @@
-//! A run that failed, whatever failed in it.
+//! Closes failed runs.
 
 use postgres::Client;
-use protocol::RunFailure;
+use protocol::{RunFailure, RunState};
 
 use crate::error::TransformError;
 
-/// Records the failure, once. A run that has ended, or that another execution has claimed, stays as it is.
+/// Records the failure of a run.
+///
+/// Changes nothing when the run has ended, or when another execution has claimed it.
 pub(crate) async fn close(
     client: &Client,
     run_id: i64,
     execution: &str,
     failure: &RunFailure,
 ) -> Result<(), TransformError> {
-    client
-        .execute(
-            "update penstock.run
-             set state = 'Failed', failure = $3, failure_message = $4, execution_arn = $2, ended_at = clock_timestamp()
-             where run_id = $1 and (state = 'Ready' or (state = 'Running' and execution_arn = $2))",
-            &[&run_id, &execution, &failure.name, &failure.message],
-        )
-        .await?;
+    let close = format!(
+        "update penstock.run
+         set state = '{failed}', failure = $3, failure_message = $4, execution_arn = $2, ended_at = clock_timestamp()
+         where run_id = $1 and (state = '{ready}' or (state = '{running}' and execution_arn = $2))",
+        failed = RunState::Failed,
+        ready = RunState::Ready,
+        running = RunState::Running,
+    );
+    client.execute(&close, &[&run_id, &execution, &failure.name, &failure.message]).await?;
     Ok(())
 }

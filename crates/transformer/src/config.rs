@@ -1,12 +1,12 @@
 use env_config::{optional, required};
 use postgres::{DatabaseAddress, InvalidConfig};
 
-/// What a transformer is told once, at cold start.
+/// The settings of the transformer, from the environment.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub database: DatabaseAddress,
     pub definitions_bucket: String,
-    /// Where exports go, for pipelines that have some.
+    /// Only needed by pipelines with exports.
     pub curated_bucket: Option<String>,
 }
 

@@ -6,10 +6,10 @@ use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
 use crate::limits::MESSAGE_CHARS_MAX;
 
-/// Why a run, or what was asked about it, came to nothing: one variant for each thing that an operator does about it.
+/// Why a request about a run failed: one variant for each action of the operator.
 ///
-/// Messages reach notices and the machine's history. What PostgreSQL says of a pipeline's own SQL is told whole, within
-/// bounds; it is in no log.
+/// The messages go into notices and the history of the execution. They quote PostgreSQL's message about the pipeline's
+/// own SQL, up to [`MESSAGE_CHARS_MAX`]. The log does not have it.
 #[derive(Debug, thiserror::Error)]
 pub enum TransformError {
     #[error("{0}")]
@@ -28,11 +28,11 @@ pub enum TransformError {
     TransformFailed { at: String, reason: String },
     #[error("{at}: {reason}")]
     ExportFailed { at: String, reason: String },
-    #[error("{run}: not loaded yet: {}", .missing.join(", "))]
+    #[error("{run}: datasets not loaded: {}", .missing.join(", "))]
     RunIncomplete { run: String, missing: Vec<String> },
     #[error("{0}")]
     RunInProgress(String),
-    #[error("{at}: stopped before the time was over, after {elapsed_s} s")]
+    #[error("{at}: stopped after {elapsed_s} s, before the time limit of the function")]
     DeadlineExceeded { at: String, elapsed_s: u64 },
 
     #[error("{0}")]
@@ -71,86 +71,87 @@ impl From<DatabaseError> for TransformError {
     }
 }
 
-/// What became of a statement of our own.
+/// For Penstock's own statements. [`StatementError`] is for those of the pipeline.
 impl From<tokio_postgres::Error> for TransformError {
     fn from(error: tokio_postgres::Error) -> Self {
-        match error.code().map(class) {
-            Some(Class::Busy) => Self::RunInProgress(DatabaseError::from(error).to_string()),
-            Some(Class::Passing | Class::Lasting) | None => DatabaseError::from(error).into(),
+        match error.code().map(sql_state_class) {
+            Some(SqlStateClass::Busy) => Self::RunInProgress(DatabaseError::from(error).to_string()),
+            Some(SqlStateClass::Transient | SqlStateClass::Permanent) | None => DatabaseError::from(error).into(),
         }
     }
 }
 
-/// What became of a statement of the pipeline's.
+/// Why a statement of the pipeline failed.
 #[derive(Debug)]
-pub(crate) enum Refusal {
-    /// A lock, a deadlock: it may succeed in a while.
+pub(crate) enum StatementError {
+    /// Another session holds a lock. A later attempt may succeed.
     Busy(String),
-    /// The server, or the way to it.
-    Passing(String),
-    /// Stopped from outside, or by a time-out.
+    /// The server or the connection failed. A later attempt may succeed.
+    Transient(String),
+    /// Cancelled by a time limit or from outside.
     Cancelled(String),
-    /// It would be refused again.
-    Lasting { reason: String, position: Option<u32> },
+    /// PostgreSQL would reject the statement again.
+    Permanent { reason: String, position: Option<u32> },
 }
 
-impl Refusal {
-    pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
-        let Some(refusal) = error.as_db_error() else { return Self::Passing(error_chain(error)) };
-        let reason = told(refusal);
-        match class(refusal.code()) {
-            Class::Busy => Self::Busy(reason),
-            Class::Passing => Self::Passing(reason),
-            Class::Lasting if *refusal.code() == SqlState::QUERY_CANCELED => Self::Cancelled(reason),
-            Class::Lasting => {
-                let position = match refusal.position() {
+impl From<&tokio_postgres::Error> for StatementError {
+    fn from(error: &tokio_postgres::Error) -> Self {
+        let Some(error) = error.as_db_error() else { return Self::Transient(error_chain(error)) };
+        let reason = message(error);
+        match sql_state_class(error.code()) {
+            SqlStateClass::Busy => Self::Busy(reason),
+            SqlStateClass::Transient => Self::Transient(reason),
+            SqlStateClass::Permanent if *error.code() == SqlState::QUERY_CANCELED => Self::Cancelled(reason),
+            SqlStateClass::Permanent => {
+                let position = match error.position() {
                     Some(ErrorPosition::Original(position)) => Some(*position),
-                    // In the body of a function, which is not the file.
+                    // A position in the body of a function, not in the file.
                     Some(ErrorPosition::Internal { .. }) | None => None,
                 };
-                Self::Lasting { reason, position }
+                Self::Permanent { reason, position }
             }
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
+enum SqlStateClass {
     Busy,
-    Passing,
-    Lasting,
+    Transient,
+    Permanent,
 }
 
-/// By the class of the SQLSTATE, and narrower than the loader's: here the SQL is not ours, and `55000` may be its fault.
+/// Classifies a SQLSTATE. Fewer codes are transient than for the loader: here the SQL comes from the pipeline, and may
+/// itself be the cause of `55000`.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-fn class(code: &SqlState) -> Class {
+fn sql_state_class(code: &SqlState) -> SqlStateClass {
     let code = code.code();
     match code.get(..2) {
-        // Serialization and deadlock.
-        Some("40") => Class::Busy,
-        // Connection; out of disk, memory or connections; the disk.
-        Some("08" | "53" | "58") => Class::Passing,
-        // Shut down or starting up, but not a cancelled query.
-        Some("57") if code != SqlState::QUERY_CANCELED.code() => Class::Passing,
-        // Object in use; lock not available.
-        _ if matches!(code, "55006" | "55P03") => Class::Busy,
-        // A session that was idle, or a transaction that lived, for too long.
-        _ if matches!(code, "25P03" | "25P04") => Class::Passing,
-        _ => Class::Lasting,
+        // Serialization failure, deadlock.
+        Some("40") => SqlStateClass::Busy,
+        // Connection lost; no disk space, memory or connections left; I/O error.
+        Some("08" | "53" | "58") => SqlStateClass::Transient,
+        // Server shutdown or start, but not a cancelled query.
+        Some("57") if code != SqlState::QUERY_CANCELED.code() => SqlStateClass::Transient,
+        // Object in use, lock not available.
+        _ if matches!(code, "55006" | "55P03") => SqlStateClass::Busy,
+        // Time limit of an idle session or of the transaction.
+        _ if matches!(code, "25P03" | "25P04") => SqlStateClass::Transient,
+        _ => SqlStateClass::Permanent,
     }
 }
 
-/// PostgreSQL's words, detail and hint included: `ERROR 42703: column "x" does not exist`.
-fn told(refusal: &DbError) -> String {
-    let mut words = format!("{} {}: {}", refusal.severity(), refusal.code().code(), refusal.message());
-    for (what, more) in [("detail", refusal.detail()), ("hint", refusal.hint())] {
-        if let Some(more) = more {
-            words.push_str(&format!("; {what}: {more}"));
+/// Returns PostgreSQL's message with detail and hint: `ERROR 42703: column "x" does not exist; hint: …`.
+fn message(error: &DbError) -> String {
+    let mut message = format!("{} {}: {}", error.severity(), error.code().code(), error.message());
+    for (label, text) in [("detail", error.detail()), ("hint", error.hint())] {
+        if let Some(text) = text {
+            message.push_str(&format!("; {label}: {text}"));
         }
     }
-    match words.char_indices().nth(MESSAGE_CHARS_MAX) {
-        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
-        None => words,
+    match message.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+        None => message,
     }
 }
 
@@ -159,21 +160,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_tried_again_and_what_is_not() {
-        let check = |code: &str, expected: Class| assert_eq!(class(&SqlState::from_code(code)), expected, "{code}");
-        check("40001", Class::Busy);
-        check("40P01", Class::Busy);
-        check("55P03", Class::Busy);
-        check("55006", Class::Busy);
-        check("08006", Class::Passing);
-        check("53100", Class::Passing);
-        check("57P01", Class::Passing);
-        check("25P03", Class::Passing);
-        check("57014", Class::Lasting);
-        check("55000", Class::Lasting);
-        check("25006", Class::Lasting);
-        check("42703", Class::Lasting);
-        check("23505", Class::Lasting);
-        check("P0001", Class::Lasting);
+    fn sql_state_determines_the_class() {
+        let check = |code: &str, expected: SqlStateClass| {
+            assert_eq!(sql_state_class(&SqlState::from_code(code)), expected, "{code}");
+        };
+        check("40001", SqlStateClass::Busy);
+        check("40P01", SqlStateClass::Busy);
+        check("55P03", SqlStateClass::Busy);
+        check("55006", SqlStateClass::Busy);
+        check("08006", SqlStateClass::Transient);
+        check("53100", SqlStateClass::Transient);
+        check("57P01", SqlStateClass::Transient);
+        check("25P03", SqlStateClass::Transient);
+        check("57014", SqlStateClass::Permanent);
+        check("55000", SqlStateClass::Permanent);
+        check("25006", SqlStateClass::Permanent);
+        check("42703", SqlStateClass::Permanent);
+        check("23505", SqlStateClass::Permanent);
+        check("P0001", SqlStateClass::Permanent);
     }
 }

@@ -1,47 +1,49 @@
-//! `penstock.run` and what hangs on it: what is known of a run, who has claimed it, and what came of it.
+//! The runs in the ledger: `penstock.run` and the tables that refer to it.
 
 use futures_util::future::join;
 use postgres::Client;
-use protocol::{ExportReport, RunInput, RunOutcome, RunRef, TransformReport};
+use protocol::{ExportReport, RunInput, RunOutcome, RunRef, RunState, TransformReport};
 use tokio_postgres::Row;
 
 use crate::error::TransformError;
 
+/// The result of [`claim`].
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// Nobody else has it. `is_transformed` when an earlier try of ours committed its transforms.
-    Granted {
-        is_transformed: bool,
-    },
-    Settled(RunOutcome),
+pub(crate) enum RunClaim {
+    /// This execution has the run. `is_transformed` when an earlier attempt of it committed the transforms.
+    Granted { is_transformed: bool },
+    /// There is nothing to do.
+    Ended(RunOutcome),
 }
+
+/// Returns a run by its number.
 
 pub(crate) async fn find(client: &Client, run_id: i64) -> Result<RunRef, TransformError> {
     let found = client.query_opt("select pipeline, logical_at from penstock.run where run_id = $1", &[&run_id]).await?;
     found
         .map(|row| RunRef { run_id, pipeline: row.get(0), logical_at: row.get(1) })
-        .ok_or_else(|| TransformError::InvalidInput(format!("there is no run {run_id}")))
+        .ok_or_else(|| TransformError::InvalidInput(format!("run {run_id} does not exist")))
 }
 
-/// Claims a run for an execution: once, and again when that execution tries again.
+/// Claims a run for an execution. A retry of the same execution claims it again.
 pub(crate) async fn claim(
     client: &Client,
     run: &RunRef,
     execution: &str,
     definition_hash: &str,
-) -> Result<Claim, TransformError> {
-    let claimed = client
-        .query_opt(
-            "update penstock.run
-             set state = 'Running', claimed_at = clock_timestamp(), execution_arn = $2,
-                 definition_hash = case when transformed_at is null then $3 else definition_hash end
-             where run_id = $1 and (state = 'Ready' or (state = 'Running' and execution_arn = $2))
-             returning transformed_at is not null",
-            &[&run.run_id, &execution, &definition_hash],
-        )
-        .await?;
+) -> Result<RunClaim, TransformError> {
+    let claim = format!(
+        "update penstock.run
+         set state = '{running}', claimed_at = clock_timestamp(), execution_arn = $2,
+             definition_hash = case when transformed_at is null then $3 else definition_hash end
+         where run_id = $1 and (state = '{ready}' or (state = '{running}' and execution_arn = $2))
+         returning transformed_at is not null",
+        ready = RunState::Ready,
+        running = RunState::Running,
+    );
+    let claimed = client.query_opt(&claim, &[&run.run_id, &execution, &definition_hash]).await?;
     if let Some(row) = claimed {
-        return Ok(Claim::Granted { is_transformed: row.get(0) });
+        return Ok(RunClaim::Granted { is_transformed: row.get(0) });
     }
     let row = client
         .query_one(
@@ -49,32 +51,30 @@ pub(crate) async fn claim(
             &[&run.run_id, &execution],
         )
         .await?;
-    match (row.get(0), row.get(1)) {
-        ("Waiting", _) => {
-            Err(TransformError::InvalidInput(format!("{} waits for datasets and cannot run yet", label(run))))
+    match (row.get::<_, &str>(0).parse(), row.get(1)) {
+        (Ok(RunState::Waiting), _) => {
+            Err(TransformError::InvalidInput(format!("{} is waiting for datasets", label(run))))
         }
-        // The reply to our own success was lost.
-        ("Succeeded", true) => Ok(Claim::Settled(RunOutcome::Succeeded)),
-        _ => Ok(Claim::Settled(RunOutcome::AlreadyClaimed)),
+        // This execution has succeeded before, and its answer was lost.
+        (Ok(RunState::Succeeded), true) => Ok(RunClaim::Ended(RunOutcome::Succeeded)),
+        _ => Ok(RunClaim::Ended(RunOutcome::AlreadyClaimed)),
     }
 }
 
-/// Remembers that the transforms are done, in their own transaction, unless the run is not ours any more.
+/// Records the transforms, in their own transaction. Fails when another execution has claimed the run.
 pub(crate) async fn record_transforms(
     client: &Client,
     run: &RunRef,
     execution: &str,
     transforms: &[TransformReport],
 ) -> Result<(), TransformError> {
-    let recorded = client
-        .execute(
-            "update penstock.run set transformed_at = clock_timestamp()
-             where run_id = $1 and state = 'Running' and execution_arn = $2 and transformed_at is null",
-            &[&run.run_id, &execution],
-        )
-        .await?;
-    if recorded != 1 {
-        return Err(lost(run));
+    let record = format!(
+        "update penstock.run set transformed_at = clock_timestamp()
+         where run_id = $1 and state = '{running}' and execution_arn = $2 and transformed_at is null",
+        running = RunState::Running
+    );
+    if client.execute(&record, &[&run.run_id, &execution]).await? != 1 {
+        return Err(claim_lost(run));
     }
     for (transform, number) in transforms.iter().zip(1_i32..) {
         let TransformReport { sql, statements, rows, duration_ms } = transform;
@@ -86,7 +86,7 @@ pub(crate) async fn record_transforms(
     Ok(())
 }
 
-/// The run has succeeded, with these exports.
+/// Records the success of a run with its exports. Fails when another execution has claimed the run.
 pub(crate) async fn succeed(
     client: &Client,
     run: &RunRef,
@@ -97,24 +97,24 @@ pub(crate) async fn succeed(
     let keys: Vec<&str> = exports.iter().map(|export| export.key.as_str()).collect();
     let rows: Vec<i64> = exports.iter().map(|export| signed(export.rows)).collect();
     let bytes: Vec<i64> = exports.iter().map(|export| signed(export.bytes)).collect();
-    let row = client
-        .query_one(
-            "with succeeded as (
-                 update penstock.run set state = 'Succeeded', ended_at = clock_timestamp()
-                 where run_id = $1 and state = 'Running' and execution_arn = $2
-                 returning run_id),
-             written as (
-                 insert into penstock.run_export (run_id, bucket, key, rows, bytes)
-                 select run_id, export.* from succeeded, unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[])
-                     as export (bucket, key, rows, bytes))
-             select count(*) from succeeded",
-            &[&run.run_id, &execution, &buckets, &keys, &rows, &bytes],
-        )
-        .await?;
-    if row.get::<_, i64>(0) == 1 { Ok(()) } else { Err(lost(run)) }
+    let succeed = format!(
+        "with succeeded as (
+             update penstock.run set state = '{succeeded}', ended_at = clock_timestamp()
+             where run_id = $1 and state = '{running}' and execution_arn = $2
+             returning run_id),
+         written as (
+             insert into penstock.run_export (run_id, bucket, key, rows, bytes)
+             select run_id, export.* from succeeded, unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[])
+                 as export (bucket, key, rows, bytes))
+         select count(*) from succeeded",
+        running = RunState::Running,
+        succeeded = RunState::Succeeded,
+    );
+    let row = client.query_one(&succeed, &[&run.run_id, &execution, &buckets, &keys, &rows, &bytes]).await?;
+    if row.get::<_, i64>(0) == 1 { Ok(()) } else { Err(claim_lost(run)) }
 }
 
-/// What each dataset brought.
+/// Returns the loads of a run, added up by dataset.
 pub(crate) async fn inputs(client: &Client, run_id: i64) -> Result<Vec<RunInput>, TransformError> {
     let found = client
         .query(
@@ -134,8 +134,8 @@ pub(crate) async fn inputs(client: &Client, run_id: i64) -> Result<Vec<RunInput>
     Ok(found.iter().map(input).collect())
 }
 
-/// What the run did, as far as it is recorded.
-pub(crate) async fn done(
+/// Returns the recorded transforms and exports of a run.
+pub(crate) async fn results(
     client: &Client,
     run_id: i64,
 ) -> Result<(Vec<TransformReport>, Vec<ExportReport>), TransformError> {
@@ -166,16 +166,16 @@ pub(crate) async fn done(
     Ok((transforms?.iter().map(transform).collect(), exports?.iter().map(export).collect()))
 }
 
-/// A run, for messages.
+/// Names a run in messages: `retail 2024-05-01T00:00:00Z (run 7)`.
 pub(crate) fn label(run: &RunRef) -> String {
     format!("{} {} (run {})", run.pipeline, run.logical_at.format("%Y-%m-%dT%H:%M:%SZ"), run.run_id)
 }
 
-fn lost(run: &RunRef) -> TransformError {
-    TransformError::RunInProgress(format!("{}: this execution does not hold it any more", label(run)))
+fn claim_lost(run: &RunRef) -> TransformError {
+    TransformError::RunInProgress(format!("{}: another execution has claimed the run", label(run)))
 }
 
-/// PostgreSQL has no unsigned integers; nothing that is counted here comes near the difference.
+/// PostgreSQL has no unsigned integers. No count here comes near the limit.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

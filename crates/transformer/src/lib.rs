@@ -1,7 +1,8 @@
-//! Runs of a pipeline: the transforms of a complete one in one transaction, its exports after COMMIT; and what else is
-//! to be known or decided about runs between the states of the machines.
+//! Executes runs: the transforms in one transaction, then the exports. Also opens and closes runs, sweeps them, and
+//! records awaited files.
 
 mod awaited;
+mod claimed_run;
 mod close;
 mod config;
 mod error;
@@ -9,9 +10,9 @@ mod exports;
 mod ledger;
 pub mod limits;
 mod open;
-mod running;
+mod open_decision;
 mod sweep;
-mod time;
+mod time_limit;
 mod transforms;
 
 use std::time::Duration;
@@ -30,29 +31,29 @@ use serde::Serialize;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use exports::Curated;
-use ledger::Claim;
+use claimed_run::ClaimedRun;
+use exports::CuratedBucket;
+use ledger::RunClaim;
 use limits::{ANSWER_OVERTIME, COMMIT_TIMEOUT};
-use open::Opening;
-use running::Running;
-use time::{Time, milliseconds};
+use open::OpenRequest;
+use time_limit::{TimeLimit, milliseconds};
 
 pub use config::Config;
 pub use error::TransformError;
 pub use postgres::{DatabaseAddress, InvalidConfig};
 
-/// Answers what states ask about runs; made once, at cold start.
+/// Handles all requests about runs. Built once, at cold start.
 #[derive(Debug)]
 pub struct Transformer {
     database: Database,
     definitions: DefinitionsBucket,
-    curated: Curated,
+    curated: CuratedBucket,
 }
 
-/// What was asked decides what this is; see [`RunRequest`].
+/// The response to a [`RunRequest`]: its variant follows that of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum RunResponse {
     Run(RunReport),
     Open(OpenedRun),
     Close(FailedRun),
@@ -61,7 +62,7 @@ pub enum Answer {
 }
 
 impl Transformer {
-    /// Reads the environment and builds clients. Nothing is connected to before the first request.
+    /// Reads the environment and builds the clients. Connects to nothing.
     pub async fn from_env() -> Result<Self, InvalidConfig> {
         let config = Config::from_env()?;
         Ok(Self::new(config, &aws_config::load_defaults(BehaviorVersion::latest()).await))
@@ -72,67 +73,67 @@ impl Transformer {
         Self {
             database: Database::new("penstock-transformer", config.database, sdk),
             definitions: DefinitionsBucket::new(s3.clone(), config.definitions_bucket),
-            curated: Curated { s3, bucket: config.curated_bucket },
+            curated: CuratedBucket { s3, bucket: config.curated_bucket },
         }
     }
 
-    /// Gives up in time before the deadline.
-    pub async fn answer(&self, request: &RunRequest, deadline: Deadline) -> Result<Answer, TransformError> {
-        let time = Time::until(deadline);
+    /// Handles a request. Fails with `DeadlineExceeded` shortly before the deadline.
+    pub async fn respond(&self, request: &RunRequest, deadline: Deadline) -> Result<RunResponse, TransformError> {
+        let time = TimeLimit::until(deadline);
         match request {
             RunRequest::Run { execution, run_id } => {
-                // What takes its time in a run has a time-out of its own, which says what was under way.
+                // The long steps of a run have their own time limits, whose errors name the step.
                 let limit = time.left() + ANSWER_OVERTIME + COMMIT_TIMEOUT;
                 let run = in_time(time, limit, "the run's ledger", self.run(execution, *run_id, time));
-                run.await.map(Answer::Run)
+                run.await.map(RunResponse::Run)
             }
             RunRequest::Open { execution, start } => {
                 let open = self.open(execution, start, time);
-                in_time(time, time.left(), "opening a run", open).await.map(Answer::Open)
+                in_time(time, time.left(), "opening a run", open).await.map(RunResponse::Open)
             }
             RunRequest::Close { execution, run_id, failure } => {
                 let close = self.close(execution, *run_id, failure);
-                in_time(time, time.left(), "closing a run", close).await.map(Answer::Close)
+                in_time(time, time.left(), "closing a run", close).await.map(RunResponse::Close)
             }
             RunRequest::Sweep { execution } => {
-                in_time(time, time.left(), "sweeping runs", self.sweep(execution, time)).await.map(Answer::Sweep)
+                in_time(time, time.left(), "sweeping runs", self.sweep(execution, time)).await.map(RunResponse::Sweep)
             }
             RunRequest::Await { execution, awaited } => {
-                let remember = self.remember(execution, awaited);
-                in_time(time, time.left(), "remembering a file", remember).await.map(|()| Answer::Await)
+                let record = self.record_awaited(execution, awaited);
+                in_time(time, time.left(), "recording an awaited file", record).await.map(|()| RunResponse::Await)
             }
         }
     }
 
-    /// Claims a run, executes its transforms, writes its exports. Tried again, it goes on where it stopped.
-    async fn run(&self, execution: &str, run_id: i64, time: Time) -> Result<RunReport, TransformError> {
+    /// Claims a run, executes its transforms, writes its exports. A retry continues where the last attempt stopped.
+    async fn run(&self, execution: &str, run_id: i64, time: TimeLimit) -> Result<RunReport, TransformError> {
         let (session, run) = self.database.session(async |client| ledger::find(client, run_id).await).await?;
         let definition = self.definitions.definition(&run.pipeline).await?;
         let run_date = definition.run_date(run.logical_at);
         let period = definition.period_name(run.logical_at);
-        let running = Running { run: &run, execution, run_date, period: &period, time };
+        let claimed = ClaimedRun { run: &run, execution, run_date, period: &period, time };
         let claim = ledger::claim(&session.client, &run, execution, &definition.hash).await?;
         let (session, outcome) = match claim {
-            Claim::Settled(outcome) => (session, outcome),
-            Claim::Granted { is_transformed } => {
+            RunClaim::Ended(outcome) => (session, outcome),
+            RunClaim::Granted { is_transformed } => {
                 let exports = self.curated.plan(&definition, &run)?;
-                let session = self.transformed(running, session, &definition, is_transformed).await?;
-                // Boxed: an async SDK call inside makes a future too large to be nested by value.
-                let reports = Box::pin(self.curated.write(&running, &session.client, &exports)).await?;
+                let session = self.transform(claimed, session, &definition, is_transformed).await?;
+                // Boxed: the future of an SDK call is too large to be nested by value.
+                let reports = Box::pin(self.curated.write(&claimed, &session.client, &exports)).await?;
                 ledger::succeed(&session.client, &run, execution, &reports).await?;
                 (session, RunOutcome::Succeeded)
             }
         };
-        let report = report(&session.client, running, outcome, definition.notify_success).await?;
+        let report = report(&session.client, claimed, outcome, definition.notify_success).await?;
         self.database.keep(session);
         log(&report);
         Ok(report)
     }
 
-    /// Executes the transforms, unless an earlier try has. Gives a session that they have not touched.
-    async fn transformed(
+    /// Executes the transforms, unless an earlier attempt did. Returns a session that they have not used.
+    async fn transform(
         &self,
-        running: Running<'_>,
+        claimed: ClaimedRun<'_>,
         session: Session,
         definition: &Definition,
         is_transformed: bool,
@@ -141,23 +142,23 @@ impl Transformer {
             return Ok(session);
         }
         let transforms = self.definitions.transforms(definition).await?;
-        transforms::execute(&running, &session.client, &transforms).await?;
-        // What a script sets, or makes for its session alone, goes with it.
+        transforms::execute(&claimed, &session.client, &transforms).await?;
+        // Settings and temporary tables of the files end with the session.
         drop(session);
         self.session().await
     }
 
-    /// One that answers. What follows may be too long, or do too much, to be asked twice.
+    /// Opens a session and checks that it answers. The work that follows cannot be repeated on a second session.
     async fn session(&self) -> Result<Session, TransformError> {
-        let nothing = async |client: &Client| Ok::<_, TransformError>(client.batch_execute("").await?);
-        Ok(self.database.session(nothing).await?.0)
+        let ping = async |client: &Client| Ok::<_, TransformError>(client.batch_execute("").await?);
+        Ok(self.database.session(ping).await?.0)
     }
 
-    async fn open(&self, execution: &str, start: &RunStart, time: Time) -> Result<OpenedRun, TransformError> {
+    async fn open(&self, execution: &str, start: &RunStart, time: TimeLimit) -> Result<OpenedRun, TransformError> {
         let definition = self.definitions.definition(&start.pipeline).await?;
-        let opening = Opening { execution, definition: &definition, start, time };
+        let request = OpenRequest { execution, definition: &definition, start, time };
         let session = self.session().await?;
-        let opened = open::open(&session.client, opening).await?;
+        let opened = open::open(&session.client, request).await?;
         self.database.keep(session);
         Ok(opened)
     }
@@ -170,7 +171,7 @@ impl Transformer {
         Ok(failed)
     }
 
-    async fn sweep(&self, execution: &str, time: Time) -> Result<Sweep, TransformError> {
+    async fn sweep(&self, execution: &str, time: TimeLimit) -> Result<Sweep, TransformError> {
         let session = self.session().await?;
         let swept = sweep::sweep(&session.client, execution, time).await?;
         let mut failed = Vec::with_capacity(swept.failed.len());
@@ -181,9 +182,9 @@ impl Transformer {
         Ok(Sweep { failed, unclaimed: swept.unclaimed })
     }
 
-    async fn remember(&self, execution: &str, awaited: &AwaitedFile) -> Result<(), TransformError> {
+    async fn record_awaited(&self, execution: &str, awaited: &AwaitedFile) -> Result<(), TransformError> {
         let session = self.session().await?;
-        awaited::remember(&session.client, execution, awaited).await?;
+        awaited::record(&session.client, execution, awaited).await?;
         self.database.keep(session);
         Ok(())
     }
@@ -194,12 +195,15 @@ impl Transformer {
         Ok(FailedRun { run_date, period, run, inputs, failure })
     }
 
-    /// Day and period; the day in UTC when there is no definition to be had: that may be the very failure.
+    /// Returns day and period of a run. Without a valid definition both are the day in UTC.
     async fn dates(&self, run: &RunRef) -> (NaiveDate, String) {
         match self.definitions.definition(&run.pipeline).await {
             Ok(definition) => (definition.run_date(run.logical_at), definition.period_name(run.logical_at)),
             Err(_) => {
-                warn!(pipeline = run.pipeline, "a failed run is dated in UTC: its definition cannot be read");
+                warn!(
+                    pipeline = run.pipeline,
+                    "the day of a failed run is in UTC, because its definition cannot be read"
+                );
                 let day = run.logical_at.date_naive();
                 (day, day.to_string())
             }
@@ -208,7 +212,7 @@ impl Transformer {
 }
 
 async fn in_time<T>(
-    time: Time,
+    time: TimeLimit,
     limit: Duration,
     what: &str,
     work: impl Future<Output = Result<T, TransformError>>,
@@ -218,12 +222,12 @@ async fn in_time<T>(
 
 async fn report(
     client: &Client,
-    running: Running<'_>,
+    claimed: ClaimedRun<'_>,
     outcome: RunOutcome,
     notify_success: bool,
 ) -> Result<RunReport, TransformError> {
-    let Running { run, run_date, period, time, .. } = running;
-    let (transforms, exports) = ledger::done(client, run.run_id).await?;
+    let ClaimedRun { run, run_date, period, time, .. } = claimed;
+    let (transforms, exports) = ledger::results(client, run.run_id).await?;
     Ok(RunReport {
         outcome,
         run: run.clone(),

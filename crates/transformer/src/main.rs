@@ -6,7 +6,7 @@ async fn main() -> Result<(), function::Error> {
     telemetry::init();
     let transformer = Transformer::from_env().await;
     serve_with(transformer, async |transformer, request, invocation| {
-        transformer.answer(&request, invocation.deadline).await
+        transformer.respond(&request, invocation.deadline).await
     })
     .await
 }

@@ -14,7 +14,7 @@ fn ended(pipeline: &str, succeeded: bool) -> RunEnded {
 }
 
 #[test]
-fn every_pipeline_that_says_so_follows() {
+fn every_declared_follower_starts() {
     let definitions = Definitions::parse([
         ("retail", RETAIL),
         ("reports", "[run]\nafter = 'retail'"),
@@ -40,7 +40,7 @@ fn every_pipeline_that_says_so_follows() {
 }
 
 #[test]
-fn a_follower_is_about_the_time_of_the_run_that_it_follows() {
+fn follower_has_the_period_of_its_leader() {
     let definitions = Definitions::parse([("reports", "[run]\nafter = 'retail'")]);
     let start = RunStart {
         pipeline: "reports".to_owned(),
@@ -53,7 +53,7 @@ fn a_follower_is_about_the_time_of_the_run_that_it_follows() {
 }
 
 #[test]
-fn the_payload_says_which_question_it_is() {
+fn payload_selects_the_request() {
     let run = json!({"run_id": 42, "pipeline": "retail", "logical_at": "2026-01-05T00:00:00Z"});
     let file = json!({"object": {"bucket": "b", "key": "a.csv"}, "file": {"kind": "trigger"}});
     let asked = json!({"execution": "arn:x", "ended": {"run": run, "succeeded": false}});

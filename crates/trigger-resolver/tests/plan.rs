@@ -98,7 +98,7 @@ fn check_error(request: &ResolveRequest, found: Option<Found>, name: FailureName
 }
 
 #[test]
-fn a_data_file_is_loaded_as_its_event_pins_it() {
+fn data_file_loads_the_version_of_its_event() {
     let object = event("raw_data/retail/2026-01-05/orders.csv");
     let load = load(resolve(&request(object.clone()), None));
     assert_eq!(load.object, object);
@@ -114,14 +114,14 @@ fn a_data_file_is_loaded_as_its_event_pins_it() {
 }
 
 #[test]
-fn without_a_time_in_the_key_the_event_s_time_counts() {
+fn key_without_time_uses_the_event_time() {
     let load = load(resolve(&request(event("raw_data/clicks/7.jsonl.gz")), None));
     assert_eq!((load.format, load.compression), (Format::Jsonl, Compression::Gzip));
     assert_eq!(load.logical_at.to_rfc3339(), "2026-01-06T12:00:00+00:00");
 }
 
 #[test]
-fn what_the_event_leaves_open_is_asked_of_s3_and_what_it_tells_stands() {
+fn s3_completes_a_sparse_event() {
     let bare = ObjectRef::new(LANDING, "raw_data/clicks/7.jsonl.gz");
     let load_of = |object: &ObjectRef| load(resolve(&request(object.clone()), Some(found())));
 
@@ -140,7 +140,7 @@ fn what_the_event_leaves_open_is_asked_of_s3_and_what_it_tells_stands() {
 }
 
 #[test]
-fn a_data_file_that_is_gone_or_empty_is_named() {
+fn missing_or_empty_file_fails_by_name() {
     let bare = request(ObjectRef::new(LANDING, "raw_data/retail/2026-01-05/orders.csv"));
     check_error(
         &bare,
@@ -157,7 +157,7 @@ fn a_data_file_that_is_gone_or_empty_is_named() {
 }
 
 #[test]
-fn a_trigger_leads_to_its_data_file_pinned_as_s3_has_it() {
+fn trigger_loads_the_current_version() {
     let trigger = ObjectRef { size_bytes: Some(0), ..event(TRIGGER_KEY) };
     let load = load(resolve(&request(trigger), Some(found())));
     let expected = ObjectRef {
@@ -178,7 +178,7 @@ fn a_trigger_leads_to_its_data_file_pinned_as_s3_has_it() {
 }
 
 #[test]
-fn a_trigger_may_have_any_name_and_its_data_any_bucket() {
+fn trigger_may_have_any_name_and_bucket() {
     let request = request(event("triggers/levels/Succeeded-2026-01-05.json"));
     let definitions = definitions();
     let Ok(Plan::Look(lookup)) = plan(&definitions, LANDING, &request) else { panic!("nothing to look for") };
@@ -189,7 +189,7 @@ fn a_trigger_may_have_any_name_and_its_data_any_bucket() {
 }
 
 #[test]
-fn triggers_and_data_may_lie_in_two_buckets() {
+fn trigger_and_data_may_use_two_buckets() {
     let text = r#"
         [datasets.levels]
         trigger = "s3://control/levels/{status}_{scheduled:%F}.trig"
@@ -225,7 +225,7 @@ fn triggers_and_data_may_lie_in_two_buckets() {
 }
 
 #[test]
-fn a_marker_that_no_dataset_waits_for_is_ignored() {
+fn unused_success_marker_is_ignored() {
     let definitions = Definitions::parse([("retail", RETAIL)]);
     for key in ["raw_data/retail/2026-01-05/_SUCCESS", "out/.SUCCESS", "orders.csv.success"] {
         let marker = request(event(key));
@@ -244,7 +244,7 @@ fn a_marker_that_no_dataset_waits_for_is_ignored() {
 }
 
 #[test]
-fn a_late_data_file_is_awaited_with_growing_pauses_and_then_missed() {
+fn late_file_is_awaited_then_fails() {
     let mut request = request(event(TRIGGER_KEY));
     let mut pauses = Vec::new();
     let error = loop {
@@ -270,7 +270,7 @@ fn a_late_data_file_is_awaited_with_growing_pauses_and_then_missed() {
 }
 
 #[test]
-fn an_awaited_file_is_loaded_when_it_is_there_and_refused_when_it_is_empty() {
+fn awaited_file_loads_unless_empty() {
     let awaited = ResolveRequest { waited_s: 600, ..request(event(TRIGGER_KEY)) };
     load(resolve(&awaited, Some(found())));
     check_error(
@@ -282,7 +282,7 @@ fn an_awaited_file_is_loaded_when_it_is_there_and_refused_when_it_is_empty() {
 }
 
 #[test]
-fn only_a_trigger_that_succeeded_leads_to_a_load() {
+fn only_a_succeeded_trigger_loads() {
     for status in ["Failed", "succeeded", "Cancelled"] {
         let key = TRIGGER_KEY.replace("Succeeded", status);
         let message = format!(
@@ -293,7 +293,7 @@ fn only_a_trigger_that_succeeded_leads_to_a_load() {
 }
 
 #[test]
-fn the_data_file_of_a_trigger_starts_nothing_on_its_own() {
+fn data_file_of_a_trigger_is_ignored() {
     let Ok(Resolution::Ignored { pipeline, dataset, reason }) = resolve(&request(event(PUMP_FLOW_KEY)), None) else {
         panic!("not ignored");
     };
@@ -302,7 +302,7 @@ fn the_data_file_of_a_trigger_starts_nothing_on_its_own() {
 }
 
 #[test]
-fn a_key_that_nothing_matches_names_what_comes_nearest() {
+fn unmatched_key_names_the_nearest_template() {
     for key in ["raw_data/retail/2026-01-05/order.csv", "triggers/pump_flow/Succeeded.trig"] {
         let error = resolve(&request(event(key)), None).unwrap_err();
         assert_eq!(error.name(), FailureName::NoDataset, "{key}");
@@ -314,7 +314,7 @@ fn a_key_that_nothing_matches_names_what_comes_nearest() {
 }
 
 #[test]
-fn a_broken_definition_stops_only_the_files_that_nobody_else_takes() {
+fn invalid_definition_blocks_only_unmatched_keys() {
     let definitions = Definitions::parse([("broken", "[datasets.x]\ntabel = 7\n"), ("retail", RETAIL)]);
     let of = |key: &str| plan(&definitions, LANDING, &request(event(key)));
     assert!(matches!(of("raw_data/retail/2026-01-05/orders.csv"), Ok(Plan::Done(Resolution::Load { .. }))));
@@ -326,7 +326,7 @@ fn a_broken_definition_stops_only_the_files_that_nobody_else_takes() {
 }
 
 #[test]
-fn of_two_pipelines_with_one_template_neither_is_used() {
+fn pipelines_with_one_template_are_both_invalid() {
     let definitions = Definitions::parse([("retail", RETAIL), ("twin", RETAIL), ("water", WATER)]);
     let of = |key: &str| plan(&definitions, LANDING, &request(event(key)));
     let error = of("raw_data/retail/2026-01-05/orders.csv").unwrap_err();
@@ -335,7 +335,7 @@ fn of_two_pipelines_with_one_template_neither_is_used() {
 }
 
 #[test]
-fn with_no_definition_at_all_no_key_has_a_dataset() {
+fn no_definitions_means_no_dataset() {
     let definitions = Definitions::parse([]);
     let error = plan(&definitions, LANDING, &request(event("a.csv"))).unwrap_err();
     assert_eq!(error.name(), FailureName::NoDataset);

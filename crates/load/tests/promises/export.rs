@@ -35,7 +35,7 @@ async fn an_export_that_fails_undoes_nothing() {
 }
 
 #[tokio::test]
-async fn an_export_of_any_size_is_one_object() {
+async fn large_export_is_one_object() {
     const ROWS: usize = 4_000;
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{EXPORT}");

@@ -1,4 +1,4 @@
-//! Rows as CSV: PostgreSQL's own, with a header, in UTF-8; NULL is nothing, and an empty text is `""`.
+//! CSV exports: PostgreSQL's own CSV in UTF-8 with a header. NULL is an empty field, an empty text is `""`.
 
 use std::pin::pin;
 
@@ -6,14 +6,14 @@ use futures_util::TryStreamExt;
 use object_store::Upload;
 use postgres::Client;
 
-use super::Broken;
+use super::error::ExportError;
 
-/// Writes what a query gives, and counts its rows.
+/// Writes the result of a query and returns the number of rows.
 ///
-/// Every row is a message of its own, and so is the header.
+/// PostgreSQL sends the header and each row as separate messages.
 /// <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY>
-pub(super) async fn send(client: &Client, query: &str, upload: &mut Upload<'_>) -> Result<u64, Broken> {
-    // A line of its own, for the query may end in a comment.
+pub(super) async fn send(client: &Client, query: &str, upload: &mut Upload<'_>) -> Result<u64, ExportError> {
+    // The closing parenthesis is on a new line, because the query may end with a comment.
     let copy = format!("copy (\n{query}\n) to stdout (format csv, header, encoding 'UTF8')");
     let mut stream = pin!(client.copy_out(&copy).await?);
     let mut lines: u64 = 0;

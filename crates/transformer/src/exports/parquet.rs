@@ -1,4 +1,5 @@
-//! Rows as Parquet: each column typed as the query's is, in row groups of a bounded size, compressed with Snappy.
+//! Parquet exports: the columns have the types of the query, row groups have a bounded size, pages are compressed with
+//! Snappy.
 
 use std::collections::HashSet;
 use std::mem;
@@ -15,14 +16,14 @@ use object_store::Upload;
 use postgres::Client;
 use tokio_postgres::types::{FromSql, Type as PostgresType};
 
-use super::Broken;
-use super::column::{Column, column};
+use super::error::ExportError;
+use super::parquet_column::{ParquetColumn, parquet_column};
 use crate::limits::{ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, VALUE_OVERHEAD_BYTES};
 
-/// Writes what a query gives, and counts its rows.
-pub(super) async fn send(client: &Client, query: &str, upload: &mut Upload<'_>) -> Result<u64, Broken> {
+/// Writes the result of a query and returns the number of rows.
+pub(super) async fn send(client: &Client, query: &str, upload: &mut Upload<'_>) -> Result<u64, ExportError> {
     let statement = client.prepare_once(query).await?;
-    let mut file = File::new(&statement)?;
+    let mut file = ParquetFile::new(&statement)?;
     let mut stream = pin!(client.query_raw(&statement).await?);
     let mut rows = 0;
     while let Some(row) = stream.try_next().await? {
@@ -36,19 +37,19 @@ pub(super) async fn send(client: &Client, query: &str, upload: &mut Upload<'_>) 
     Ok(rows)
 }
 
-struct File {
+struct ParquetFile {
     writer: SerializedFileWriter<Vec<u8>>,
-    columns: Vec<Column>,
+    columns: Vec<ParquetColumn>,
     group_rows: usize,
     group_bytes: usize,
 }
 
-impl File {
-    fn new(statement: &tokio_postgres::Statement) -> Result<Self, Broken> {
-        let columns: Vec<_> = statement.columns().iter().map(column).collect::<Result<_, _>>()?;
+impl ParquetFile {
+    fn new(statement: &tokio_postgres::Statement) -> Result<Self, ExportError> {
+        let columns: Vec<_> = statement.columns().iter().map(parquet_column).collect::<Result<_, _>>()?;
         let mut names = HashSet::new();
-        if let Some(twice) = columns.iter().find(|column| !names.insert(column.schema.name())) {
-            return Err(Broken::Refused(format!("two columns are called {}", twice.schema.name())));
+        if let Some(duplicate) = columns.iter().find(|column| !names.insert(column.schema.name())) {
+            return Err(ExportError::Unsupported(format!("two columns have the name {}", duplicate.schema.name())));
         }
         let fields = columns.iter().map(|column| Arc::clone(&column.schema)).collect();
         let schema = Type::group_type_builder("schema").with_fields(fields).build()?;
@@ -60,10 +61,10 @@ impl File {
         Ok(Self { writer, columns, group_rows: 0, group_bytes: 0 })
     }
 
-    fn push(&mut self, row: &tokio_postgres::Row) -> Result<(), Broken> {
+    fn push(&mut self, row: &tokio_postgres::Row) -> Result<(), ExportError> {
         self.group_rows += 1;
         for (number, column) in self.columns.iter_mut().enumerate() {
-            let value = row.try_get::<_, Option<Raw<'_>>>(number)?.map(|Raw(bytes)| bytes);
+            let value = row.try_get::<_, Option<RawValue<'_>>>(number)?.map(|RawValue(bytes)| bytes);
             self.group_bytes += value.map_or(0, <[u8]>::len) + VALUE_OVERHEAD_BYTES;
             column.push(value)?;
         }
@@ -74,8 +75,8 @@ impl File {
         self.group_rows >= ROW_GROUP_ROWS_MAX || self.group_bytes >= ROW_GROUP_BYTES_MAX
     }
 
-    /// Gives the bytes of all that was pushed.
-    fn write_group(&mut self) -> Result<Vec<u8>, Broken> {
+    /// Ends the row group and returns its bytes.
+    fn write_group(&mut self) -> Result<Vec<u8>, ExportError> {
         let mut group = self.writer.next_row_group()?;
         for column in &mut self.columns {
             if let Some(writer) = group.next_column()? {
@@ -87,24 +88,24 @@ impl File {
         self.written()
     }
 
-    /// Gives the rest of the file.
-    fn finish(&mut self) -> Result<Vec<u8>, Broken> {
+    /// Ends the file and returns its last bytes.
+    fn finish(&mut self) -> Result<Vec<u8>, ExportError> {
         let mut rest = if self.group_rows > 0 { self.write_group()? } else { Vec::new() };
         self.writer.finish()?;
         rest.append(&mut self.written()?);
         Ok(rest)
     }
 
-    fn written(&mut self) -> Result<Vec<u8>, Broken> {
+    fn written(&mut self) -> Result<Vec<u8>, ExportError> {
         self.writer.flush().map_err(ParquetError::from)?;
         Ok(mem::take(self.writer.inner_mut()))
     }
 }
 
-/// A value as PostgreSQL sends it, whatever its type.
-struct Raw<'a>(&'a [u8]);
+/// A value of any type in PostgreSQL's binary format.
+struct RawValue<'a>(&'a [u8]);
 
-impl<'a> FromSql<'a> for Raw<'a> {
+impl<'a> FromSql<'a> for RawValue<'a> {
     fn from_sql(_: &PostgresType, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         Ok(Self(raw))
     }

@@ -1,6 +1,6 @@
-//! Memory does not grow with an export. A process of its own, so that nothing else is measured.
+//! Memory does not grow with an export. This test runs in its own process, so that it measures nothing else.
 
-// A test that cannot go on has failed. What the other tests use of the stage is not all needed here.
+// A panic fails the test. This test uses only a part of the stage.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
 #[path = "../promises/bucket.rs"]
@@ -13,14 +13,14 @@ use stage::Stage;
 const GROWTH_MIB_MAX: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_stays_flat_whatever_the_export() {
+async fn export_memory_is_independent_of_its_size() {
     let rows_of_a_kib = "select repeat(md5(number::text), 32) from generate_series(1, :run_id * 12000) as number";
     let export = |key: &str| format!("[[exports]]\nquery = \"{rows_of_a_kib}\"\nto = \"{key}\"\n");
     let stage = Stage::new(&(export("out.csv") + &export("out.parquet")), &[]).await;
     stage.bucket.forget_parts();
-    // The first export pays for what is made once: the HTTP client, buffers, thread stacks.
+    // The first export includes one-time costs: the HTTP client, buffers, thread stacks.
     let rows_before = rows(&stage).await;
-    let (before_mib, bytes_before) = (peak_mib(), stage.bucket.bytes_taken());
+    let (before_mib, bytes_before) = (peak_mib(), stage.bucket.bytes_written());
     for _ in 0..3 {
         stage.set("Skipped", None, &[]).await;
     }
@@ -28,7 +28,7 @@ async fn memory_stays_flat_whatever_the_export() {
     let growth_mib = peak_mib() - before_mib;
 
     assert_eq!((rows_before, rows), (12_000, 60_000));
-    let written_mib = (stage.bucket.bytes_taken() - bytes_before) / 1024 / 1024;
+    let written_mib = (stage.bucket.bytes_written() - bytes_before) / 1024 / 1024;
     assert!(growth_mib <= GROWTH_MIB_MAX, "{growth_mib} MiB more for an export of {written_mib} MiB");
 }
 

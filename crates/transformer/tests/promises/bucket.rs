@@ -1,5 +1,5 @@
-//! One bucket over HTTP that has the definitions, takes what is exported, and refuses as it is told: what no emulator
-//! does on request.
+//! An S3 bucket over HTTP that rejects requests on demand, which no emulator does. It serves definitions and stores
+//! exports.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -10,21 +10,21 @@ use std::thread;
 #[derive(Clone)]
 pub(crate) struct Bucket {
     pub(crate) endpoint: String,
-    kept: Arc<Mutex<Kept>>,
+    state: Arc<Mutex<BucketState>>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct BucketState {
     objects: HashMap<String, Vec<u8>>,
-    /// Of uploads that nobody has completed.
+    /// Parts of unfinished uploads, by key.
     parts: HashMap<String, Vec<u8>>,
-    /// Keys to which no part above this number can be put; 0 refuses everything.
-    refused_above: HashMap<String, usize>,
-    /// Status and code for whatever is read.
-    reads_refused: Option<(u16, &'static str)>,
-    /// Parts count and their bytes do not stay.
-    forgets: bool,
-    bytes_taken: usize,
+    /// By key: the highest part number that is accepted; 0 rejects every write.
+    parts_max: HashMap<String, usize>,
+    /// Status and error code of every read.
+    read_error: Option<(u16, &'static str)>,
+    /// Counts the bytes of parts without keeping them.
+    forgets_parts: bool,
+    bytes_written: usize,
     aborted: HashSet<String>,
 }
 
@@ -32,60 +32,60 @@ impl Bucket {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let kept = Arc::<Mutex<Kept>>::default();
-        let shared = Arc::clone(&kept);
+        let state = Arc::<Mutex<BucketState>>::default();
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let kept = Arc::clone(&shared);
-                // A client that has heard enough hangs up.
-                thread::spawn(move || answer(&stream, &kept).ok());
+                let state = Arc::clone(&shared);
+                // A client may close the connection early.
+                thread::spawn(move || respond(&stream, &state).ok());
             }
         });
-        Self { endpoint, kept }
+        Self { endpoint, state }
     }
 
     pub(crate) fn put(&self, key: &str, body: &str) {
-        self.kept.lock().unwrap().objects.insert(key.to_owned(), body.into());
+        self.state.lock().unwrap().objects.insert(key.to_owned(), body.into());
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.kept.lock().unwrap().objects.get(key).cloned()
+        self.state.lock().unwrap().objects.get(key).cloned()
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.get(key).map(|body| String::from_utf8(body).unwrap())
     }
 
-    /// From now on this key takes so many parts and no more.
-    pub(crate) fn refuse_above(&self, key: &str, parts: usize) {
-        self.kept.lock().unwrap().refused_above.insert(key.to_owned(), parts);
+    /// From now on this key accepts so many parts and no more.
+    pub(crate) fn reject_above(&self, key: &str, parts: usize) {
+        self.state.lock().unwrap().parts_max.insert(key.to_owned(), parts);
     }
 
-    pub(crate) fn refuse_no_more(&self) {
-        let mut kept = self.kept.lock().unwrap();
-        kept.refused_above.clear();
-        kept.reads_refused = None;
+    pub(crate) fn accept_all(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.parts_max.clear();
+        state.read_error = None;
     }
 
-    pub(crate) fn refuse_reads(&self, status: u16, code: &'static str) {
-        self.kept.lock().unwrap().reads_refused = Some((status, code));
+    pub(crate) fn reject_reads(&self, status: u16, code: &'static str) {
+        self.state.lock().unwrap().read_error = Some((status, code));
     }
 
-    /// Takes parts as always, and keeps none of their bytes.
+    /// From now on accepts parts without keeping their bytes.
     #[allow(dead_code, reason = "the memory test includes this file, and alone has such large exports")]
     pub(crate) fn forget_parts(&self) {
-        self.kept.lock().unwrap().forgets = true;
+        self.state.lock().unwrap().forgets_parts = true;
     }
 
     #[allow(dead_code, reason = "the memory test includes this file, and alone has such large exports")]
-    pub(crate) fn bytes_taken(&self) -> usize {
-        self.kept.lock().unwrap().bytes_taken
+    pub(crate) fn bytes_written(&self) -> usize {
+        self.state.lock().unwrap().bytes_written
     }
 
-    /// Whether an upload to this key was taken back, and nothing of it is left.
+    /// Whether an upload to this key was aborted and has no parts left.
     pub(crate) fn is_aborted(&self, key: &str) -> bool {
-        let kept = self.kept.lock().unwrap();
-        kept.aborted.contains(key) && !kept.parts.contains_key(key)
+        let state = self.state.lock().unwrap();
+        state.aborted.contains(key) && !state.parts.contains_key(key)
     }
 }
 
@@ -124,44 +124,44 @@ fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
-fn answer(stream: &TcpStream, kept: &Mutex<Kept>) -> io::Result<()> {
+fn respond(stream: &TcpStream, state: &Mutex<BucketState>) -> io::Result<()> {
     let Request { method, key, query, body } = read_request(stream)?;
-    let mut kept = kept.lock().unwrap();
-    let refused_above = kept.refused_above.get(&key).copied();
+    let mut state = state.lock().unwrap();
+    let parts_max = state.parts_max.get(&key).copied();
     match (method.as_str(), query.contains("uploadId=")) {
-        ("GET", _) => match (kept.reads_refused, kept.objects.get(&key)) {
-            (Some((status, code)), _) => refuse(stream, status, code),
+        ("GET", _) => match (state.read_error, state.objects.get(&key)) {
+            (Some((status, code)), _) => reject(stream, status, code),
             (None, Some(body)) => succeed(stream, body),
-            (None, None) => refuse(stream, 404, "NoSuchKey"),
+            (None, None) => reject(stream, 404, "NoSuchKey"),
         },
-        _ if refused_above == Some(0) => refuse(stream, 403, "AccessDenied"),
+        _ if parts_max == Some(0) => reject(stream, 403, "AccessDenied"),
         ("POST", false) => {
-            kept.parts.insert(key, Vec::new());
+            state.parts.insert(key, Vec::new());
             succeed(stream, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")
         }
-        ("PUT", true) if refused_above.is_some_and(|most| part_number(&query) > most) => {
-            refuse(stream, 403, "AccessDenied")
+        ("PUT", true) if parts_max.is_some_and(|most| part_number(&query) > most) => {
+            reject(stream, 403, "AccessDenied")
         }
         ("PUT", true) => {
-            kept.bytes_taken += body.len();
-            if !kept.forgets {
-                kept.parts.get_mut(&key).unwrap().extend_from_slice(&body);
+            state.bytes_written += body.len();
+            if !state.forgets_parts {
+                state.parts.get_mut(&key).unwrap().extend_from_slice(&body);
             }
             succeed(stream, b"")
         }
         ("POST", true) => {
-            let whole = kept.parts.remove(&key).unwrap();
-            kept.objects.insert(key, whole);
+            let whole = state.parts.remove(&key).unwrap();
+            state.objects.insert(key, whole);
             succeed(stream, b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>")
         }
         ("DELETE", _) => {
-            kept.parts.remove(&key);
-            kept.aborted.insert(key);
+            state.parts.remove(&key);
+            state.aborted.insert(key);
             succeed(stream, b"")
         }
         _ => {
-            kept.bytes_taken += body.len();
-            kept.objects.insert(key, body);
+            state.bytes_written += body.len();
+            state.objects.insert(key, body);
             succeed(stream, b"")
         }
     }
@@ -177,8 +177,8 @@ fn succeed(mut stream: &TcpStream, body: &[u8]) -> io::Result<()> {
     stream.write_all(body)
 }
 
-fn refuse(mut stream: &TcpStream, status: u16, code: &str) -> io::Result<()> {
-    let body = format!("<Error><Code>{code}</Code><Message>told to say {code}</Message></Error>");
+fn reject(mut stream: &TcpStream, status: u16, code: &str) -> io::Result<()> {
+    let body = format!("<Error><Code>{code}</Code><Message>rejected by the test: {code}</Message></Error>");
     let length = body.len();
     write!(stream, "HTTP/1.1 {status} Refused\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }

@@ -5,7 +5,7 @@ use crate::stage::{Stage, check_failure};
 const ONE: &str = "[[transforms]]\nsql = \"agg.sql\"\n";
 
 #[tokio::test]
-async fn what_is_wrong_with_a_pipeline_has_a_name() {
+async fn invalid_pipeline_fails_by_name() {
     let stage = Stage::with_sql("create table analytics.a ();").await;
     let run_id = stage.ready().await;
     let check = async |name: FailureName, says: &str| {
@@ -24,14 +24,14 @@ async fn what_is_wrong_with_a_pipeline_has_a_name() {
     check(FailureName::InvalidTransform, says).await;
     put("pipeline.toml", "[nonsense]");
     check(FailureName::InvalidDefinition, "pipelines/shop/pipeline.toml:1").await;
-    stage.bucket.refuse_reads(403, "AccessDenied");
+    stage.bucket.reject_reads(403, "AccessDenied");
     check(FailureName::StorageDenied, "GET s3://definitions/pipelines/shop/pipeline.toml: S3 answered 403").await;
-    stage.bucket.refuse_reads(404, "NoSuchKey");
+    stage.bucket.reject_reads(404, "NoSuchKey");
     let says = "s3://definitions/pipelines/shop/pipeline.toml does not exist";
     check(FailureName::NoPipeline, says).await;
 
-    // Corrected, the same execution runs it.
-    stage.bucket.refuse_no_more();
+    // After the correction the same execution runs it.
+    stage.bucket.accept_all();
     put("pipeline.toml", &whole(ONE));
     put("agg.sql", "create table analytics.a ();");
     stage.run(run_id).await.unwrap();

@@ -4,15 +4,15 @@ use crate::stage::{Stage, check_failure};
 
 const KEY: &str = "export/out.csv";
 
-fn export(what: &str) -> String {
-    format!("[[exports]]\n{what}\nto = \"{KEY}\"\n")
+fn export(source: &str) -> String {
+    format!("[[exports]]\n{source}\nto = \"{KEY}\"\n")
 }
 
-/// More than two parts.
+/// A query whose result is larger than two parts of an upload.
 const LARGE: &str = "select number, repeat('x', 1000) as filler from generate_series(1, 20000) as number";
 
 #[tokio::test]
-async fn a_csv_is_what_every_reader_understands() {
+async fn csv_export_follows_the_common_dialect() {
     let stage = Stage::new(&export("table = \"analytics.odd\""), &[]).await;
     stage
         .client
@@ -32,7 +32,7 @@ async fn a_csv_is_what_every_reader_understands() {
 }
 
 #[tokio::test]
-async fn a_query_is_exported_with_its_parameters() {
+async fn query_export_has_its_parameters() {
     let query = "query = \"select :run_date as day, :run_id as id -- and that is all\"";
     let stage = Stage::new(&export(query), &[]).await;
     let run_id = stage.ready().await;
@@ -41,7 +41,7 @@ async fn a_query_is_exported_with_its_parameters() {
 }
 
 #[tokio::test]
-async fn an_export_of_any_size_is_one_object() {
+async fn large_export_is_one_object() {
     let stage = Stage::new(&export(&format!("query = \"{LARGE}\"")), &[]).await;
     let run_id = stage.ready().await;
     let report = stage.run(run_id).await.unwrap();
@@ -53,10 +53,10 @@ async fn an_export_of_any_size_is_one_object() {
 }
 
 #[tokio::test]
-async fn an_export_is_whole_or_not_at_all() {
+async fn failed_export_leaves_no_object() {
     let check = async |query: &str, parts: usize, name: FailureName, says: &str| {
         let stage = Stage::new(&export(&format!("query = \"{query}\"")), &[]).await;
-        stage.bucket.refuse_above(KEY, parts);
+        stage.bucket.reject_above(KEY, parts);
         let run_id = stage.ready().await;
         let error = stage.run(run_id).await.unwrap_err();
         check_failure(&error, name, &format!("export of a query to s3://curated/{KEY}: {says}"));
@@ -64,15 +64,15 @@ async fn an_export_is_whole_or_not_at_all() {
         assert!(stage.bucket.is_aborted(KEY));
         assert_eq!(stage.text("select count(*)::text from penstock.run_export").await.unwrap(), "0");
     };
-    check(LARGE, 1, FailureName::ExportFailed, "S3 answers 403 AccessDenied").await;
+    check(LARGE, 1, FailureName::ExportFailed, "S3 answered 403 AccessDenied").await;
     let broken = LARGE.replace("number,", "1 / (19999 - number),");
     check(&broken, 9, FailureName::ExportFailed, "ERROR 22012: division by zero").await;
 }
 
 #[tokio::test]
-async fn what_is_not_there_cannot_be_exported() {
+async fn export_of_missing_table_fails() {
     let stage = Stage::new(&export("table = \"analytics.missing\""), &[]).await;
     let run_id = stage.ready().await;
     let error = stage.run(run_id).await.unwrap_err();
-    check_failure(&error, FailureName::ExportFailed, "there is no table analytics.missing with columns");
+    check_failure(&error, FailureName::ExportFailed, "the table analytics.missing does not exist");
 }

@@ -1,15 +1,15 @@
-//! What the transformer promises, each promise a test with a database of its own.
+//! The promises of the transformer. Each test has its own database.
 
-// A test that cannot go on has failed.
+// A panic fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bucket;
+mod close;
 mod definitions;
 mod exports;
-mod opened;
-mod parquets;
-mod recorded;
+mod open;
+mod parquet_exports;
 mod runs;
 mod stage;
 mod statements;
-mod swept;
+mod sweep;

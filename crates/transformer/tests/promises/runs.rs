@@ -17,7 +17,7 @@ to = "export/{run_date:%Y-%m-%d}/daily.csv"
 "#;
 
 #[tokio::test]
-async fn a_complete_run_is_transformed_and_exported() {
+async fn complete_run_is_transformed_and_exported() {
     let stage = Stage::new(EXPORT, &[("agg.sql", AGGREGATE)]).await;
     let run_id = stage.ready().await;
     let report = stage.run(run_id).await.unwrap();
@@ -42,7 +42,7 @@ async fn a_complete_run_is_transformed_and_exported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_that_claim_one_runs() {
+async fn concurrent_claims_run_once() {
     let stage = Stage::with_sql(AGGREGATE).await;
     let run_id = stage.ready().await;
     let transformers: Vec<_> = (0..20).map(|_| stage.another_transformer()).collect();
@@ -55,23 +55,23 @@ async fn of_many_that_claim_one_runs() {
 }
 
 #[tokio::test]
-async fn a_retry_exports_what_is_committed_and_transforms_nothing_twice() {
+async fn retry_exports_without_a_second_transform() {
     let stage = Stage::new(EXPORT, &[("agg.sql", AGGREGATE)]).await;
     let run_id = stage.ready().await;
     let key = "export/2024-05-01/daily.csv";
-    stage.bucket.refuse_above(key, 0);
+    stage.bucket.reject_above(key, 0);
     let error = stage.run(run_id).await.unwrap_err();
     check_failure(&error, FailureName::ExportFailed, "export of analytics.daily to s3://curated/export/2024-05-01/");
     assert_eq!(stage.state(run_id).await, "Running");
     assert_eq!(stage.bucket.get(key), None);
 
-    stage.bucket.refuse_no_more();
+    stage.bucket.accept_all();
     let report = stage.run(run_id).await.unwrap();
-    assert_eq!(report.transforms[0].rows, 2, "what an earlier try did is told");
+    assert_eq!(report.transforms[0].rows, 2, "the report has the transforms of the earlier attempt");
     assert_eq!(stage.text("select count(*)::text from analytics.daily").await.unwrap(), "1");
     assert!(stage.bucket.text(key).unwrap().ends_with("2024-05-01,1,not :run_date\n"));
 
-    // The reply was lost: the same once more.
+    // The answer was lost, so the state machine asks again.
     let again = stage.run(run_id).await.unwrap();
     assert_eq!((again.outcome, again.exports), (RunOutcome::Succeeded, report.exports));
     assert_eq!(stage.run_as("arn:two", run_id).await.unwrap().outcome, RunOutcome::AlreadyClaimed);
@@ -79,7 +79,7 @@ async fn a_retry_exports_what_is_committed_and_transforms_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_of_one_pipeline_go_one_after_the_other() {
+async fn runs_of_one_pipeline_are_serial() {
     const COUNT: &str = "create table if not exists analytics.counted (number bigint);
                          insert into analytics.counted select count(*) from analytics.counted;";
     let stage = Stage::with_sql(COUNT).await;
@@ -95,7 +95,7 @@ async fn runs_of_one_pipeline_go_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn what_a_script_sets_for_its_session_goes_with_it() {
+async fn session_settings_of_a_script_do_not_persist() {
     let stage = Stage::with_sql(
         "create temporary table scratch as select :run_id as run_id;
          set search_path = analytics;
@@ -111,9 +111,9 @@ async fn what_a_script_sets_for_its_session_goes_with_it() {
 }
 
 #[tokio::test]
-async fn a_run_that_waits_or_is_unknown_is_no_run() {
+async fn waiting_or_unknown_run_is_rejected() {
     let stage = Stage::with_sql(AGGREGATE).await;
     let waiting = stage.set("Waiting", Some(1), &["orders"]).await;
-    check_failure(&stage.run(waiting).await.unwrap_err(), FailureName::InvalidInput, "waits for datasets");
-    check_failure(&stage.run(77).await.unwrap_err(), FailureName::InvalidInput, "there is no run 77");
+    check_failure(&stage.run(waiting).await.unwrap_err(), FailureName::InvalidInput, "is waiting for datasets");
+    check_failure(&stage.run(77).await.unwrap_err(), FailureName::InvalidInput, "run 77 does not exist");
 }

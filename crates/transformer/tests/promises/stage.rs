@@ -1,4 +1,4 @@
-//! A database, a bucket and transformers between them.
+//! A test stage: a database, a bucket, and transformers.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use function::Deadline;
 use protocol::{Failure, FailureName, OpenedRun, RunFailure, RunRef, RunReport, RunRequest, RunStart, Sweep};
 use test_support::TestDatabase;
 use tokio_postgres::Client;
-use transformer::{Answer, Config, DatabaseAddress, TransformError, Transformer};
+use transformer::{Config, DatabaseAddress, RunResponse, TransformError, Transformer};
 
 use crate::bucket::Bucket;
 
-/// Daily sets of two datasets; the transforms and exports of a test come behind it.
+/// Daily runs of two datasets. A test adds transforms and exports.
 pub(crate) const DEFINITION: &str = r#"
 timezone = "Europe/Berlin"
 [run]
@@ -40,7 +40,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Pipeline `shop` is [`DEFINITION`] and what is given: `[[transforms]]`, `[[exports]]`.
+    /// Pipeline `shop` is [`DEFINITION`] with `more` at its end; `files` are its SQL files.
     pub(crate) async fn new(more: &str, files: &[(&str, &str)]) -> Self {
         let bucket = Bucket::start();
         bucket.put("pipelines/shop/pipeline.toml", &format!("{DEFINITION}{more}"));
@@ -51,23 +51,23 @@ impl Stage {
         let client = database.connect().await;
         let transformer = transformer(&bucket, &database.url);
         let stage = Self { bucket, database, client, transformer };
-        // The schema is made by whoever comes first.
+        // The first request creates the schema.
         stage.answer(&RunRequest::Sweep { execution: "arn:first".to_owned() }).await.unwrap();
         stage.client.batch_execute("create schema analytics").await.unwrap();
         stage
     }
 
-    /// One file, whose statements are given.
+    /// A pipeline with one SQL file.
     pub(crate) async fn with_sql(sql: &str) -> Self {
         Self::new("[[transforms]]\nsql = \"agg.sql\"\n", &[("agg.sql", sql)]).await
     }
 
-    /// One more transformer, as another Lambda would have it.
+    /// A second transformer, as in another Lambda.
     pub(crate) fn another_transformer(&self) -> Transformer {
         transformer(&self.bucket, &self.database.url)
     }
 
-    /// A run of [`MAY_1`] with one load of each dataset that is named.
+    /// Inserts a run of [`MAY_1`] with one load of each given dataset.
     pub(crate) async fn set(&self, state: &str, attempt: Option<i32>, datasets: &[&str]) -> i64 {
         let run = self
             .client
@@ -101,8 +101,8 @@ impl Stage {
         self.set("Ready", Some(1), &["orders", "reviews"]).await
     }
 
-    pub(crate) async fn answer(&self, request: &RunRequest) -> Result<Answer, TransformError> {
-        self.transformer.answer(request, in_good_time()).await
+    pub(crate) async fn answer(&self, request: &RunRequest) -> Result<RunResponse, TransformError> {
+        self.transformer.respond(request, long_deadline()).await
     }
 
     pub(crate) async fn run(&self, run_id: i64) -> Result<RunReport, TransformError> {
@@ -116,14 +116,14 @@ impl Stage {
     pub(crate) async fn open(&self, execution: &str, start: RunStart) -> Result<OpenedRun, TransformError> {
         let execution = execution.to_owned();
         match self.answer(&RunRequest::Open { execution, start }).await? {
-            Answer::Open(opened) => Ok(opened),
+            RunResponse::Open(opened) => Ok(opened),
             other => panic!("{other:?}"),
         }
     }
 
     pub(crate) async fn sweep(&self, execution: &str) -> Sweep {
         match self.answer(&RunRequest::Sweep { execution: execution.to_owned() }).await.unwrap() {
-            Answer::Sweep(sweep) => sweep,
+            RunResponse::Sweep(sweep) => sweep,
             other => panic!("{other:?}"),
         }
     }
@@ -131,12 +131,12 @@ impl Stage {
     pub(crate) async fn close(&self, execution: &str, run_id: i64, failure: RunFailure) -> protocol::FailedRun {
         let execution = execution.to_owned();
         match self.answer(&RunRequest::Close { execution, run_id, failure }).await.unwrap() {
-            Answer::Close(failed) => failed,
+            RunResponse::Close(failed) => failed,
             other => panic!("{other:?}"),
         }
     }
 
-    /// A single value, as text.
+    /// Returns the single value of a query, as text.
     pub(crate) async fn text(&self, query: &str) -> Option<String> {
         self.client.query_one(query, &[]).await.unwrap().get(0)
     }
@@ -158,8 +158,8 @@ pub(crate) async fn run_with(
     run_id: i64,
 ) -> Result<RunReport, TransformError> {
     let execution = execution.to_owned();
-    match transformer.answer(&RunRequest::Run { execution, run_id }, in_good_time()).await? {
-        Answer::Run(report) => Ok(report),
+    match transformer.respond(&RunRequest::Run { execution, run_id }, long_deadline()).await? {
+        RunResponse::Run(report) => Ok(report),
         other => panic!("{other:?}"),
     }
 }
@@ -183,8 +183,8 @@ pub(crate) fn sdk(bucket: &Bucket) -> SdkConfig {
         .build()
 }
 
-/// A Lambda's longest: no test is about a busy machine.
-pub(crate) fn in_good_time() -> Deadline {
+/// The longest time of a Lambda, so that a busy machine fails no test.
+pub(crate) fn long_deadline() -> Deadline {
     Deadline::after(Duration::from_secs(900))
 }
 

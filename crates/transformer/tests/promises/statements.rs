@@ -5,25 +5,25 @@ use protocol::{FailureName, RunRequest};
 
 use crate::stage::{Stage, check_failure};
 
-/// Executes a file that fails, and sees to it that nothing of it stays.
+/// Executes a file that fails, and checks that nothing is committed.
 async fn check(sql: &str, name: FailureName, says: &str) {
     let stage = Stage::with_sql(sql).await;
     let run_id = stage.ready().await;
     let error = stage.run(run_id).await.unwrap_err();
     check_failure(&error, name, says);
     assert_eq!(stage.tables().await, "");
-    assert_eq!(stage.state(run_id).await, "Running", "the machine closes it");
+    assert_eq!(stage.state(run_id).await, "Running", "the state machine closes it");
 }
 
 #[tokio::test]
-async fn a_failing_statement_is_named_with_file_statement_and_line() {
+async fn failed_statement_names_file_and_line() {
     check(
         "create table analytics.a (b int);\n\n-- about the next\nselect :run_date,\n       nothing\nfrom analytics.a;\n",
         FailureName::TransformFailed,
         "pipelines/shop/agg.sql: statement 2, line 5: ERROR 42703: column \"nothing\" does not exist",
     )
     .await;
-    // PostgreSQL names no position: the line on which the statement begins.
+    // PostgreSQL gives no position here, so the message has the first line of the statement.
     check(
         "create table analytics.a (b int primary key);\n\ninsert into analytics.a\nvalues (1), (1);",
         FailureName::TransformFailed,
@@ -46,7 +46,7 @@ async fn a_failing_statement_is_named_with_file_statement_and_line() {
 }
 
 #[tokio::test]
-async fn what_is_checked_at_commit_fails_there() {
+async fn deferred_constraint_fails_at_commit() {
     check(
         "create table analytics.a (b int primary key, c int references analytics.a deferrable initially deferred);
          insert into analytics.a values (1, 2);",
@@ -57,7 +57,7 @@ async fn what_is_checked_at_commit_fails_there() {
 }
 
 #[tokio::test]
-async fn a_long_message_is_cut() {
+async fn long_database_message_is_cut() {
     check(
         "create table analytics.a (b int);\ndo $$ begin raise exception '%', repeat('x', 100000); end $$;",
         FailureName::TransformFailed,
@@ -67,7 +67,7 @@ async fn a_long_message_is_cut() {
 }
 
 #[tokio::test]
-async fn a_lock_that_somebody_holds_is_told_as_transient() {
+async fn held_lock_is_transient() {
     let stage =
         Stage::with_sql("set local lock_timeout = 50;\ncreate table analytics.b ();\nlock table analytics.held;").await;
     let run_id = stage.ready().await;
@@ -81,14 +81,14 @@ async fn a_lock_that_somebody_holds_is_told_as_transient() {
 }
 
 #[tokio::test]
-async fn a_statement_ends_with_the_time() {
+async fn statement_stops_at_the_time_limit() {
     let stage = Stage::with_sql("create table analytics.a ();\nselect 1;\nselect pg_sleep(600);").await;
     let run_id = stage.ready().await;
     let request = RunRequest::Run { execution: "arn:one".to_owned(), run_id };
-    let error = stage.transformer.answer(&request, Deadline::after(Duration::from_secs(2))).await.unwrap_err();
-    let says = "pipelines/shop/agg.sql: statement 3, line 3: stopped before the time was over, after 1 s";
+    let error = stage.transformer.respond(&request, Deadline::after(Duration::from_secs(2))).await.unwrap_err();
+    let says = "pipelines/shop/agg.sql: statement 3, line 3: stopped after 1 s, before the time limit of the function";
     check_failure(&error, FailureName::DeadlineExceeded, says);
-    // The session is closed; a moment passes until PostgreSQL notices.
+    // The session is closed. PostgreSQL needs a moment to notice.
     let others = "select count(*)::text from pg_stat_activity where datname = current_database()";
     while stage.text(others).await.unwrap() != "1" {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -97,7 +97,7 @@ async fn a_statement_ends_with_the_time() {
 }
 
 #[tokio::test]
-async fn a_server_that_goes_away_is_told_as_transient() {
+async fn lost_server_is_transient() {
     let stage = Stage::with_sql("create table analytics.a ();\nselect pg_terminate_backend(pg_backend_pid());").await;
     let run_id = stage.ready().await;
     let error = stage.run(run_id).await.unwrap_err();
@@ -106,7 +106,7 @@ async fn a_server_that_goes_away_is_told_as_transient() {
 }
 
 #[tokio::test]
-async fn rows_are_those_that_were_changed() {
+async fn reported_rows_are_changed_rows() {
     let stage = Stage::with_sql(
         "create table analytics.a as select * from generate_series(1, 5) as b;
          insert into analytics.a values (6), (7);

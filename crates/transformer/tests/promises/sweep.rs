@@ -5,7 +5,7 @@ use crate::stage::{Stage, shop_run};
 const OVERDUE: &str = "update penstock.run set deadline_at = '2024-05-01T04:00:00Z'";
 
 #[tokio::test]
-async fn an_overdue_set_fails_and_what_is_missing_is_named() {
+async fn overdue_run_fails_with_its_missing_datasets() {
     let stage = Stage::new("", &[]).await;
     let run_id = stage.set("Waiting", Some(1), &["orders"]).await;
     assert_eq!(stage.sweep("arn:early").await, Sweep { failed: vec![], unclaimed: vec![] }, "no deadline has passed");
@@ -13,18 +13,18 @@ async fn an_overdue_set_fails_and_what_is_missing_is_named() {
     let sweep = stage.sweep("arn:a").await;
     let [failed] = sweep.failed.as_slice() else { panic!("{sweep:?}") };
     let RunFailure { name, message } = &failed.failure;
-    let says = "shop 2024-04-30T22:00:00Z (run 1): not loaded by 2024-05-01T04:00:00Z: reviews\nWhat to do: have";
+    let says = "shop 2024-04-30T22:00:00Z (run 1): datasets not loaded before the deadline 2024-05-01T04:00:00Z: reviews\nWhat to do: have";
     assert_eq!((name.as_str(), &failed.run), ("RunIncomplete", &shop_run(run_id)));
     assert!(message.starts_with(says), "{message}");
     assert_eq!((failed.inputs.len(), failed.run_date.to_string().as_str()), (1, "2024-05-01"));
 
-    // Tried again, the same execution tells the same; another has nothing to tell.
+    // A retry of the same execution returns the same runs, another execution none.
     assert_eq!(stage.sweep("arn:a").await, sweep);
     assert_eq!(stage.sweep("arn:b").await.failed, []);
 }
 
 #[tokio::test]
-async fn a_set_whose_load_commits_now_is_left_to_the_next_sweep() {
+async fn locked_period_is_left_to_the_next_sweep() {
     let stage = Stage::new("", &[]).await;
     stage.set("Waiting", Some(1), &["orders"]).await;
     stage.client.execute(OVERDUE, &[]).await.unwrap();
@@ -35,7 +35,7 @@ async fn a_set_whose_load_commits_now_is_left_to_the_next_sweep() {
 }
 
 #[tokio::test]
-async fn what_arrived_in_an_earlier_attempt_is_not_missing() {
+async fn dataset_of_an_earlier_attempt_is_not_missing() {
     let stage = Stage::new("", &[]).await;
     stage.set("Failed", Some(1), &["reviews"]).await;
     stage.set("Waiting", Some(2), &[]).await;
@@ -45,7 +45,7 @@ async fn what_arrived_in_an_earlier_attempt_is_not_missing() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_left_is_told_and_one_that_works_is_not() {
+async fn interrupted_run_fails_and_working_run_continues() {
     let stage = Stage::new("", &[]).await;
     let run_id = stage.ready().await;
     let claimed = "update penstock.run set state = 'Running', execution_arn = 'arn:dead',
@@ -53,21 +53,21 @@ async fn a_run_that_was_left_is_told_and_one_that_works_is_not() {
     stage.client.execute(claimed, &[]).await.unwrap();
     let lock = format!("begin; select pg_advisory_xact_lock(hashtextextended('penstock run', {run_id}))");
     stage.client.batch_execute(&lock).await.unwrap();
-    assert_eq!(stage.sweep("arn:a").await.failed, [], "somebody works on it");
+    assert_eq!(stage.sweep("arn:a").await.failed, [], "a session works on the run");
     stage.client.batch_execute("commit").await.unwrap();
     let sweep = stage.sweep("arn:b").await;
     let failure = &sweep.failed[0].failure;
     assert_eq!(failure.name, "RunInterrupted");
-    assert!(failure.message.contains("the execution arn:dead has left it"), "{}", failure.message);
+    assert!(failure.message.contains("the execution arn:dead ended without closing the run"), "{}", failure.message);
     assert_eq!(stage.state(run_id).await, "Failed");
 }
 
 #[tokio::test]
-async fn a_complete_set_that_nobody_claims_is_told() {
+async fn unclaimed_complete_run_is_reported() {
     let stage = Stage::new("", &[]).await;
     let run_id = stage.ready().await;
     stage.client.execute("update penstock.run set started_at = now() - interval '1 day'", &[]).await.unwrap();
-    assert_eq!(stage.sweep("arn:a").await.unclaimed, [], "its last load has only just come");
+    assert_eq!(stage.sweep("arn:a").await.unclaimed, [], "its last load is recent");
     stage.client.execute("update penstock.load set committed_at = now() - interval '11 minutes'", &[]).await.unwrap();
     assert_eq!(stage.sweep("arn:b").await.unclaimed, [shop_run(run_id)]);
     assert_eq!(stage.state(run_id).await, "Ready");

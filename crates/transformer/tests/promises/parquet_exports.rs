@@ -21,7 +21,7 @@ async fn written(stage: &Stage) -> SerializedFileReader<bytes::Bytes> {
     reader
 }
 
-/// What a query gives, as the names and values of its rows.
+/// Exports a query and compares the rows of the file.
 async fn check(query: &str, expected: &[&str]) {
     let stage = Stage::new(&export(query), &[]).await;
     let reader = written(&stage).await;
@@ -30,7 +30,7 @@ async fn check(query: &str, expected: &[&str]) {
 }
 
 #[tokio::test]
-async fn values_are_exact() {
+async fn parquet_values_are_exact() {
     check(
         "select true as b, 1::int2 as i2, -2 as i4, 9223372036854775807 as i8, 1.5::float4 as f4, 0.1::float8 as f8",
         &["{b: true, i2: 1, i4: -2, i8: 9223372036854775807, f4: 1.5, f8: 0.1}"],
@@ -62,7 +62,7 @@ async fn values_are_exact() {
 }
 
 #[tokio::test]
-async fn row_groups_are_bounded_and_make_one_file() {
+async fn row_groups_are_bounded() {
     let query = "select number, repeat(md5(number::text), 32768) as filler from generate_series(1, 40) as number";
     let stage = Stage::new(&export(query), &[]).await;
     let reader = written(&stage).await;
@@ -74,7 +74,7 @@ async fn row_groups_are_bounded_and_make_one_file() {
 }
 
 #[tokio::test]
-async fn what_has_no_place_in_parquet_is_refused_by_name() {
+async fn unsupported_parquet_value_is_named() {
     let check = async |query: &str, says: &str| {
         let stage = Stage::new(&export(query), &[]).await;
         let run_id = stage.ready().await;
@@ -82,12 +82,12 @@ async fn what_has_no_place_in_parquet_is_refused_by_name() {
         check_failure(&error, FailureName::ExportFailed, &format!("s3://curated/{KEY}: {says}"));
         assert_eq!(stage.bucket.get(KEY), None);
     };
-    let cast = "cannot be written as Parquet; a query may cast it to text";
-    check("select '1 day'::interval as i", &format!("column i: interval {cast}")).await;
-    check("select array[1] as a", &format!("column a: _int4 {cast}")).await;
-    check("select 1 as a, 2 as a", "two columns are called a").await;
-    check("select 'infinity'::date as d", "column d: infinity is no time in Parquet").await;
-    check("select '-infinity'::timestamptz as z", "column z: infinity is no time in Parquet").await;
-    check("select 'NaN'::numeric(5,2) as n", "column n: NaN is no decimal").await;
+    let cast = "cast it to text in a query";
+    check("select '1 day'::interval as i", &format!("column i: Parquet cannot store the type interval; {cast}")).await;
+    check("select array[1] as a", &format!("column a: Parquet cannot store the type _int4; {cast}")).await;
+    check("select 1 as a, 2 as a", "two columns have the name a").await;
+    check("select 'infinity'::date as d", "column d: Parquet cannot store infinity as a time").await;
+    check("select '-infinity'::timestamptz as z", "column z: Parquet cannot store infinity as a time").await;
+    check("select 'NaN'::numeric(5,2) as n", "column n: Parquet cannot store NaN as a decimal").await;
     check("select 1 / 0 as n", "ERROR 22012: division by zero").await;
 }

@@ -4,33 +4,35 @@ use function::Deadline;
 
 use crate::error::TransformError;
 
-/// The time that one answer has.
+/// The time that one request may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Time {
+pub(crate) struct TimeLimit {
     started: Instant,
-    until: Instant,
+    end: Instant,
 }
 
-impl Time {
+impl TimeLimit {
+    /// Starts now, and ends with the working time of the invocation.
     pub(crate) fn until(deadline: Deadline) -> Self {
         let started = Instant::now();
-        Self { started, until: started + deadline.working_time() }
+        Self { started, end: started + deadline.working_time() }
     }
 
     pub(crate) fn left(self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
+        self.end.saturating_duration_since(Instant::now())
     }
 
     pub(crate) fn elapsed(self) -> Duration {
         self.started.elapsed()
     }
 
-    /// It is over; `at` is what was under way.
+    /// Returns the error for work that was stopped by this limit. `at` names the work.
     pub(crate) fn exceeded(self, at: &impl ToString) -> TransformError {
         TransformError::DeadlineExceeded { at: at.to_string(), elapsed_s: self.elapsed().as_secs() }
     }
 }
 
+/// Rounds down to whole milliseconds.
 pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

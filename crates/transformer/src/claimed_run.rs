@@ -1,4 +1,4 @@
-//! A claimed run, and the transactions that are made for it.
+//! A claimed run and its transactions.
 
 use chrono::NaiveDate;
 use postgres::{Client, Mode, Transaction};
@@ -8,22 +8,26 @@ use tokio::time::timeout;
 use crate::error::TransformError;
 use crate::ledger;
 use crate::limits::{COMMIT_TIMEOUT, LOCK_TIMEOUT};
-use crate::time::Time;
+use crate::time_limit::TimeLimit;
 
+/// A run that this execution has claimed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Running<'a> {
+pub(crate) struct ClaimedRun<'a> {
     pub(crate) run: &'a RunRef,
+    /// The ARN of the execution.
     pub(crate) execution: &'a str,
+    /// The day of the period in the pipeline's time zone.
     pub(crate) run_date: NaiveDate,
+    /// The name of the period in the pipeline's time zone.
     pub(crate) period: &'a str,
-    pub(crate) time: Time,
+    pub(crate) time: TimeLimit,
 }
 
-impl Running<'_> {
-    /// Begins a transaction in which the parameters have their values and nobody else works on this run.
+impl ClaimedRun<'_> {
+    /// Begins a transaction that sets the parameters of the SQL files and locks the run.
     ///
-    /// The values are settings of the transaction, not text of a statement: so they hold in every kind of statement,
-    /// and can be nothing but values.
+    /// Parameters are settings of the transaction, not text in a statement. So they work in every kind of statement,
+    /// and cannot change its meaning.
     pub(crate) async fn begin(&self, client: &Client, mode: Mode) -> Result<(), TransformError> {
         let time = self.time.left();
         let transaction = Transaction { mode, lock_timeout: LOCK_TIMEOUT, statement_timeout: Some(time), time };
@@ -38,11 +42,12 @@ impl Running<'_> {
         if row.get(0) {
             return Ok(());
         }
-        Err(TransformError::RunInProgress(format!("{}: another session works on it", ledger::label(self.run))))
+        let reason = format!("{}: another database session is working on the run", ledger::label(self.run));
+        Err(TransformError::RunInProgress(reason))
     }
 }
 
-/// Commits, within a time.
+/// Commits. The inner result is the answer of PostgreSQL.
 pub(crate) async fn commit(client: &Client) -> Result<Result<(), tokio_postgres::Error>, TransformError> {
     timeout(COMMIT_TIMEOUT, client.batch_execute("commit")).await.map_err(|_| {
         let seconds = COMMIT_TIMEOUT.as_secs();

@@ -1,4 +1,4 @@
-//! One column of a Parquet file: which type it has, and what of the row group is there.
+//! One column of a Parquet file: its type, and its values in the current row group.
 
 use std::sync::Arc;
 
@@ -15,27 +15,27 @@ use tokio_postgres::types::Type as Postgres;
 
 use super::precision::Precision;
 
-pub(super) struct Column {
+pub(super) struct ParquetColumn {
     pub(super) schema: TypePtr,
-    values: Box<dyn Values + Send>,
+    values: Box<dyn ColumnValues + Send>,
 }
 
-impl Column {
-    /// `value` is in PostgreSQL's binary format; none is NULL.
+impl ParquetColumn {
+    /// Adds a value in PostgreSQL's binary format; `None` is NULL.
     pub(super) fn push(&mut self, value: Option<&[u8]>) -> Result<(), String> {
         self.values.push(value).map_err(|reason| format!("column {}: {reason}", self.schema.name()))
     }
 
-    /// Writes all that was pushed, and forgets it.
+    /// Writes the added values and removes them.
     pub(super) fn write(&mut self, writer: SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
         self.values.write(writer)
     }
 }
 
-/// The column of a file for a column of a query, or why it has no place there.
+/// Returns the Parquet column for a column of a query, or why Parquet cannot store it.
 ///
-/// A `numeric` without a precision, or with one that readers do not take, is written as text: no digit is lost.
-pub(super) fn column(column: &tokio_postgres::Column) -> Result<Column, String> {
+/// A `numeric` without a precision, or with one that readers do not support, is written as text, so no digit is lost.
+pub(super) fn parquet_column(column: &tokio_postgres::Column) -> Result<ParquetColumn, String> {
     let name = column.name();
     let timestamp = |is_utc| Some(LogicalType::timestamp(is_utc, TimeUnit::MICROS));
     let built = match *column.type_() {
@@ -53,7 +53,7 @@ pub(super) fn column(column: &tokio_postgres::Column) -> Result<Column, String> 
         }
         Postgres::JSON => typed::<ByteArrayType>(name, Some(LogicalType::Json), |raw| Ok(raw.to_vec().into())),
         Postgres::JSONB => typed::<ByteArrayType>(name, Some(LogicalType::Json), |raw| match raw {
-            // The version of its format.
+            // The first byte is the version of the format.
             [1, text @ ..] => Ok(text.to_vec().into()),
             _ => Err(UNKNOWN),
         }),
@@ -67,21 +67,23 @@ pub(super) fn column(column: &tokio_postgres::Column) -> Result<Column, String> 
         Postgres::TIMESTAMP => typed::<Int64Type>(name, timestamp(false), microseconds),
         Postgres::TIMESTAMPTZ => typed::<Int64Type>(name, timestamp(true), microseconds),
         ref other => {
-            return Err(format!("column {name}: {other} cannot be written as Parquet; a query may cast it to text"));
+            return Err(format!("column {name}: Parquet cannot store the type {other}; cast it to text in a query"));
         }
     };
     built.map_err(|error| format!("column {name}: {error}"))
 }
 
-/// The smallest of the types that hold so many digits.
-fn numeric(name: &str, precision: Option<Precision>) -> Result<Column, ParquetError> {
+/// Returns a column of the smallest type that holds the digits.
+fn numeric(name: &str, precision: Option<Precision>) -> Result<ParquetColumn, ParquetError> {
     let Some(Precision { digits, scale }) = precision else {
         return typed::<ByteArrayType>(name, Some(LogicalType::String), |raw| {
             Ok(Numeric::parse(raw).ok_or(UNKNOWN)?.to_string().into_bytes().into())
         });
     };
     let decimal = Some(LogicalType::decimal(scale.into(), digits.into()));
-    let unscaled = move |raw: &[u8]| Numeric::parse(raw).ok_or(UNKNOWN)?.unscaled(scale).ok_or("NaN is no decimal");
+    let unscaled = move |raw: &[u8]| {
+        Numeric::parse(raw).ok_or(UNKNOWN)?.unscaled(scale).ok_or("Parquet cannot store NaN as a decimal")
+    };
     match digits {
         ..=9 => typed::<Int32Type>(name, decimal, move |raw| unscaled(raw)?.try_into().map_err(|_| UNKNOWN)),
         10..=18 => typed::<Int64Type>(name, decimal, move |raw| unscaled(raw)?.try_into().map_err(|_| UNKNOWN)),
@@ -89,13 +91,12 @@ fn numeric(name: &str, precision: Option<Precision>) -> Result<Column, ParquetEr
     }
 }
 
-/// A column of optional values, each read from PostgreSQL's binary format. What goes wrong with a value says nothing
-/// of the value.
+/// Returns a column whose values `read` decodes from PostgreSQL's binary format. Its errors do not quote the value.
 fn typed<T: DataType>(
     name: &str,
     logical: Option<LogicalType>,
     read: impl Fn(&[u8]) -> Result<T::T, &'static str> + Send + 'static,
-) -> Result<Column, ParquetError> {
+) -> Result<ParquetColumn, ParquetError> {
     let (digits, scale) = match &logical {
         Some(LogicalType::Decimal(decimal)) => (decimal.precision, decimal.scale),
         _ => (-1, -1),
@@ -109,25 +110,25 @@ fn typed<T: DataType>(
         .with_precision(digits)
         .with_scale(scale)
         .build()?;
-    let values = Typed::<T, _> { values: Vec::new(), levels: Vec::new(), read };
-    Ok(Column { schema: Arc::new(schema), values: Box::new(values) })
+    let values = TypedValues::<T, _> { values: Vec::new(), levels: Vec::new(), read };
+    Ok(ParquetColumn { schema: Arc::new(schema), values: Box::new(values) })
 }
 
-trait Values {
+trait ColumnValues {
     fn push(&mut self, value: Option<&[u8]>) -> Result<(), &'static str>;
 
     fn write(&mut self, writer: SerializedColumnWriter<'_>) -> Result<(), ParquetError>;
 }
 
-struct Typed<T: DataType, Read> {
-    /// Those that are not NULL.
+struct TypedValues<T: DataType, Read> {
+    /// The values that are not NULL.
     values: Vec<T::T>,
-    /// For each row, whether it has one.
+    /// For each row: 1 for a value, 0 for NULL.
     levels: Vec<i16>,
     read: Read,
 }
 
-impl<T: DataType, Read: Fn(&[u8]) -> Result<T::T, &'static str>> Values for Typed<T, Read> {
+impl<T: DataType, Read: Fn(&[u8]) -> Result<T::T, &'static str>> ColumnValues for TypedValues<T, Read> {
     fn push(&mut self, value: Option<&[u8]>) -> Result<(), &'static str> {
         self.levels.push(value.is_some().into());
         if let Some(value) = value {
@@ -144,24 +145,24 @@ impl<T: DataType, Read: Fn(&[u8]) -> Result<T::T, &'static str>> Values for Type
     }
 }
 
-const UNKNOWN: &str = "PostgreSQL sent a value in a format that is not known here";
-const INFINITE: &str = "infinity is no time in Parquet";
+const UNKNOWN: &str = "PostgreSQL sent a value in an unknown format";
+const INFINITE: &str = "Parquet cannot store infinity as a time";
 
-/// PostgreSQL counts from 2000, Parquet from 1970.
-const DAYS: i32 = 10_957;
+/// Days from 1970-01-01, where Parquet counts from, to 2000-01-01, where PostgreSQL counts from.
+const EPOCH_DAYS: i32 = 10_957;
 
 fn date(raw: &[u8]) -> Result<i32, &'static str> {
     match i32::from_be_bytes(array(raw)?) {
         i32::MIN | i32::MAX => Err(INFINITE),
-        days => days.checked_add(DAYS).ok_or(INFINITE),
+        days => days.checked_add(EPOCH_DAYS).ok_or(INFINITE),
     }
 }
 
 fn microseconds(raw: &[u8]) -> Result<i64, &'static str> {
-    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    const DAY_US: i64 = 24 * 60 * 60 * 1_000_000;
     match i64::from_be_bytes(array(raw)?) {
         i64::MIN | i64::MAX => Err(INFINITE),
-        microseconds => microseconds.checked_add(i64::from(DAYS) * DAY).ok_or(INFINITE),
+        microseconds => microseconds.checked_add(i64::from(EPOCH_DAYS) * DAY_US).ok_or(INFINITE),
     }
 }
 

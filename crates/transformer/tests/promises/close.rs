@@ -7,7 +7,7 @@ fn failure(message: &str) -> RunFailure {
 }
 
 #[tokio::test]
-async fn a_failed_run_is_closed_once_and_told_with_what_came_in() {
+async fn failed_run_closes_once_with_its_inputs() {
     let stage = Stage::with_sql("select nothing;").await;
     let run_id = stage.ready().await;
     stage.run(run_id).await.unwrap_err();
@@ -17,13 +17,13 @@ async fn a_failed_run_is_closed_once_and_told_with_what_came_in() {
     assert_eq!(stage.close("arn:one", run_id, failure("first")).await, failed);
     let row = "select state || failure || failure_message || (ended_at is not null) from penstock.run";
     assert_eq!(stage.text(row).await.unwrap(), "FailedTransformFailedfirsttrue");
-    // Whoever comes now finds it closed.
+    // A later claim finds the run closed.
     stage.bucket.put("pipelines/shop/agg.sql", "select 1;");
     assert_eq!(stage.run(run_id).await.unwrap().outcome, protocol::RunOutcome::AlreadyClaimed);
 }
 
 #[tokio::test]
-async fn what_is_not_ours_or_has_succeeded_is_not_closed() {
+async fn foreign_or_succeeded_run_is_not_closed() {
     let stage = Stage::with_sql("select 1;").await;
     let run_id = stage.ready().await;
     stage.client.execute("update penstock.run set state = 'Running', execution_arn = 'arn:one'", &[]).await.unwrap();
@@ -35,17 +35,17 @@ async fn what_is_not_ours_or_has_succeeded_is_not_closed() {
 }
 
 #[tokio::test]
-async fn a_run_without_a_definition_can_be_closed() {
+async fn run_without_definition_can_be_closed() {
     let stage = Stage::with_sql("select 1;").await;
     let run_id = stage.ready().await;
-    stage.bucket.refuse_reads(403, "AccessDenied");
+    stage.bucket.reject_reads(403, "AccessDenied");
     let failed = stage.close("arn:one", run_id, failure("no definition")).await;
     assert_eq!(failed.run_date.to_string(), "2024-04-30", "the day in UTC");
     assert_eq!(stage.state(run_id).await, "Failed");
 }
 
 #[tokio::test]
-async fn an_awaited_file_is_recorded_once() {
+async fn awaited_file_is_recorded_once() {
     let stage = Stage::with_sql("select 1;").await;
     let awaited = AwaitedFile {
         pipeline: "shop".to_owned(),

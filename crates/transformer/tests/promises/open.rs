@@ -13,23 +13,23 @@ fn skipped(run_id: i64, reason: &str) -> OpenedRun {
 }
 
 #[tokio::test]
-async fn a_set_that_is_incomplete_is_named_and_runs_when_forced() {
+async fn incomplete_run_fails_unless_forced() {
     let stage = Stage::new("", &[]).await;
-    let says = "shop 2024-04-30T22:00:00Z: not loaded yet: orders, reviews";
+    let says = "shop 2024-04-30T22:00:00Z: datasets not loaded: orders, reviews";
     check_failure(&stage.open("arn:a", start(false)).await.unwrap_err(), FailureName::RunIncomplete, says);
     let waiting = stage.set("Waiting", Some(1), &["orders"]).await;
     let error = stage.open("arn:a", start(false)).await.unwrap_err();
-    check_failure(&error, FailureName::RunIncomplete, "not loaded yet: reviews");
+    check_failure(&error, FailureName::RunIncomplete, "datasets not loaded: reviews");
     assert_eq!(stage.open("arn:a", start(true)).await.unwrap(), run(waiting));
     assert_eq!(stage.state(waiting).await, "Ready");
 }
 
 #[tokio::test]
-async fn a_run_of_nothing_can_be_forced() {
+async fn forced_run_needs_no_loads() {
     let stage = Stage::new("", &[]).await;
     let opened = stage.open("arn:a", start(true)).await.unwrap();
     assert_eq!(opened, run(1));
-    // Tried again, the same execution gets the same run.
+    // A retry of the same execution gets the same run.
     assert_eq!(stage.open("arn:a", start(true)).await.unwrap(), opened);
     stage.run_as("arn:a", 1).await.unwrap();
     assert_eq!(stage.open("arn:b", start(true)).await.unwrap(), run(2));
@@ -38,13 +38,13 @@ async fn a_run_of_nothing_can_be_forced() {
 }
 
 #[tokio::test]
-async fn a_run_that_has_succeeded_runs_again_only_when_forced() {
+async fn succeeded_run_runs_again_only_when_forced() {
     let stage = Stage::new("", &[]).await;
     let first = stage.ready().await;
-    assert_eq!(stage.open("arn:a", start(false)).await.unwrap(), run(first), "nobody has claimed it yet");
+    assert_eq!(stage.open("arn:a", start(false)).await.unwrap(), run(first), "no execution has claimed it");
     stage.run(first).await.unwrap();
     let late = stage.set("Skipped", Some(2), &["orders"]).await;
-    let again = "it has run already; --force runs it again";
+    let again = "the run has already succeeded; --force runs it again";
     assert_eq!(stage.open("arn:a", start(false)).await.unwrap(), skipped(first, again));
     assert_eq!(stage.open("arn:a", start(true)).await.unwrap(), run(late + 1));
     // All loads of the period count.
@@ -53,7 +53,7 @@ async fn a_run_that_has_succeeded_runs_again_only_when_forced() {
 }
 
 #[tokio::test]
-async fn a_run_that_failed_runs_anew() {
+async fn failed_run_opens_a_new_attempt() {
     let stage = Stage::new("", &[]).await;
     let failed = stage.set("Failed", Some(1), ALL).await;
     assert_eq!(stage.open("arn:a", start(false)).await.unwrap(), run(failed + 1));
@@ -62,7 +62,7 @@ async fn a_run_that_failed_runs_anew() {
 }
 
 #[tokio::test]
-async fn a_run_follows_another_once() {
+async fn run_follows_another_once() {
     let stage = Stage::new("", &[]).await;
     stage.bucket.put(
         "pipelines/report/pipeline.toml",
@@ -79,27 +79,31 @@ async fn a_run_follows_another_once() {
     let opened = stage.open("arn:a", follow.clone()).await.unwrap();
     let OpenedRun::Run { run } = opened.clone() else { panic!("{opened:?}") };
     assert_eq!((run.pipeline.as_str(), run.logical_at), ("report", MAY_1.parse().unwrap()));
-    assert_eq!(stage.open("arn:a", follow.clone()).await.unwrap(), opened, "tried again, it is the same");
-    let reason = format!("run {followed} has been followed already");
+    assert_eq!(stage.open("arn:a", follow.clone()).await.unwrap(), opened, "a retry opens the same run");
+    let reason = format!("this run already follows run {followed}");
     let skipped = OpenedRun::Skipped { run: run.clone(), reason };
     assert_eq!(stage.open("arn:b", follow.clone()).await.unwrap(), skipped);
     stage.run_as("arn:a", run.run_id).await.unwrap();
     assert_eq!(stage.open("arn:b", follow).await.unwrap(), skipped);
-    // The day is the follower's, whose zone is UTC.
+    // The day is in the time zone of the follower, UTC.
     assert_eq!(stage.bucket.text(&format!("{}.csv", run.run_id)).unwrap().lines().last().unwrap(), "2024-04-30");
 
-    // By hand it needs no loads.
+    // A follower opened by hand needs no loads.
     let by_hand = RunStart { pipeline: "report".to_owned(), ..start(false) };
     assert!(matches!(stage.open("arn:c", by_hand).await.unwrap(), OpenedRun::Run { .. }));
 }
 
 #[tokio::test]
-async fn a_pipeline_without_runs_has_nothing_to_open() {
+async fn pipeline_without_runs_cannot_open_one() {
     let stage = Stage::new("", &[]).await;
     let (_, datasets) = DEFINITION.split_once("deadline = \"6h\"").unwrap();
     stage.bucket.put("pipelines/plain/pipeline.toml", datasets);
     let plain = RunStart { pipeline: "plain".to_owned(), ..start(true) };
-    check_failure(&stage.open("arn:a", plain).await.unwrap_err(), FailureName::InvalidInput, "nothing to run");
+    check_failure(
+        &stage.open("arn:a", plain).await.unwrap_err(),
+        FailureName::InvalidInput,
+        "the pipeline has no runs",
+    );
     let unknown = RunStart { pipeline: "unknown".to_owned(), ..start(true) };
     check_failure(&stage.open("arn:a", unknown).await.unwrap_err(), FailureName::NoPipeline, "unknown");
 }
