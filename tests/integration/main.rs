@@ -12,6 +12,7 @@ mod failures;
 mod formats;
 mod hostile_names;
 mod killed_loader;
+mod large_files;
 mod missing_files;
 mod notices;
 mod real_data;
