@@ -99,9 +99,12 @@ impl Crate {
     fn root_errors(&self) -> Vec<String> {
         let (file, root) = &self.modules[&Module::new()];
         let has_items = !root.children.is_empty() && root.has_items && file == "lib.rs";
-        let items = has_items.then(|| format!("{file} declares modules and has items of its own"));
+        let items = has_items.then(|| format!("{file} declares modules and holds other items"));
         let imports = self.imports().into_iter().filter(|import| import.to.is_empty());
-        items.into_iter().chain(imports.map(|import| format!("{} is of the crate root", import.line))).collect()
+        items
+            .into_iter()
+            .chain(imports.map(|import| format!("{} is imported from the crate root", import.line)))
+            .collect()
     }
 
     /// The shortest circle of each module that is in one, with the lines that close it.
@@ -283,6 +286,6 @@ fn import_from_the_crate_root_is_found() {
     ]);
     assert_eq!(
         found.root_errors(),
-        ["lib.rs declares modules and has items of its own", "read.rs:1 crate::Error is of the crate root"]
+        ["lib.rs declares modules and holds other items", "read.rs:1 crate::Error is imported from the crate root"]
     );
 }

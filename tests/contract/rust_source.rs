@@ -34,7 +34,7 @@ impl Source {
         source
     }
 
-    /// Returns the position behind what it read.
+    /// Reads one item, attribute or token. Returns the position behind it.
     fn read_item(&mut self, tokens: &[Token], at: usize) -> usize {
         let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
         match text(at) {
@@ -44,11 +44,12 @@ impl Source {
                 if restricted { behind_brackets(tokens, at + 1) } else { at + 1 }
             }
             "mod" => {
-                assert_eq!(text(at + 2), ";", "line {}: a module needs a file of its own", tokens[at].line);
+                assert_eq!(text(at + 2), ";", "line {}: a module needs its own file", tokens[at].line);
                 self.children.push(text(at + 1).to_owned());
                 at + 3
             }
-            "use" => {
+            // Not `use<'a>`, which lists captured lifetimes.
+            "use" if text(at + 1) != "<" => {
                 let end = self.read_use_tree(tokens, at + 1, &[]);
                 end + 1
             }

@@ -27,11 +27,11 @@ pub(crate) async fn concurrent_deliveries_load_once() -> String {
         let mut request = request(&object);
         let rounds = DELIVERIES / processes;
         tokio::task::spawn_blocking(move || {
-            let answer = |round: usize| {
+            let load_round = |round: usize| {
                 request.execution = Some(format!("arn:aws:states:::execution:process-file:{number}-{round}"));
                 load_report(load_with_retries(&mut loader, &request))
             };
-            (0..rounds).map(answer).collect::<Vec<LoadReport>>()
+            (0..rounds).map(load_round).collect::<Vec<LoadReport>>()
         })
     };
     let reports: Vec<LoadReport> =

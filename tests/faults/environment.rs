@@ -87,9 +87,9 @@ impl EmulatorS3 {
         let mut object = ObjectRef::new(bucket.name(), key);
         object.size_bytes = Some(body.len() as u64);
         let put = self.s3.put_object().bucket(bucket.name()).key(key).body(ByteStream::from(body));
-        let answer = put.send().await.unwrap();
-        object.etag = answer.e_tag().map(|etag| etag.trim_matches('"').to_owned());
-        object.version_id = answer.version_id().map(str::to_owned);
+        let reply = put.send().await.unwrap();
+        object.etag = reply.e_tag().map(|etag| etag.trim_matches('"').to_owned());
+        object.version_id = reply.version_id().map(str::to_owned);
         object
     }
 

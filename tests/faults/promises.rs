@@ -38,7 +38,7 @@ const PROMISES: [Promise; 23] = [
         "PostgreSQL stops, restarts, is cut off",
         &[("crates/load/tests/promises/database.rs", "a_broken_session_is_replaced_at_the_next_load")],
     ),
-    (6, "S3 answers 500 or 503", &[]),
+    (6, "S3 returns 500 or 503", &[]),
     (7, "S3 sends slowly, or stops", &[]),
     (
         8,

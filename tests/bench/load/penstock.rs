@@ -81,8 +81,8 @@ impl Penstock {
     /// Loads a file under a new key, so that it is a new object.
     pub(crate) fn load_with(&self, function: &mut Function, file: &str) -> LoadReport {
         let request = serde_json::to_string(&self.request(file)).expect("JSON");
-        let answer = function.invoke(request, TIMEOUT).answer();
-        let report: LoadReport = serde_json::from_value(answer).expect("a report");
+        let reply = function.invoke(request, TIMEOUT).answer();
+        let report: LoadReport = serde_json::from_value(reply).expect("a report");
         assert_eq!(report.outcome, LoadOutcome::Loaded);
         report
     }

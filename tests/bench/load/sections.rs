@@ -315,15 +315,15 @@ async fn huge(bench: &Bench, report: &mut BenchReport) {
 
 async fn python(bench: &Bench, report: &mut BenchReport) {
     let (small, tiny) = (bench.files.small_mb(), bench.files.tiny_mb());
-    let ways = [
+    let tools = [
         ("pandas read_csv + to_sql", "pandas_to_sql", tiny),
         ("pandas + psycopg2 copy_expert", "pandas_copy", small),
         ("polars write_database by ADBC", "polars_adbc", small),
     ];
-    for (name, way, mb) in ways {
+    for (name, function, mb) in tools {
         let file = bench.files.rows(mb, Layout::Csv);
-        let command = || bench.peers.python(way, &bench.files.path(&file));
-        let wanted = if way == "pandas_to_sql" { Threshold::AtLeast(30.0) } else { Threshold::None };
+        let command = || bench.peers.python(function, &bench.files.path(&file));
+        let wanted = if function == "pandas_to_sql" { Threshold::AtLeast(30.0) } else { Threshold::None };
         against(bench, report, name, mb, &command, wanted).await;
     }
     let script = bench.files.path("pgloader.load");
