@@ -1,5 +1,5 @@
-//! `penstock runs`, `loads` and `rejects` as they are typed, on a real database and with no stack.
-#![allow(clippy::unwrap_used, reason = "a test without its database has nothing to say")]
+//! Runs `penstock runs`, `loads` and `rejects` on a real database, without a stack.
+#![allow(clippy::unwrap_used, reason = "a test without its database must fail")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
@@ -33,7 +33,7 @@ const HISTORY: &str = "
 
 async fn history() -> TestDatabase {
     let database = database().await;
-    // The first command makes the schema.
+    // The first command creates the schema.
     assert!(penstock(&database, &["loads"]).status.success());
     database.connect().await.batch_execute(HISTORY).await.unwrap();
     database
@@ -46,7 +46,7 @@ fn penstock(database: &TestDatabase, arguments: &[&str]) -> Output {
 fn command(database: &TestDatabase, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
     command.args(arguments).env_remove("LANDING_BUCKET").env("DATABASE_URL", &database.url);
-    // No project, and so no stack of its own either.
+    // Outside of the project, so there is no stack.
     command.current_dir("/").env_remove("PENSTOCK_HOME");
     command
 }
@@ -61,20 +61,20 @@ fn json(output: &Output) -> Value {
 }
 
 #[tokio::test]
-async fn a_history_of_nothing_says_how_to_begin() {
+async fn empty_history_suggests_a_first_command() {
     let database = database().await;
     let check = |arguments: &[&str], expected: &str| assert_eq!(text(&penstock(&database, arguments)), expected);
-    check(&["loads"], "no loads yet: `penstock drop FILE` makes one\n");
+    check(&["loads"], "no loads yet; `penstock drop FILE` loads a file\n");
     check(&["loads", "--json"], "[]\n");
-    check(&["runs"], "nothing has run yet: `penstock drop FILE` starts something\n");
+    check(&["runs"], "nothing has run yet; `penstock drop FILE` loads a file\n");
     let refused = penstock(&database, &["rejects", "99"]);
     assert!(!refused.status.success());
-    let told = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(told, "error: there is no load 99\nwhat to do: `penstock loads` lists them\n");
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(message, "error: there is no load 99\nwhat to do: list the loads with `penstock loads`\n");
 }
 
 #[tokio::test]
-async fn runs_tell_what_waits_what_failed_and_what_is_missing() {
+async fn runs_list_waiting_failed_and_missing() {
     let database = history().await;
     let shown = text(&penstock(&database, &["runs"]));
     let has = |words: &[&str]| {
@@ -99,21 +99,21 @@ async fn runs_tell_what_waits_what_failed_and_what_is_missing() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_is_followed_to_its_end() {
+async fn follow_waits_until_no_run_is_running() {
     let database = history().await;
     let client = database.connect().await;
     client.batch_execute("update penstock.run set state = 'Running' where run_id = 1").await.unwrap();
     let mut following = command(&database, &["runs", "--follow"]);
     let mut following = following.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut told = String::new();
-    BufReader::new(following.stderr.as_mut().unwrap()).read_line(&mut told).unwrap();
-    assert_eq!(told, "under way: run 1 of retail is Running\n");
+    let mut message = String::new();
+    BufReader::new(following.stderr.as_mut().unwrap()).read_line(&mut message).unwrap();
+    assert_eq!(message, "running: run 1 of retail is Running\n");
     client.batch_execute("update penstock.run set state = 'Succeeded' where run_id = 1").await.unwrap();
     assert!(text(&following.wait_with_output().unwrap()).contains("Succeeded"));
 }
 
 #[tokio::test]
-async fn loads_tell_what_the_ledger_knows() {
+async fn loads_list_the_ledger() {
     let database = history().await;
     let shown = text(&penstock(&database, &["loads", "--pipeline", "retail"]));
     let lines: Vec<&str> = shown.lines().collect();
@@ -134,7 +134,7 @@ async fn loads_tell_what_the_ledger_knows() {
 }
 
 #[tokio::test]
-async fn rejects_show_the_record_in_one_line() {
+async fn reject_record_is_printed_in_one_line() {
     let database = history().await;
     let shown = text(&penstock(&database, &["rejects", "1", "--limit", "1"]));
     let expected = "\
@@ -143,9 +143,9 @@ load 1, retail/orders: 2 of 10,000 rows of s3://landing/raw/orders.csv were reje
  line  column      reason         record
 ─────  ──────────  ─────────────  ───────────────────────
 1,208  order_date  is not a date  1207,3,2023-02-30,\"a b\"
-  and 1 more: --limit N shows as many as you like
+  and 1 more; list more with --limit N
 
-`penstock rejects 1 --export` writes them into a file, to be corrected and loaded
+to correct and load them: penstock rejects 1 --export
 ";
     assert_eq!(shown, expected);
     let refused = json(&penstock(&database, &["rejects", "1", "--json"]));
@@ -155,11 +155,14 @@ load 1, retail/orders: 2 of 10,000 rows of s3://landing/raw/orders.csv were reje
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_reached_says_what_to_look_at() {
+async fn unreachable_database_gives_a_remedy() {
     let mut database = database().await;
     database.url = "postgres://nobody@127.0.0.1:1/none".to_owned();
     let output = penstock(&database, &["loads"]);
     assert!(!output.status.success());
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("127.0.0.1:1") && told.contains("what to do: check that PostgreSQL is up"), "{told}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("127.0.0.1:1") && message.contains("what to do: check that PostgreSQL is up"),
+        "{message}"
+    );
 }

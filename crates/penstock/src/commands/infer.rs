@@ -267,11 +267,7 @@ columns.total        = "numeric"
         check("a.csv", "", "the file is empty");
         check("a.pdf", "x", "nothing reads `.pdf` files");
         check("a.trig", "", "a trigger has no rows");
-        check(
-            "a.csv", "a,a
-1,2
-", "repeated",
-        );
+        check("a.csv", "a,a\n1,2\n", "repeated");
     }
 
     #[test]
