@@ -9,7 +9,7 @@ pub enum CheckError {
     Event(#[from] InvalidEvent),
     #[error("{object}")]
     UnsupportedFormat { object: Box<ObjectRef>, source: UnsupportedName },
-    #[error("{object}: a data file without a byte in it")]
+    #[error("{object} is empty: it has 0 bytes")]
     EmptyFile { object: Box<ObjectRef> },
 }
 

@@ -47,9 +47,5 @@ fn each_failure_leaves_under_its_own_name() {
     check("{}", "InvalidEvent", "an event of no shape that is known: it is an empty object");
     check("{", "InvalidInput", "the payload is not JSON: EOF while parsing an object at line 1 column 1");
     check(r#"{"bucket": "b", "key": "a.pdf"}"#, "UnsupportedFormat", "s3://b/a.pdf: nothing reads `.pdf` files");
-    check(
-        r#"{"bucket": "b", "key": "a.csv", "size_bytes": 0}"#,
-        "EmptyFile",
-        "s3://b/a.csv: a data file without a byte in it",
-    );
+    check(r#"{"bucket": "b", "key": "a.csv", "size_bytes": 0}"#, "EmptyFile", "s3://b/a.csv is empty: it has 0 bytes");
 }

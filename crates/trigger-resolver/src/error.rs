@@ -4,23 +4,26 @@ use object_store::StorageError;
 use pipeline::KeyFailure;
 use protocol::{Failure, FailureName, ObjectRef};
 
-/// Why a file leads to no load, or nobody can tell which runs follow.
+/// Why a file leads to no load, or why the followers of a run are unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     #[error(transparent)]
     Input(#[from] InvalidInput),
     #[error("{object}: {failure}")]
-    Refused { object: Box<ObjectRef>, failure: KeyFailure },
-    /// The key may well belong to one of these: nobody can tell before they are corrected.
-    #[error("{object}: no dataset that can be used matches, and {}", join(broken))]
-    BrokenDefinitions { object: Box<ObjectRef>, broken: Vec<InvalidDefinition> },
-    #[error("{source_object}: not there {waited_s} seconds after its trigger {}", trigger.key)]
+    Key { object: Box<ObjectRef>, failure: KeyFailure },
+    /// One of the invalid definitions may have a dataset for this key.
+    #[error(
+        "{object}: no valid definition has a dataset for this key, and some definitions are invalid: {}",
+        join(invalid)
+    )]
+    InvalidDefinitions { object: Box<ObjectRef>, invalid: Vec<InvalidDefinition> },
+    #[error("{source_object} does not exist {waited_s} s after its trigger {}", trigger.key)]
     SourceMissing { source_object: Box<ObjectRef>, trigger: Box<ObjectRef>, waited_s: u64 },
-    #[error("{object}: not there")]
+    #[error("{object} does not exist")]
     ObjectMissing { object: Box<ObjectRef> },
-    #[error("{object}: a data file without a byte in it")]
+    #[error("{object} is empty: it has 0 bytes")]
     EmptyFile { object: Box<ObjectRef> },
-    #[error("{object}: neither its event nor S3 says when it was written")]
+    #[error("{object}: neither the event nor S3 has the time of the object")]
     Undated { object: Box<ObjectRef> },
     #[error(transparent)]
     Definitions(#[from] DefinitionsError),
@@ -32,8 +35,8 @@ impl Failure for ResolveError {
     fn name(&self) -> FailureName {
         match self {
             Self::Input(invalid) => invalid.name(),
-            Self::Refused { failure, .. } => failure.name(),
-            Self::BrokenDefinitions { .. } => FailureName::InvalidDefinition,
+            Self::Key { failure, .. } => failure.name(),
+            Self::InvalidDefinitions { .. } => FailureName::InvalidDefinition,
             Self::SourceMissing { .. } => FailureName::SourceMissing,
             Self::ObjectMissing { .. } => FailureName::ObjectMissing,
             Self::EmptyFile { .. } => FailureName::EmptyFile,
@@ -44,13 +47,13 @@ impl Failure for ResolveError {
     }
 }
 
-/// Enough of them to begin with; the rest shows when these are corrected.
-const BROKEN_NAMED_MAX: usize = 5;
+/// Invalid definitions in one message; the others show when these are corrected.
+const INVALID_SHOWN_MAX: usize = 5;
 
-fn join(broken: &[InvalidDefinition]) -> String {
-    let mut named: Vec<_> = broken.iter().take(BROKEN_NAMED_MAX).map(|broken| broken.reason.clone()).collect();
-    if broken.len() > BROKEN_NAMED_MAX {
-        named.push(format!("and {} more", broken.len() - BROKEN_NAMED_MAX));
+fn join(invalid: &[InvalidDefinition]) -> String {
+    let mut reasons: Vec<_> = invalid.iter().take(INVALID_SHOWN_MAX).map(|invalid| invalid.reason.clone()).collect();
+    if invalid.len() > INVALID_SHOWN_MAX {
+        reasons.push(format!("and {} more", invalid.len() - INVALID_SHOWN_MAX));
     }
-    named.join("; ")
+    reasons.join("; ")
 }

@@ -3,9 +3,9 @@ use chrono::{DateTime, Utc};
 use object_store::{StorageError, StorageErrorKind};
 use protocol::ObjectRef;
 
-/// What S3 says of an object that is there.
+/// The metadata of an object in S3.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct ObjectHead {
     pub version_id: Option<String>,
     /// Without quotes.
     pub etag: Option<String>,
@@ -13,12 +13,11 @@ pub struct Found {
     pub last_modified: Option<DateTime<Utc>>,
 }
 
-/// HEAD of the object: of the version that is named, else of the newest. None when it is not there.
-pub(crate) async fn find(s3: &Client, object: &ObjectRef) -> Result<Option<Found>, StorageError> {
-    let answer =
-        s3.head_object().bucket(&object.bucket).key(&object.key).set_version_id(object.version_id.clone()).send().await;
-    match answer {
-        Ok(head) => Ok(Some(Found {
+/// Reads the metadata of the given version, or of the newest version without one. Returns `None` for a missing object.
+pub(crate) async fn head(s3: &Client, object: &ObjectRef) -> Result<Option<ObjectHead>, StorageError> {
+    let request = s3.head_object().bucket(&object.bucket).key(&object.key);
+    match request.set_version_id(object.version_id.clone()).send().await {
+        Ok(head) => Ok(Some(ObjectHead {
             version_id: head.version_id,
             etag: head.e_tag.map(|etag| etag.trim_matches('"').to_owned()),
             size_bytes: head.content_length.and_then(|bytes| u64::try_from(bytes).ok()),

@@ -1,12 +1,13 @@
-//! From a data file's key, or a trigger file's name, to exactly one thing to do next: load this object version, wait
-//! for it, or nothing. The decision is pure ([`plan`], [`Lookup::decide`]); around it stand a listing of the
-//! definitions bucket and one HEAD. From a run that has ended to the runs that follow it ([`follow`]).
+//! Resolves the key of a data file or trigger to one next step: load an object version, wait for it, or do nothing.
+//!
+//! The decision is pure ([`resolve_key`], [`SourceLookup::resolve`]). [`Resolver`] adds the definitions bucket and a HEAD
+//! request. [`followers`] returns the runs that follow a run.
 
 mod error;
-mod follow;
+mod followers;
 mod head;
-mod plan;
 mod request;
+mod resolve;
 
 use aws_config::BehaviorVersion;
 use definitions::DefinitionsBucket;
@@ -17,12 +18,12 @@ use protocol::{FollowRequest, Followers, Resolution, ResolveRequest};
 use serde_json::Value;
 
 pub use error::ResolveError;
-pub use follow::follow;
-pub use head::Found;
-pub use plan::{Lookup, Plan, ignored_kind, plan};
-pub use request::{Answer, Request};
+pub use followers::followers;
+pub use head::ObjectHead;
+pub use request::{ResolverRequest, ResolverResponse};
+pub use resolve::{KeyResolution, SourceLookup, resolve_ignored, resolve_key};
 
-/// Answers requests with what was made at cold start: one S3 client, and the definitions as last read.
+/// The function's S3 client and its cache of definitions. Built once, at cold start.
 #[derive(Debug)]
 pub struct Resolver {
     s3: aws_sdk_s3::Client,
@@ -31,7 +32,7 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Reads `LANDING_BUCKET` and `DEFINITIONS_BUCKET`; speaks to nobody yet.
+    /// Reads `LANDING_BUCKET` and `DEFINITIONS_BUCKET`. Connects to nothing.
     pub async fn from_env() -> Result<Self, InvalidConfiguration> {
         let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let s3 = object_store::client(&sdk, ClientTimeouts::SHORT);
@@ -39,28 +40,30 @@ impl Resolver {
         Ok(Self { s3, landing_bucket: required("LANDING_BUCKET")?, definitions })
     }
 
-    /// Answers either question, as the payload asks it.
-    pub async fn answer(&self, payload: Value) -> Result<Answer, ResolveError> {
-        match Request::decode(payload)? {
-            Request::File(request) => self.resolve(request).await.map(Box::new).map(Answer::Resolution),
-            Request::Run(request) => self.follow(request).await.map(Answer::Followers),
+    /// Handles either request.
+    pub async fn respond(&self, payload: Value) -> Result<ResolverResponse, ResolveError> {
+        match ResolverRequest::decode(payload)? {
+            ResolverRequest::File(request) => {
+                self.resolve(request).await.map(Box::new).map(ResolverResponse::Resolution)
+            }
+            ResolverRequest::Run(request) => self.follow(request).await.map(ResolverResponse::Followers),
         }
     }
 
     async fn follow(&self, request: FollowRequest) -> Result<Followers, ResolveError> {
-        Ok(follow(&*self.definitions.all().await?, &request.ended))
+        Ok(followers(&*self.definitions.all().await?, &request.ended))
     }
 
     async fn resolve(&self, request: ResolveRequest) -> Result<Resolution, ResolveError> {
-        if let Some(ignored) = ignored_kind(&request.file) {
+        if let Some(ignored) = resolve_ignored(&request.file) {
             return Ok(ignored);
         }
         let definitions = self.definitions.all().await?;
-        match plan(&definitions, &self.landing_bucket, &request)? {
-            Plan::Done(resolution) => Ok(resolution),
-            Plan::Look(lookup) => {
-                let found = head::find(&self.s3, &lookup.source).await?;
-                lookup.decide(found)
+        match resolve_key(&definitions, &self.landing_bucket, &request)? {
+            KeyResolution::Final(resolution) => Ok(resolution),
+            KeyResolution::NeedsLookup(lookup) => {
+                let head = head::head(&self.s3, &lookup.source).await?;
+                lookup.resolve(head)
             }
         }
     }

@@ -5,5 +5,5 @@ use trigger_resolver::Resolver;
 async fn main() -> Result<(), function::Error> {
     telemetry::init();
     let resolver = Resolver::from_env().await;
-    serve_with(resolver, async |resolver, payload, _| resolver.answer(payload).await).await
+    serve_with(resolver, async |resolver, payload, _| resolver.respond(payload).await).await
 }

@@ -3,25 +3,25 @@ use protocol::{FollowRequest, Followers, Resolution, ResolveRequest};
 use serde::Serialize;
 use serde_json::Value;
 
-/// What the function is asked.
+/// A request to the function.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Request {
-    /// By `ResolveTrigger`: what a file leads to.
+pub enum ResolverRequest {
+    /// From `ResolveTrigger`: resolve the key of a file.
     File(ResolveRequest),
-    /// By `ResolveRuns`: which runs follow one that has ended.
+    /// From `ResolveRuns`: find the runs that follow a run.
     Run(FollowRequest),
 }
 
-/// What it answers, each to its own question.
+/// The response to a [`ResolverRequest`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum ResolverResponse {
     Resolution(Box<Resolution>),
     Followers(Followers),
 }
 
-impl Request {
-    /// Only a run that has ended has the field `ended`. It is told first, so that an error is about the right question.
+impl ResolverRequest {
+    /// Decodes a payload. Only a request about a run has the field `ended`, so an error names the right fields.
     pub fn decode(payload: Value) -> Result<Self, InvalidInput> {
         if payload.get("ended").is_some() {
             function::decode(payload).map(Self::Run)

@@ -6,76 +6,79 @@ use pipeline::{Captures, DataFile, Dataset, DatasetMatch, Definition, KeyBucket,
 use protocol::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
 
 use crate::error::ResolveError;
-use crate::head::Found;
+use crate::head::ObjectHead;
 
-/// The longest pause between two looks for a data file that is late.
+/// The longest pause between two lookups of a late data file.
 const PAUSE_S_MAX: u64 = 60;
 
-/// What to do about a file, as far as names alone tell.
+/// The result of [`resolve_key`].
 #[derive(Debug)]
-pub enum Plan<'a> {
-    Done(Resolution),
-    /// Look at S3 for this object, then [`Lookup::decide`].
-    Look(Lookup<'a>),
+pub enum KeyResolution<'a> {
+    Final(Resolution),
+    /// Look up the object in S3, then call [`SourceLookup::resolve`].
+    NeedsLookup(SourceLookup<'a>),
 }
 
-/// A load that lacks only what S3 knows of its object.
+/// A load request that lacks the metadata of its object.
 #[derive(Debug)]
-pub struct Lookup<'a> {
+pub struct SourceLookup<'a> {
+    /// The object to look up.
     pub source: ObjectRef,
     definition: &'a Definition,
     dataset: &'a Dataset,
     captures: Captures,
-    /// As far as the key tells it.
+    /// From the key, or from the trigger's key.
     logical_at: Option<DateTime<Utc>>,
     repairs: Option<i64>,
     format: Format,
     compression: Compression,
     text: String,
     execution: Option<String>,
-    trigger: Option<AwaitedBy>,
+    trigger: Option<AwaitingTrigger>,
 }
 
-/// The trigger that announced the source, and how long the wait for it may last and has lasted.
+/// The trigger that announced the source.
 #[derive(Debug)]
-struct AwaitedBy {
+struct AwaitingTrigger {
     trigger: ObjectRef,
+    /// How long to wait for the source.
     wait: Duration,
+    /// How long the state machine has already waited.
     waited_s: u64,
 }
 
-/// Returns the answer for a file that `CheckFileExtension` ignores. It needs no definition.
-pub fn ignored_kind(file: &FileKind) -> Option<Resolution> {
+/// Returns the resolution of a file that `CheckFileExtension` ignores. It needs no definition.
+pub fn resolve_ignored(file: &FileKind) -> Option<Resolution> {
     match file {
         FileKind::Ignored { reason } => Some(ignored(None, reason.clone())),
         FileKind::Data { .. } | FileKind::Trigger {} => None,
     }
 }
 
-/// Which dataset a file belongs to, and what that makes of it. Looks at nothing but its arguments.
-pub fn plan<'a>(
+/// Resolves a file by its key and event. Pure.
+pub fn resolve_key<'a>(
     definitions: &'a Definitions,
     landing_bucket: &str,
     request: &ResolveRequest,
-) -> Result<Plan<'a>, ResolveError> {
+) -> Result<KeyResolution<'a>, ResolveError> {
     let object = &request.object;
     match definitions.catalog.decide(KeyBucket::of(&object.bucket, landing_bucket), &object.key) {
-        // A definition that is broken may be the one that the key belongs to.
+        // An invalid definition may have a dataset for this key.
         KeyDecision::Ignore { matched: None, .. } | KeyDecision::Fail { failure: KeyFailure::NoDataset { .. }, .. }
             if !definitions.invalid.is_empty() =>
         {
-            Err(ResolveError::BrokenDefinitions {
+            Err(ResolveError::InvalidDefinitions {
                 object: Box::new(object.clone()),
-                broken: definitions.invalid.clone(),
+                invalid: definitions.invalid.clone(),
             })
         }
-        KeyDecision::Ignore { matched, reason } => Ok(Plan::Done(ignored(matched, reason))),
+        KeyDecision::Ignore { matched, reason } => Ok(KeyResolution::Final(ignored(matched, reason))),
         KeyDecision::Load { matched, file } => {
-            let lookup = Lookup::new(definitions, landing_bucket, request, matched, file);
+            let lookup = SourceLookup::new(definitions, landing_bucket, request, matched, file);
             let is_known = lookup.trigger.is_none() && is_complete(object);
-            if is_known { Ok(Plan::Done(lookup.load(None)?)) } else { Ok(Plan::Look(lookup)) }
+            if is_known { Ok(KeyResolution::Final(lookup.load(None)?)) } else { Ok(KeyResolution::NeedsLookup(lookup)) }
         }
-        KeyDecision::Fail { failure, .. } => Err(ResolveError::Refused { object: Box::new(object.clone()), failure }),
+        KeyDecision::Fail { failure, .. } => Err(ResolveError::Key { object: Box::new(object.clone()), failure }),
     }
 }
 
@@ -85,12 +88,12 @@ fn ignored(matched: Option<DatasetMatch<'_>>, reason: String) -> Resolution {
     Resolution::Ignored { pipeline, dataset, reason }
 }
 
-/// Whether the event tells all that a load needs. Others, such as CloudTrail's, lack the etag that pins the bytes.
+/// Whether the event has everything that a load needs. Events of CloudTrail, for example, lack the etag.
 fn is_complete(object: &ObjectRef) -> bool {
     object.etag.is_some() && object.size_bytes.is_some() && object.event_time.is_some()
 }
 
-impl<'a> Lookup<'a> {
+impl<'a> SourceLookup<'a> {
     fn new(
         definitions: &Definitions,
         landing_bucket: &str,
@@ -101,13 +104,13 @@ impl<'a> Lookup<'a> {
         let (logical_at, repairs) = (matched.logical_at(), matched.repairs());
         let DatasetMatch { definition, dataset, role, captures } = matched;
         let DataFile { bucket, key, format, compression, wait } = file;
-        let told = &request.object;
-        let awaited_by = |wait| AwaitedBy { trigger: told.clone(), wait, waited_s: request.waited_s };
+        let object = &request.object;
+        let awaiting = |wait| AwaitingTrigger { trigger: object.clone(), wait, waited_s: request.waited_s };
         Self {
             source: if role == KeyRole::Trigger {
                 ObjectRef::new(bucket.unwrap_or_else(|| landing_bucket.to_owned()), key)
             } else {
-                told.clone()
+                object.clone()
             },
             definition,
             dataset,
@@ -118,20 +121,20 @@ impl<'a> Lookup<'a> {
             compression,
             text: definitions.text(definition).to_owned(),
             execution: request.execution.clone(),
-            trigger: wait.map(awaited_by),
+            trigger: wait.map(awaiting),
         }
     }
 
-    /// What S3 says of the object decides. None means that it is not there.
-    pub fn decide(self, found: Option<Found>) -> Result<Resolution, ResolveError> {
-        match found {
-            Some(found) => self.load(Some(found)),
+    /// Resolves the file by the metadata of its object; `None` for an object that does not exist.
+    pub fn resolve(self, head: Option<ObjectHead>) -> Result<Resolution, ResolveError> {
+        match head {
+            Some(head) => self.load(Some(head)),
             None => self.missing(),
         }
     }
 
     fn missing(self) -> Result<Resolution, ResolveError> {
-        let Some(AwaitedBy { trigger, wait, waited_s }) = self.trigger else {
+        let Some(AwaitingTrigger { trigger, wait, waited_s }) = self.trigger else {
             return Err(ResolveError::ObjectMissing { object: Box::new(self.source) });
         };
         let left_s = wait.as_secs().saturating_sub(waited_s);
@@ -142,7 +145,7 @@ impl<'a> Lookup<'a> {
                 waited_s,
             });
         }
-        // Half of what was waited for already: quick while the file is most likely to come, patient later.
+        // Half of the time waited so far: short at first, when the file is most likely to arrive.
         let pause_s = (waited_s / 2).clamp(1, PAUSE_S_MAX).min(left_s);
         Ok(Resolution::Wait {
             pipeline: self.definition.pipeline.clone(),
@@ -153,13 +156,13 @@ impl<'a> Lookup<'a> {
         })
     }
 
-    fn load(self, found: Option<Found>) -> Result<Resolution, ResolveError> {
-        let object = completed(self.source, found);
+    fn load(self, head: Option<ObjectHead>) -> Result<Resolution, ResolveError> {
+        let object = complete(self.source, head);
         if object.size_bytes == Some(0) {
             return Err(ResolveError::EmptyFile { object: object.into() });
         }
         let instant = |name: &str| self.captures.time(name).map(|local| self.definition.instant(local));
-        let announced_at = self.trigger.and_then(|awaited_by| awaited_by.trigger.event_time);
+        let announced_at = self.trigger.and_then(|awaiting| awaiting.trigger.event_time);
         let Some(logical_at) = self.logical_at.or(announced_at).or(object.event_time) else {
             return Err(ResolveError::Undated { object: object.into() });
         };
@@ -183,16 +186,16 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// The event pins the version: what it tells stands, and S3 fills in what it leaves open.
-fn completed(told: ObjectRef, found: Option<Found>) -> ObjectRef {
-    let Some(found) = found else { return told };
-    // An event that tells another etag speaks of other bytes: the version that is there now is not its.
-    let is_same = told.etag.is_none() || told.etag == found.etag;
+/// Completes the fields of an event with those of S3. The fields of the event count first: they pin the version.
+fn complete(object: ObjectRef, head: Option<ObjectHead>) -> ObjectRef {
+    let Some(head) = head else { return object };
+    // With another etag, the event is about another version than the one in S3.
+    let is_same = object.etag.is_none() || object.etag == head.etag;
     ObjectRef {
-        version_id: told.version_id.or(found.version_id.filter(|_| is_same)),
-        etag: told.etag.or(found.etag),
-        size_bytes: told.size_bytes.or(found.size_bytes),
-        event_time: told.event_time.or(found.last_modified),
-        ..told
+        version_id: object.version_id.or(head.version_id.filter(|_| is_same)),
+        etag: object.etag.or(head.etag),
+        size_bytes: object.size_bytes.or(head.size_bytes),
+        event_time: object.event_time.or(head.last_modified),
+        ..object
     }
 }

@@ -1,11 +1,11 @@
-//! The decision, without S3: a table of cases, and what each leads to.
+//! How files are resolved, without S3.
 #![cfg(test)]
 
 use definitions::Definitions;
 use protocol::{
     Compression, Failure, FailureName, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest,
 };
-use trigger_resolver::{Found, Plan, ResolveError, ignored_kind, plan};
+use trigger_resolver::{KeyResolution, ObjectHead, ResolveError, resolve_ignored, resolve_key};
 
 const LANDING: &str = "landing";
 
@@ -68,8 +68,8 @@ fn request(object: ObjectRef) -> ResolveRequest {
     ResolveRequest { execution: Some("arn:x".to_owned()), object, file, waited_s: 0 }
 }
 
-fn found() -> Found {
-    Found {
+fn head() -> ObjectHead {
+    ObjectHead {
         version_id: Some("v9".to_owned()),
         etag: Some("e9".to_owned()),
         size_bytes: Some(900),
@@ -77,11 +77,11 @@ fn found() -> Found {
     }
 }
 
-/// The whole way, S3's answer given.
-fn resolve(request: &ResolveRequest, found: Option<Found>) -> Result<Resolution, ResolveError> {
-    match plan(&definitions(), LANDING, request)? {
-        Plan::Done(resolution) => Ok(resolution),
-        Plan::Look(lookup) => lookup.decide(found),
+/// Resolves a file; `head` is the answer of S3.
+fn resolve(request: &ResolveRequest, head: Option<ObjectHead>) -> Result<Resolution, ResolveError> {
+    match resolve_key(&definitions(), LANDING, request)? {
+        KeyResolution::Final(resolution) => Ok(resolution),
+        KeyResolution::NeedsLookup(lookup) => lookup.resolve(head),
     }
 }
 
@@ -92,8 +92,8 @@ fn load(resolution: Result<Resolution, ResolveError>) -> LoadRequest {
     }
 }
 
-fn check_error(request: &ResolveRequest, found: Option<Found>, name: FailureName, message: &str) {
-    let error = resolve(request, found).unwrap_err();
+fn check_error(request: &ResolveRequest, head: Option<ObjectHead>, name: FailureName, message: &str) {
+    let error = resolve(request, head).unwrap_err();
     assert_eq!((error.name(), error.to_string().as_str()), (name, message));
 }
 
@@ -123,7 +123,7 @@ fn key_without_time_uses_the_event_time() {
 #[test]
 fn s3_completes_a_sparse_event() {
     let bare = ObjectRef::new(LANDING, "raw_data/clicks/7.jsonl.gz");
-    let load_of = |object: &ObjectRef| load(resolve(&request(object.clone()), Some(found())));
+    let load_of = |object: &ObjectRef| load(resolve(&request(object.clone()), Some(head())));
 
     let all_asked = load_of(&bare);
     assert_eq!(all_asked.object.version_id.as_deref(), Some("v9"));
@@ -146,20 +146,20 @@ fn missing_or_empty_file_fails_by_name() {
         &bare,
         None,
         FailureName::ObjectMissing,
-        "s3://landing/raw_data/retail/2026-01-05/orders.csv: not there",
+        "s3://landing/raw_data/retail/2026-01-05/orders.csv does not exist",
     );
     check_error(
         &bare,
-        Some(Found { size_bytes: Some(0), ..found() }),
+        Some(ObjectHead { size_bytes: Some(0), ..head() }),
         FailureName::EmptyFile,
-        "s3://landing/raw_data/retail/2026-01-05/orders.csv: a data file without a byte in it",
+        "s3://landing/raw_data/retail/2026-01-05/orders.csv is empty: it has 0 bytes",
     );
 }
 
 #[test]
 fn trigger_loads_the_current_version() {
     let trigger = ObjectRef { size_bytes: Some(0), ..event(TRIGGER_KEY) };
-    let load = load(resolve(&request(trigger), Some(found())));
+    let load = load(resolve(&request(trigger), Some(head())));
     let expected = ObjectRef {
         version_id: Some("v9".to_owned()),
         etag: Some("e9".to_owned()),
@@ -181,9 +181,11 @@ fn trigger_loads_the_current_version() {
 fn trigger_may_have_any_name_and_bucket() {
     let request = request(event("triggers/levels/Succeeded-2026-01-05.json"));
     let definitions = definitions();
-    let Ok(Plan::Look(lookup)) = plan(&definitions, LANDING, &request) else { panic!("nothing to look for") };
+    let Ok(KeyResolution::NeedsLookup(lookup)) = resolve_key(&definitions, LANDING, &request) else {
+        panic!("no lookup")
+    };
     assert_eq!(lookup.source, ObjectRef::new("measurements", "levels/2026-01-05.csv.zst"));
-    let load = load(resolve(&request, Some(found())));
+    let load = load(resolve(&request, Some(head())));
     assert_eq!((load.format, load.compression), (Format::Csv, Compression::Zstd));
     assert_eq!(load.logical_at.to_rfc3339(), "2026-01-06T12:00:00+00:00");
 }
@@ -209,19 +211,19 @@ fn trigger_and_data_may_use_two_buckets() {
     let definitions = Definitions::parse([("water", text)]);
     let check = |bucket: &str, key: &str, data: &str| {
         let request = request(ObjectRef { bucket: bucket.to_owned(), ..event(key) });
-        let Ok(Plan::Look(lookup)) = plan(&definitions, LANDING, &request) else {
-            panic!("{key}: nothing to look for")
+        let Ok(KeyResolution::NeedsLookup(lookup)) = resolve_key(&definitions, LANDING, &request) else {
+            panic!("{key}: no lookup")
         };
         assert_eq!(lookup.source.to_string(), data, "{key}");
-        let load = load(lookup.decide(Some(found())));
+        let load = load(lookup.resolve(Some(head())));
         assert_eq!((load.object.to_string(), load.definition_hash.len()), (data.to_owned(), 64));
     };
     check("control", "levels/Succeeded_2026-01-05.trig", "s3://landing/levels/2026-01-05.csv");
     check(LANDING, "flow/2026-01-05/_SUCCESS", "s3://measurements/flow/2026-01-05.csv");
     check("control", "sites/north.SUCCESS", "s3://measurements/sites/north.csv");
-    // The same key in the other bucket is nobody's.
+    // The same key in the other bucket belongs to no dataset.
     let elsewhere = request(event("levels/Succeeded_2026-01-05.trig"));
-    assert_eq!(plan(&definitions, LANDING, &elsewhere).unwrap_err().name(), FailureName::NoDataset);
+    assert_eq!(resolve_key(&definitions, LANDING, &elsewhere).unwrap_err().name(), FailureName::NoDataset);
 }
 
 #[test]
@@ -230,16 +232,17 @@ fn unused_success_marker_is_ignored() {
     for key in ["raw_data/retail/2026-01-05/_SUCCESS", "out/.SUCCESS", "orders.csv.success"] {
         let marker = request(event(key));
         assert_eq!(marker.file, FileKind::Trigger {}, "{key}");
-        let Ok(Plan::Done(Resolution::Ignored { pipeline, dataset, reason })) = plan(&definitions, LANDING, &marker)
+        let Ok(KeyResolution::Final(Resolution::Ignored { pipeline, dataset, reason })) =
+            resolve_key(&definitions, LANDING, &marker)
         else {
             panic!("{key}: not ignored");
         };
         assert_eq!((pipeline, dataset), (None, None));
         assert_eq!(reason, "a marker that no dataset has as its trigger");
     }
-    // Whether one that is broken waits for it nobody can tell.
+    // An invalid definition may have this marker as its trigger.
     let definitions = Definitions::parse([("broken", "[datasets.x]\n"), ("retail", RETAIL)]);
-    let error = plan(&definitions, LANDING, &request(event("out/_SUCCESS"))).unwrap_err();
+    let error = resolve_key(&definitions, LANDING, &request(event("out/_SUCCESS"))).unwrap_err();
     assert_eq!(error.name(), FailureName::InvalidDefinition);
 }
 
@@ -265,19 +268,19 @@ fn late_file_is_awaited_then_fails() {
     assert_eq!(error.name(), FailureName::SourceMissing);
     assert_eq!(
         error.to_string(),
-        format!("s3://landing/{PUMP_FLOW_KEY}: not there 600 seconds after its trigger {TRIGGER_KEY}")
+        format!("s3://landing/{PUMP_FLOW_KEY} does not exist 600 s after its trigger {TRIGGER_KEY}")
     );
 }
 
 #[test]
 fn awaited_file_loads_unless_empty() {
     let awaited = ResolveRequest { waited_s: 600, ..request(event(TRIGGER_KEY)) };
-    load(resolve(&awaited, Some(found())));
+    load(resolve(&awaited, Some(head())));
     check_error(
         &awaited,
-        Some(Found { size_bytes: Some(0), ..found() }),
+        Some(ObjectHead { size_bytes: Some(0), ..head() }),
         FailureName::EmptyFile,
-        &format!("s3://landing/{PUMP_FLOW_KEY}: a data file without a byte in it"),
+        &format!("s3://landing/{PUMP_FLOW_KEY} is empty: it has 0 bytes"),
     );
 }
 
@@ -288,7 +291,7 @@ fn only_a_succeeded_trigger_loads() {
         let message = format!(
             "s3://landing/{key}: the process that writes this dataset ended as {status:?}, and only Succeeded loads"
         );
-        check_error(&request(event(&key)), Some(found()), FailureName::UpstreamFailed, &message);
+        check_error(&request(event(&key)), Some(head()), FailureName::UpstreamFailed, &message);
     }
 }
 
@@ -316,8 +319,8 @@ fn unmatched_key_names_the_nearest_template() {
 #[test]
 fn invalid_definition_blocks_only_unmatched_keys() {
     let definitions = Definitions::parse([("broken", "[datasets.x]\ntabel = 7\n"), ("retail", RETAIL)]);
-    let of = |key: &str| plan(&definitions, LANDING, &request(event(key)));
-    assert!(matches!(of("raw_data/retail/2026-01-05/orders.csv"), Ok(Plan::Done(Resolution::Load { .. }))));
+    let of = |key: &str| resolve_key(&definitions, LANDING, &request(event(key)));
+    assert!(matches!(of("raw_data/retail/2026-01-05/orders.csv"), Ok(KeyResolution::Final(Resolution::Load { .. }))));
     let error = of("raw_data/x.csv").unwrap_err();
     assert_eq!(error.name(), FailureName::InvalidDefinition);
     let message = error.to_string();
@@ -328,24 +331,24 @@ fn invalid_definition_blocks_only_unmatched_keys() {
 #[test]
 fn pipelines_with_one_template_are_both_invalid() {
     let definitions = Definitions::parse([("retail", RETAIL), ("twin", RETAIL), ("water", WATER)]);
-    let of = |key: &str| plan(&definitions, LANDING, &request(event(key)));
+    let of = |key: &str| resolve_key(&definitions, LANDING, &request(event(key)));
     let error = of("raw_data/retail/2026-01-05/orders.csv").unwrap_err();
     assert_eq!(error.name(), FailureName::InvalidDefinition);
-    assert!(matches!(of(TRIGGER_KEY), Ok(Plan::Look(_))));
+    assert!(matches!(of(TRIGGER_KEY), Ok(KeyResolution::NeedsLookup(_))));
 }
 
 #[test]
 fn no_definitions_means_no_dataset() {
     let definitions = Definitions::parse([]);
-    let error = plan(&definitions, LANDING, &request(event("a.csv"))).unwrap_err();
+    let error = resolve_key(&definitions, LANDING, &request(event("a.csv"))).unwrap_err();
     assert_eq!(error.name(), FailureName::NoDataset);
 }
 
 #[test]
 fn ignored_kind_is_answered_without_definitions() {
     let reason = || "a marker".to_owned();
-    let ignored = ignored_kind(&FileKind::Ignored { reason: reason() });
+    let ignored = resolve_ignored(&FileKind::Ignored { reason: reason() });
     assert_eq!(ignored, Some(Resolution::Ignored { pipeline: None, dataset: None, reason: reason() }));
-    assert_eq!(ignored_kind(&FileKind::Trigger {}), None);
-    assert_eq!(ignored_kind(&FileKind::Data { format: Format::Csv, compression: Compression::None }), None);
+    assert_eq!(resolve_ignored(&FileKind::Trigger {}), None);
+    assert_eq!(resolve_ignored(&FileKind::Data { format: Format::Csv, compression: Compression::None }), None);
 }

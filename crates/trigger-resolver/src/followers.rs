@@ -2,11 +2,10 @@ use definitions::Definitions;
 use protocol::{Followers, RunEnded, RunStart};
 use tracing::warn;
 
-/// The runs to open now that a run has ended: one of every pipeline that says it follows. Looks at nothing but its
-/// arguments.
-pub fn follow(definitions: &Definitions, ended: &RunEnded) -> Followers {
+/// Returns the runs that follow a run that has ended: one of each pipeline whose definition says so.
+pub fn followers(definitions: &Definitions, ended: &RunEnded) -> Followers {
     for invalid in &definitions.invalid {
-        warn!(pipeline = invalid.pipeline, reason = invalid.reason, "whether this pipeline follows cannot be told");
+        warn!(pipeline = invalid.pipeline, reason = invalid.reason, "this pipeline follows no run: invalid definition");
     }
     let followers = definitions.catalog.followers(&ended.run.pipeline, ended.succeeded);
     let start = |pipeline: &str| RunStart {

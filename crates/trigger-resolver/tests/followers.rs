@@ -1,10 +1,10 @@
-//! Which runs follow one that has ended, and how the two questions to the function are told apart.
+//! Which runs follow a run, and how the payload selects the request.
 #![cfg(test)]
 
 use definitions::Definitions;
 use protocol::{Failure, FailureName, RunEnded, RunRef, RunStart};
 use serde_json::json;
-use trigger_resolver::{Request, follow};
+use trigger_resolver::{ResolverRequest, followers};
 
 const RETAIL: &str = "[datasets.orders]\nsource = 'orders.csv'\ntable = 'orders'\n[run]\n";
 
@@ -27,7 +27,7 @@ fn every_declared_follower_starts() {
         ("right", "[run]\nafter = 'left'"),
     ]);
     let check = |pipeline: &str, succeeded: bool, expected: &[&str]| {
-        let starts = follow(&definitions, &ended(pipeline, succeeded)).starts;
+        let starts = followers(&definitions, &ended(pipeline, succeeded)).starts;
         let names: Vec<&str> = starts.iter().map(|start| start.pipeline.as_str()).collect();
         assert_eq!(names, expected, "{pipeline} {succeeded}");
     };
@@ -49,7 +49,7 @@ fn follower_has_the_period_of_its_leader() {
         force: false,
         after_run_id: Some(42),
     };
-    assert_eq!(follow(&definitions, &ended("retail", true)).starts, [start]);
+    assert_eq!(followers(&definitions, &ended("retail", true)).starts, [start]);
 }
 
 #[test]
@@ -57,12 +57,12 @@ fn payload_selects_the_request() {
     let run = json!({"run_id": 42, "pipeline": "retail", "logical_at": "2026-01-05T00:00:00Z"});
     let file = json!({"object": {"bucket": "b", "key": "a.csv"}, "file": {"kind": "trigger"}});
     let asked = json!({"execution": "arn:x", "ended": {"run": run, "succeeded": false}});
-    let Ok(Request::Run(request)) = Request::decode(asked) else { panic!("not a run") };
+    let Ok(ResolverRequest::Run(request)) = ResolverRequest::decode(asked) else { panic!("not a run") };
     assert_eq!((request.execution.as_deref(), request.ended), (Some("arn:x"), ended("retail", false)));
-    assert!(matches!(Request::decode(file), Ok(Request::File(_))));
+    assert!(matches!(ResolverRequest::decode(file), Ok(ResolverRequest::File(_))));
 
     let check = |payload: serde_json::Value, message: &str| {
-        let error = Request::decode(payload).unwrap_err();
+        let error = ResolverRequest::decode(payload).unwrap_err();
         assert_eq!((error.name(), error.to_string().as_str()), (FailureName::InvalidInput, message));
     };
     check(
