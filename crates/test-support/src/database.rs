@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use local_stack::Postgres;
 use tokio_postgres::{Client, NoTls};
 
-use crate::scratch_folder;
+use crate::folders::scratch_folder;
 
-/// A database of one test's own, on a real PostgreSQL: `DATABASE_URL`'s server when set, else an embedded one.
+/// A database for one test, on the server of `DATABASE_URL` or else on an embedded PostgreSQL.
 ///
-/// The embedded server ends with the test process; a server of yours has the database dropped with this handle.
+/// The embedded server ends with the test process. On another server, dropping this handle drops the database.
 #[derive(Debug)]
 pub struct TestDatabase {
     pub url: String,
@@ -16,8 +16,10 @@ pub struct TestDatabase {
     server: String,
 }
 
+/// Creates a database for one test.
+///
 /// # Panics
-/// When PostgreSQL cannot be started or reached: a test without its database has nothing to say.
+/// When PostgreSQL cannot be started or reached.
 pub async fn database() -> TestDatabase {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let server = server_url();
@@ -27,22 +29,22 @@ pub async fn database() -> TestDatabase {
 }
 
 impl TestDatabase {
-    /// A session of the test's own, beside those of the code under test.
+    /// Opens a session for the test, beside those of the code under test.
     pub async fn connect(&self) -> Client {
         connect(&self.url).await
     }
 }
 
 impl Drop for TestDatabase {
-    /// Drops the database, and with it every session that is still in it. An embedded server goes as a whole.
+    /// Drops the database and ends its sessions. The embedded server needs no cleanup.
     fn drop(&mut self) {
         if Postgres::is_embedded(&self.server) {
             return;
         }
         let (server, statement) = (self.server.clone(), format!("drop database if exists {} with (force)", self.name));
-        // A thread of its own, for this one may be driving the test's runtime.
+        // Use a new thread, because this one may drive the test's runtime.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("make a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("build a runtime");
             runtime.block_on(async { connect(&server).await.batch_execute(&statement).await })
         });
         let _ = dropped.join();
@@ -57,7 +59,7 @@ async fn connect(url: &str) -> Client {
 
 fn server_url() -> String {
     static EMBEDDED: LazyLock<Postgres> = LazyLock::new(|| {
-        Postgres::start(&scratch_folder("postgres")).expect("start the embedded PostgreSQL: has `make setup` been run?")
+        Postgres::start(&scratch_folder("postgres")).expect("start the embedded PostgreSQL; run `make setup` first")
     });
     std::env::var("DATABASE_URL").unwrap_or_else(|_| EMBEDDED.url())
 }

@@ -5,21 +5,22 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::{Execution, Stack};
+use crate::stack::{Execution, Stack};
 
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
 
-/// What anybody gets who subscribes to the stack's event bus by a rule of their own.
+/// A subscription to the stack's event bus, through a rule and a queue.
 #[derive(Debug)]
 pub struct Events {
     sqs: aws_sdk_sqs::Client,
     queue: String,
-    seen: Mutex<Vec<Value>>,
+    received: Mutex<Vec<Value>>,
 }
 
 impl Events {
-    /// Makes a queue and a rule that puts every event of Penstock's there. The AWS CLI makes the rule: one client less.
+    /// Creates a queue and a rule that sends all events of Penstock to it. The rule is created with the AWS CLI, to avoid a
+    /// further client crate.
     pub async fn subscribe(stack: &Stack) -> Self {
         let name = "penstock-tests-events";
         let sqs = stack.sqs.clone();
@@ -33,16 +34,16 @@ impl Events {
         let target = json!([{"Id": "queue", "Arn": arn}]).to_string();
         stack.aws(&["events", "put-rule", "--event-bus-name", bus, "--name", name, "--event-pattern", &pattern]);
         stack.aws(&["events", "put-targets", "--event-bus-name", bus, "--rule", name, "--targets", &target]);
-        Self { sqs, queue, seen: Mutex::default() }
+        Self { sqs, queue, received: Mutex::default() }
     }
 
-    /// Type and detail of each event that this execution has published, once `count` of them are here.
+    /// Waits for `count` events of this execution. Returns type and detail of each.
     pub async fn of(&self, execution: &Execution, count: usize) -> Vec<(String, Value)> {
         let deadline = Instant::now() + ARRIVAL_TIMEOUT;
         loop {
-            let mut seen = self.seen.lock().await;
-            self.receive(&mut seen).await;
-            let of_this = seen.iter().filter(|event| event["detail"]["execution"] == execution.arn.as_str());
+            let mut received = self.received.lock().await;
+            self.receive(&mut received).await;
+            let of_this = received.iter().filter(|event| event["detail"]["execution"] == execution.arn.as_str());
             let typed =
                 |event: &Value| (event["detail-type"].as_str().unwrap_or_default().to_owned(), event["detail"].clone());
             let found: Vec<_> = of_this.map(typed).collect();
@@ -50,17 +51,17 @@ impl Events {
                 return found;
             }
             assert!(Instant::now() < deadline, "{} events of {count} from {}", found.len(), execution.arn);
-            drop(seen);
+            drop(received);
             tokio::time::sleep(POLL).await;
         }
     }
 
-    async fn receive(&self, seen: &mut Vec<Value>) {
+    async fn receive(&self, received: &mut Vec<Value>) {
         let request = self.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         for message in request.send().await.expect("receive events").messages.unwrap_or_default() {
             let handle = message.receipt_handle.expect("receipt handle");
             self.sqs.delete_message().queue_url(&self.queue).receipt_handle(handle).send().await.expect("delete event");
-            seen.push(serde_json::from_str(&message.body.unwrap_or_default()).expect("an event"));
+            received.push(serde_json::from_str(&message.body.unwrap_or_default()).expect("an event"));
         }
     }
 }

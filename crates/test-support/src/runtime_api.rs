@@ -1,4 +1,4 @@
-//! Lambda's Runtime API, enough of it to drive a function's real binary as Lambda does.
+//! A minimal Runtime API of Lambda, to run a function's binary as Lambda does.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,34 +13,34 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-/// What Lambda would say of one invocation.
+/// The result of one invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     Ok(Value),
-    /// The function's own answer that it failed.
+    /// The function reported an error.
     Error {
         error_type: String,
         error_message: String,
     },
-    /// The process ended without an answer.
+    /// The process ended without a reply.
     Exited,
-    /// No answer in time; the process is killed, as Lambda does.
+    /// No reply in time. The process was killed, as Lambda does.
     TimedOut,
 }
 
 impl Outcome {
-    /// The answer, where there has to be one.
+    /// Returns the result of a successful invocation.
     ///
     /// # Panics
-    /// With the whole outcome when the function failed.
+    /// When the function failed.
     pub fn answer(self) -> Value {
         match self {
-            Self::Ok(answer) => answer,
+            Self::Ok(result) => result,
             failed @ (Self::Error { .. } | Self::Exited | Self::TimedOut) => panic!("the function failed: {failed:?}"),
         }
     }
 
-    /// The name of the failure, as the state machine would see it.
+    /// Returns the error name that the state machine would see.
     pub fn error_type(&self) -> Option<&str> {
         match self {
             Self::Error { error_type, .. } => Some(error_type),
@@ -49,7 +49,7 @@ impl Outcome {
     }
 }
 
-/// One execution environment of one function: a process that stays warm from call to call, killed when dropped.
+/// An execution environment of a function: one process for many calls. Drop kills it.
 #[derive(Debug)]
 pub struct Function {
     process: Child,
@@ -68,14 +68,14 @@ struct Invocation {
     payload: Vec<u8>,
 }
 
-/// How long a process that closed its last connection may take to be gone.
+/// Interval between checks for the end of the process.
 const EXIT_POLL: Duration = Duration::from_millis(10);
 
 impl Function {
-    /// Starts a function's binary with these environment variables and no others of ours but `PATH`.
+    /// Starts a function's binary with these environment variables, and of this process's only `PATH`.
     ///
     /// # Panics
-    /// When there is no port, or no such binary.
+    /// When no port is free, or the binary does not exist.
     pub fn start(bootstrap: impl AsRef<Path>, env: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port");
         let address = listener.local_addr().expect("know the port");
@@ -105,14 +105,14 @@ impl Function {
         Self { process, invocations, outcomes, logs, address, stopped, calls: 0 }
     }
 
-    /// One call, of any bytes. The deadline that the function is told is the timeout.
+    /// Invokes the function with any bytes. The function's deadline is the timeout.
     pub fn invoke(&mut self, payload: impl AsRef<[u8]>, timeout: Duration) -> Outcome {
         self.calls += 1;
         let request_id = format!("request-{}", self.calls);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let deadline_ms = (since_1970 + timeout).as_millis();
         let invocation = Invocation { request_id: request_id.clone(), deadline_ms, payload: payload.as_ref().to_vec() };
-        self.invocations.send(invocation).expect("the server outlives its handle");
+        self.invocations.send(invocation).expect("the API outlives this handle");
         self.outcome(&request_id, Instant::now() + timeout)
     }
 
@@ -126,7 +126,7 @@ impl Function {
                     self.kill();
                     return Outcome::TimedOut;
                 }
-                // Nothing yet, or the late answer to a call that had already timed out.
+                // No reply yet, or the late reply of a call that had timed out.
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             }
         }
@@ -140,14 +140,14 @@ impl Function {
         self.process.id()
     }
 
-    /// SIGKILL: no handler runs, nothing is said goodbye to.
+    /// Kills the process with SIGKILL.
     pub fn kill(&mut self) {
-        // Both fail only when it is gone already.
+        // Both fail only when the process has ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 
-    /// What the function has written to standard output, line by line.
+    /// Returns the lines that the function has written to standard output.
     pub fn logs(&self) -> Vec<String> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -157,7 +157,7 @@ impl Drop for Function {
     fn drop(&mut self) {
         self.kill();
         self.stopped.store(true, Ordering::Relaxed);
-        // Wakes the listening thread, which then sees that it is over.
+        // Wake the listening thread, so that it ends.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -182,7 +182,7 @@ impl Api {
                 return;
             }
             let api = self.clone();
-            // An error is the function's end, which its handle sees by itself.
+            // An error means that the function ended, which `Function` detects itself.
             thread::spawn(move || api.serve(&connection));
         }
     }
@@ -190,13 +190,13 @@ impl Api {
     fn serve(&self, connection: &TcpStream) -> io::Result<()> {
         connection.set_nodelay(true)?;
         let mut reader = BufReader::new(connection);
-        while let Some(request) = Request::read(&mut reader)? {
+        while let Some(request) = ApiRequest::read(&mut reader)? {
             self.respond(&request, connection)?;
         }
         Ok(())
     }
 
-    fn respond(&self, request: &Request, mut connection: &TcpStream) -> io::Result<()> {
+    fn respond(&self, request: &ApiRequest, mut connection: &TcpStream) -> io::Result<()> {
         let path: Vec<_> = request.path.trim_start_matches('/').split('/').collect();
         match path.as_slice() {
             [_, "runtime", "invocation", "next"] => {
@@ -240,13 +240,13 @@ fn failure(body: &[u8]) -> Outcome {
     Outcome::Error { error_type: text("errorType"), error_message: text("errorMessage") }
 }
 
-struct Request {
+struct ApiRequest {
     path: String,
     body: Vec<u8>,
 }
 
-impl Request {
-    /// The next request of a connection; none when the function has closed it.
+impl ApiRequest {
+    /// Reads the next request. None when the function has closed the connection.
     fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
         let first = read_line(reader)?;
         let Some(path) = first.split(' ').nth(1) else { return Ok(None) };

@@ -12,24 +12,24 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, NoTls};
 
-use crate::{binary, scratch_folder};
+use crate::folders::{binary, scratch_folder};
 
-/// How long an execution may take on a busy machine before a test gives it up.
+/// How long a test waits for an execution, on a busy machine.
 const EXECUTION_TIMEOUT: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(100);
 
-/// One that the stack reads from, beside its own. The test that needs it makes it.
+/// A second bucket that the stack reads from. The test that uses it creates it.
 pub const OTHER_BUCKET: &str = "penstock-tests-elsewhere";
 
-/// The whole of Penstock on this machine: emulator, PostgreSQL, functions, machine and template, as `penstock up`
-/// starts them. It ends with the test process, however that ends: the supervisor reads a pipe that we hold.
+/// The whole of Penstock on this machine, started by `penstock up`: emulator, PostgreSQL, functions, state machines and
+/// template. It ends with the test process, because its supervisor reads a pipe that this process holds.
 #[derive(Debug)]
 pub struct Stack {
     pub(crate) environment: HashMap<String, String>,
     pub s3: aws_sdk_s3::Client,
     pub step_functions: aws_sdk_sfn::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
-    /// Inputs of the executions seen so far, by ARN: the emulator is asked for each only once.
+    /// Inputs of executions by ARN, so that each is read from the emulator once.
     inputs: Mutex<HashMap<String, Value>>,
     notices: Mutex<Vec<Notice>>,
     _stops_the_stack_when_dropped: ChildStdin,
@@ -41,7 +41,7 @@ pub struct Stack {
 pub struct Execution {
     pub arn: String,
     pub succeeded: bool,
-    /// The states that were entered, in order.
+    /// Entered states, in order.
     pub states: Vec<String>,
     /// Null when it failed.
     pub output: Value,
@@ -59,7 +59,7 @@ impl Execution {
     }
 }
 
-/// One message of the stack's topic, as a subscriber gets it.
+/// A message of the stack's topic, as a subscriber receives it.
 #[derive(Clone, Debug)]
 pub struct Notice {
     pub subject: String,
@@ -68,12 +68,12 @@ pub struct Notice {
 
 impl Stack {
     /// # Panics
-    /// When the stack cannot be started: what it printed is in the message.
+    /// When the stack cannot start. The message has its output.
     pub async fn start(pipelines: &Path) -> Self {
         Self::start_with(pipelines, &[]).await
     }
 
-    /// With other parameters of the template, as `Name=Value`.
+    /// Starts a stack with other parameters of the template, as `Name=Value`.
     ///
     /// # Panics
     /// As [`Stack::start`].
@@ -83,7 +83,7 @@ impl Stack {
         Self::start_in(&scratch_folder("stack"), pipelines, &arguments).await
     }
 
-    /// One whose files meet the failures of this plan, the text of a `chaos.toml`.
+    /// Starts a stack with a fault plan, the text of a `chaos.toml`.
     ///
     /// # Panics
     /// As [`Stack::start`].
@@ -135,24 +135,24 @@ impl Stack {
         }
     }
 
-    /// A value of `.local/env`, such as `LANDING_BUCKET`.
+    /// Returns a variable of the stack's `env` file, such as `LANDING_BUCKET`.
     pub fn env(&self, name: &str) -> &str {
         &self.environment[name]
     }
 
-    /// `penstock` as it is typed in a shell that has read the stack's `env`.
+    /// Runs `penstock` with the variables of the stack's `env` file.
     pub fn penstock(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("run penstock")
     }
 
-    /// `penstock` with the stack's addresses, not run yet.
+    /// Returns the command that runs `penstock` with the variables of the stack's `env` file.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary("penstock"));
         command.args(arguments).envs(&self.environment);
         command
     }
 
-    /// The process that runs the stack; the functions are among its descendants.
+    /// Returns the id of the process that runs the stack. The functions are its descendants.
     pub fn process_id(&self) -> u32 {
         self.process.id()
     }
@@ -163,7 +163,7 @@ impl Stack {
         client
     }
 
-    /// Puts an object in the landing bucket and waits until the execution that it starts has ended.
+    /// Writes an object to the landing bucket and waits until its execution has ended.
     pub async fn drop_file(&self, key: &str, body: impl Into<Vec<u8>>) -> Execution {
         let known: Vec<String> = self.executions_of(key).await;
         self.put(key, body).await;
@@ -175,24 +175,24 @@ impl Stack {
         self.s3.put_object().bucket(self.env("LANDING_BUCKET")).key(key).body(body).send().await.expect("put object");
     }
 
-    /// Waits for an execution of this key that is none of `known`, to its end.
+    /// Waits for the end of an execution of this key that is not in `known`.
     pub async fn next_execution(&self, key: &str, known: &[String]) -> Execution {
         let started = async || self.executions_of(key).await.into_iter().find(|arn| !known.contains(arn));
         self.ended(&awaited(started, &format!("no execution started for {key}")).await).await
     }
 
-    /// Starts `process-file` by hand with this event.
+    /// Starts `process-file` with this event.
     pub async fn start_execution(&self, input: &Value) -> String {
         self.start_machine("STATE_MACHINE_ARN", input).await
     }
 
-    /// Starts the machine that the environment has under this name, such as `RUN_PIPELINE_ARN`.
+    /// Starts the state machine of this variable, such as `RUN_PIPELINE_ARN`.
     pub async fn start_machine(&self, name: &str, input: &Value) -> String {
         let request = self.step_functions.start_execution().state_machine_arn(self.env(name));
         request.input(input.to_string()).send().await.expect("start execution").execution_arn
     }
 
-    /// Waits for the execution's end.
+    /// Waits for the end of the execution.
     pub async fn ended(&self, arn: &str) -> Execution {
         let ended = async || {
             let execution = self.step_functions.describe_execution().execution_arn(arn).send().await.expect("describe");
@@ -210,8 +210,8 @@ impl Stack {
         }
     }
 
-    /// Stops an execution as a person does, once it waits for its data: what LocalStack stops in the middle of a function
-    /// may go on, and fail as that function did.
+    /// Stops an execution once it waits for its data. LocalStack may continue an execution that it stops during a function
+    /// call, and fail it with the function's error.
     pub async fn stop_waiting(&self, arn: &str) {
         let waits = async || self.states_of(arn).await.into_iter().find(|state| state == "AwaitSource");
         awaited(waits, &format!("{arn} does not wait for data")).await;
@@ -219,12 +219,12 @@ impl Stack {
         self.ended(arn).await;
     }
 
-    /// ARNs of all executions whose event names this key.
+    /// Returns the ARNs of all executions for this key.
     pub async fn executions_of(&self, key: &str) -> Vec<String> {
         self.executions_with("STATE_MACHINE_ARN", |input| input["detail"]["object"]["key"] == key).await
     }
 
-    /// Waits for the execution of `run-pipeline` that this run's event starts, to its end.
+    /// Waits for the end of the execution of `run-pipeline` that this run's event starts.
     pub async fn followed_by(&self, run_id: i64) -> Execution {
         let is_of_run = |input: &Value| input["detail"]["run"]["run_id"] == run_id;
         let started = async || self.executions_with("RUN_PIPELINE_ARN", is_of_run).await.into_iter().next();
@@ -270,15 +270,15 @@ impl Stack {
         states
     }
 
-    /// All notices that this execution has sent, once `count` of them are here.
+    /// Waits for `count` notices of this execution and returns all. A second poll finds notices beyond `count`.
     ///
     /// # Panics
-    /// When fewer come in time. A second look a moment later finds what should not have been sent.
+    /// When fewer arrive in time.
     pub async fn notices(&self, execution: &Execution, count: usize) -> Vec<Notice> {
         self.notices_with("execution", &execution.arn.as_str().into(), count).await
     }
 
-    /// All notices whose body has this value in this field, once `count` of them are here.
+    /// Waits for `count` notices with this value in this field of the body, and returns all.
     ///
     /// # Panics
     /// As [`Stack::notices`].
@@ -319,17 +319,17 @@ impl Stack {
     }
 }
 
-/// What `look` finds, which is asked until it finds something.
+/// Polls until `find` returns a value.
 ///
 /// # Panics
-/// With `otherwise` when that takes longer than an execution may.
-async fn awaited<T>(look: impl AsyncFn() -> Option<T>, otherwise: &str) -> T {
+/// With `message` after [`EXECUTION_TIMEOUT`].
+async fn awaited<T>(find: impl AsyncFn() -> Option<T>, message: &str) -> T {
     let deadline = Instant::now() + EXECUTION_TIMEOUT;
     loop {
-        if let Some(found) = look().await {
+        if let Some(found) = find().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "{otherwise} after {EXECUTION_TIMEOUT:?}");
+        assert!(Instant::now() < deadline, "{message} after {EXECUTION_TIMEOUT:?}");
         tokio::time::sleep(POLL).await;
     }
 }
@@ -341,7 +341,7 @@ async fn wait_for_environment(process: &mut Child, state: &Path) -> HashMap<Stri
         if let Ok(text) = std::fs::read_to_string(state.join("env")) {
             return text.lines().filter_map(parse_export).collect();
         }
-        if let Some(status) = process.try_wait().expect("look at penstock up") {
+        if let Some(status) = process.try_wait().expect("read the status of penstock up") {
             panic!("penstock up ended with {status}:\n{}", log());
         }
         assert!(Instant::now() < deadline, "penstock up is not ready:\n{}", log());
@@ -349,7 +349,7 @@ async fn wait_for_environment(process: &mut Child, state: &Path) -> HashMap<Stri
     }
 }
 
-/// `export NAME='value'`; our values hold no quote.
+/// Parses `export NAME='value'`. The values contain no quotes.
 fn parse_export(line: &str) -> Option<(String, String)> {
     let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
     Some((name.to_owned(), value.trim_matches('\'').to_owned()))
