@@ -3,12 +3,12 @@ use std::fmt;
 use env_config::{ConfigError, optional};
 use protocol::{Failure, FailureName};
 
-/// Where the way to the database is written.
+/// The source of the connection settings.
 #[derive(Clone)]
 pub enum DatabaseAddress {
-    /// The URL itself, for tests and runs by hand.
+    /// A connection URL, for tests and local runs.
     Url(String),
-    /// A secret of Secrets Manager, by ARN or name.
+    /// The ARN or name of a secret in Secrets Manager.
     Secret(String),
 }
 
@@ -21,7 +21,7 @@ impl fmt::Debug for DatabaseAddress {
     }
 }
 
-/// A setting of a function with a database that is missing or wrong.
+/// A database setting is missing or has an invalid value.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfig {
     #[error(transparent)]
@@ -37,7 +37,7 @@ impl Failure for InvalidConfig {
 }
 
 impl DatabaseAddress {
-    /// `DATABASE_URL` wins over `DATABASE_SECRET_ARN`.
+    /// Reads `DATABASE_URL`, else `DATABASE_SECRET_ARN`.
     pub fn from_env() -> Result<Self, InvalidConfig> {
         let url = optional("DATABASE_URL")?.map(Self::Url);
         let secret = optional("DATABASE_SECRET_ARN")?.map(Self::Secret);

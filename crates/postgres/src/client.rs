@@ -8,10 +8,10 @@ use tokio_postgres::{CopyInSink, CopyOutStream, Error, Row, RowStream, Statement
 
 use crate::limits::STATEMENTS_KEPT_MAX;
 
-/// A client that keeps its statements prepared: what a warm function says again costs one wait and no planning.
+/// A client that keeps prepared statements. A repeated statement costs one round trip and no planning.
 ///
-/// A future sends when it is polled first, and PostgreSQL works in the order of sending. A statement that is not
-/// prepared yet is sent one wait later: where the order matters, [`Client::prepare`] comes first.
+/// A future sends its statement at its first poll, and PostgreSQL executes in the order of sending. An unprepared
+/// statement is sent one round trip later. Where the order matters, call [`Client::prepare`] first.
 pub struct Client {
     inner: tokio_postgres::Client,
     prepared: Mutex<HashMap<String, Statement>>,
@@ -24,11 +24,12 @@ impl Client {
         Self { inner, prepared: Mutex::default() }
     }
 
-    /// For what is done once a session.
+    /// Returns the plain client, for statements that run once per session.
     pub(crate) fn unprepared(&mut self) -> &mut tokio_postgres::Client {
         &mut self.inner
     }
 
+    /// Prepares a statement, or returns the one that was prepared before.
     pub async fn prepare(&self, sql: &str) -> Result<Statement, Error> {
         let known = self.prepared().get(sql).cloned();
         if let Some(statement) = known {
@@ -43,7 +44,7 @@ impl Client {
         Ok(statement)
     }
 
-    /// For a statement that is said once: nothing of it is kept.
+    /// Prepares a statement that runs once. The client does not keep it.
     pub async fn prepare_once(&self, sql: &str) -> Result<Statement, Error> {
         self.inner.prepare(sql).await
     }
@@ -72,7 +73,7 @@ impl Client {
         self.inner.query(sql, parameters).await
     }
 
-    /// Rows as they come, however many.
+    /// Returns the rows as a stream.
     pub async fn query_raw(&self, sql: &Statement) -> Result<RowStream, Error> {
         self.inner.query_raw(sql, iter::empty::<&(dyn ToSql + Sync)>()).await
     }
@@ -85,7 +86,7 @@ impl Client {
         self.inner.copy_out(sql).await
     }
 
-    /// Several statements, sent as they are.
+    /// Executes several statements as one simple query.
     pub async fn batch_execute(&self, sql: &str) -> Result<(), Error> {
         self.inner.batch_execute(sql).await
     }

@@ -1,19 +1,19 @@
 use protocol::{Failure, FailureName, error_chain};
 use tokio_postgres::error::{DbError, SqlState};
 
-/// What PostgreSQL, or the way to it, failed with: one variant for each thing that an operator does about it.
+/// An error of PostgreSQL or of the connection. Each variant needs a different action of the operator.
 ///
-/// Messages reach notices and the machine's history: no secret and, but for what PostgreSQL's own message quotes, no
-/// value of a row is in them.
+/// Notices and the execution history show the messages, so they contain no secrets. They contain values of rows only
+/// where PostgreSQL quotes one in its primary message.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The same may succeed later.
+    /// A later attempt may succeed.
     #[error("{0}")]
     Unavailable(String),
-    /// PostgreSQL refuses, and would again.
+    /// PostgreSQL rejects the statement, and would reject it again.
     #[error("{0}")]
     Refused(String),
-    /// The address, the secret or the certificate cannot be used.
+    /// The address, the secret or the certificate is unusable.
     #[error("{0}")]
     Misconfigured(String),
     #[error("{0}")]
@@ -34,33 +34,34 @@ impl Failure for DatabaseError {
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.as_db_error() {
-            Some(refusal) if may_pass(refusal.code()) => Self::Unavailable(told(refusal)),
-            Some(refusal) => Self::Refused(told(refusal)),
+            Some(error) if is_transient(error.code()) => Self::Unavailable(describe(error)),
+            Some(error) => Self::Refused(describe(error)),
             None => Self::Unavailable(error_chain(&error)),
         }
     }
 }
 
-/// Whether the same statement may succeed later, by the class of the SQLSTATE.
+/// Whether the same statement may succeed later, by the SQLSTATE.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-pub fn may_pass(code: &SqlState) -> bool {
+pub fn is_transient(code: &SqlState) -> bool {
     let code = code.code();
     matches!(
         code.get(..2),
-        // Connection; serialization and deadlock; out of disk, memory or connections; lock not available; shut down,
-        // starting up or cancelled; the disk.
+        // Connection; serialization failure and deadlock; no disk space, memory or connections; lock not available;
+        // shutdown, startup or cancellation; I/O error.
         Some("08" | "40" | "53" | "55" | "57" | "58")
-    ) || matches!(code, "25006" | "25P03" | "25P04")
+    ) // Read-only transaction (a failover); idle or transaction timeout.
+        || matches!(code, "25006" | "25P03" | "25P04")
 }
 
-/// PostgreSQL's words without detail and context, which quote values of the row.
-fn told(refusal: &DbError) -> String {
-    let place = match (refusal.table(), refusal.column(), refusal.constraint()) {
+/// Formats an error without its detail and context, which quote values of the row.
+fn describe(error: &DbError) -> String {
+    let place = match (error.table(), error.column(), error.constraint()) {
         (Some(table), _, Some(constraint)) => format!(" (constraint {constraint} of table {table})"),
         (Some(table), Some(column), None) => format!(" (column {column} of table {table})"),
         _ => String::new(),
     };
-    format!("PostgreSQL says: {}{place} [SQLSTATE {}]", refusal.message(), refusal.code().code())
+    format!("PostgreSQL error {}: {}{place}", error.code().code(), error.message())
 }
 
 #[cfg(test)]
@@ -68,8 +69,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_pass_is_tried_again() {
-        let check = |code: &str, expected: bool| assert_eq!(may_pass(&SqlState::from_code(code)), expected, "{code}");
+    fn sqlstate_decides_if_error_is_transient() {
+        let check =
+            |code: &str, expected: bool| assert_eq!(is_transient(&SqlState::from_code(code)), expected, "{code}");
         check("08006", true);
         check("53100", true);
         check("53300", true);

@@ -1,5 +1,5 @@
-//! PostgreSQL for a function: where it is, who we are, one session kept warm, and the schema `penstock` brought up to
-//! date before anybody asks it something.
+//! PostgreSQL access: the address and credentials, one session that stays open between invocations, and the migrations
+//! of the schema `penstock`.
 
 mod address;
 mod client;
@@ -13,6 +13,6 @@ mod transaction;
 
 pub use address::{DatabaseAddress, InvalidConfig};
 pub use client::Client;
-pub use error::{DatabaseError, may_pass};
+pub use error::{DatabaseError, is_transient};
 pub use session::{Database, Session};
 pub use transaction::{Mode, Transaction};

@@ -1,17 +1,17 @@
-//! Every limit of a session, units last.
+//! Limits of a session, with the unit at the end of each name.
 
 use std::time::Duration;
 
-/// From the first packet to a session that can be used, TLS and password included.
+/// The longest time to open a session, TLS and password included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Migrating is short, and every function that starts meanwhile waits for it.
+/// How long a function waits while another one migrates. A migration is short.
 pub const MIGRATION_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
-/// After this long PostgreSQL ends the session of a function that froze between two statements, and frees its locks.
+/// PostgreSQL ends a session that is idle in a transaction for this long. So a frozen function loses its locks.
 pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often PostgreSQL, from 14 on and where Linux can tell it, looks whether the function that waits for a statement
-/// still lives: without it a killed one's statement runs to its end, with all its locks.
+/// How often PostgreSQL checks during a statement if its client is connected (PostgreSQL 14 or later, on Linux). Without
+/// this check, the statement of a killed function runs to its end and keeps its locks.
 pub const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// How long after its own time a transaction may live: PostgreSQL 17 and later end it then.
+/// How long a transaction may exceed its planned time. PostgreSQL 17 or later ends it then.
 pub const TRANSACTION_OVERTIME: Duration = Duration::from_secs(5);
-/// SQL texts that a session keeps prepared; most are the ledger's own, and each table adds a few.
+/// Prepared statements that a session keeps. Most belong to the ledger; each table adds a few.
 pub const STATEMENTS_KEPT_MAX: usize = 200;

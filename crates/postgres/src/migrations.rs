@@ -5,19 +5,20 @@ use tracing::info;
 use crate::error::DatabaseError;
 use crate::limits::MIGRATION_LOCK_TIMEOUT;
 
-/// Applied in this order, each once; a change is a new file, never an edit of an old one.
-const MIGRATIONS: [&str; 5] = [
+/// Each migration runs once, in this order. A change of the schema is a new file.
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_inferred_column.sql"),
     include_str!("migrations/0003_runs.sql"),
     include_str!("migrations/0004_repairs.sql"),
     include_str!("migrations/0005_kept_plans.sql"),
+    include_str!("migrations/0006_comments.sql"),
 ];
 const BOOTSTRAP: &str = include_str!("migrations/bootstrap.sql");
 
-/// Brings the schema `penstock` up to this function. Costs one cheap query when there is nothing to do.
+/// Applies the missing migrations to the schema `penstock`. If none is missing, this costs one cheap query.
 ///
-/// A schema that is newer still is left alone: during a deployment old and new functions run side by side.
+/// A newer schema stays as it is, because old and new functions run at the same time during a deployment.
 pub(crate) async fn apply(client: &mut Client) -> Result<(), DatabaseError> {
     if version(client).await? >= MIGRATIONS.len() {
         return Ok(());
@@ -29,7 +30,7 @@ pub(crate) async fn apply(client: &mut Client) -> Result<(), DatabaseError> {
     );
     transaction.batch_execute(&lock).await?;
     transaction.batch_execute(BOOTSTRAP).await?;
-    // A rival may have done it all while we waited.
+    // Another session may have migrated while this one waited.
     let done = version(&transaction).await?;
     for (sql, number) in MIGRATIONS.iter().zip(1_i32..).skip(done) {
         transaction.batch_execute(sql).await?;

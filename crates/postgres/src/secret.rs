@@ -1,4 +1,4 @@
-//! How to reach the database, from a URL or from a secret of Secrets Manager. None of it is ever printed.
+//! Parses the connection settings from a URL or a secret of Secrets Manager. Nothing here is ever printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio_postgres::Config;
 
-/// Everything that a connection needs.
+/// The settings of a connection.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) config: Config,
-    /// PEM of an authority to trust beside those of the system.
+    /// The PEM certificate of an authority to trust in addition to the system's.
     pub(crate) ca: Option<String>,
 }
 
@@ -21,18 +21,18 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Says which part cannot be used, and never quotes it: it may be the password.
+/// The text is not valid connection settings. The message never quotes it, because it may contain the password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidCredentials {
-    #[error("the database's URL cannot be read; it should look like postgres://user:password@host:5432/database")]
+    #[error("invalid database URL, expected postgres://user:password@host:5432/database")]
     Url,
     #[error(
-        "the secret is neither a URL, nor JSON with a `url` (and `ca`), nor JSON with `username`, `password` and `host`"
+        "invalid secret, expected a URL, JSON with `url` (and `ca`), or JSON with `username`, `password` and `host`"
     )]
     Secret,
 }
 
-/// A secret of our own has `url`; one that RDS manages has the rest. Whatever else it holds is of no interest here.
+/// A secret made for Penstock has `url`. A secret that RDS manages has the other fields. Further fields are ignored.
 #[derive(Deserialize)]
 struct SecretJson {
     url: Option<String>,
@@ -54,7 +54,7 @@ impl FromStr for Credentials {
 }
 
 fn from_json(text: &str) -> Result<Credentials, InvalidCredentials> {
-    // serde's own words quote the value that they stumble upon.
+    // The message of serde quotes the invalid value.
     let secret: SecretJson = serde_json::from_str(text).map_err(|_| InvalidCredentials::Secret)?;
     let config = match &secret.url {
         Some(url) => from_url(url)?,
@@ -64,7 +64,7 @@ fn from_json(text: &str) -> Result<Credentials, InvalidCredentials> {
 }
 
 fn from_url(url: &str) -> Result<Config, InvalidCredentials> {
-    // tokio-postgres knows no verify-…, and says so with an error. Certificates are verified here in any case.
+    // tokio-postgres rejects the verify modes. Penstock verifies certificates in any mode.
     let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
     let config = Config::from_str(&url).map_err(|_| InvalidCredentials::Url)?;
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_and_secrets() {
+    fn urls_and_secrets_are_parsed() {
         let check = |text: &str, expected: Result<(&str, u16, &str), InvalidCredentials>| {
             let found = text.parse::<Credentials>();
             let found = found.map(|Credentials { config, .. }| {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_in_no_message() {
+    fn message_contains_no_password() {
         let secret = r#"{"username": "u", "password": "hunter2", "host": "h", "port": "hunter2"}"#;
         let error = secret.parse::<Credentials>().unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));

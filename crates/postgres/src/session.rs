@@ -1,4 +1,4 @@
-//! One session of PostgreSQL for a warm function: opened when first needed, replaced when it broke.
+//! Keeps one PostgreSQL session between the invocations of a function, and replaces a broken one.
 
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -23,18 +23,18 @@ use crate::limits::CONNECT_TIMEOUT;
 use crate::secret::Credentials;
 use crate::{migrations, tls};
 
-/// A function's way to its database; made once, at cold start.
+/// Opens sessions of one database. A function makes it once, at cold start.
 #[derive(Debug)]
 pub struct Database {
-    function: &'static str,
+    application_name: &'static str,
     address: DatabaseAddress,
     secrets: aws_sdk_secretsmanager::Client,
-    /// Read once; again when the database refuses them.
+    /// Read once, and again if the database rejects the password.
     credentials: Mutex<Option<Credentials>>,
     idle: Mutex<Option<Session>>,
 }
 
-/// Dropping a session closes its socket at once, whatever is under way: PostgreSQL rolls back.
+/// One session. Dropping it closes the socket at once, so PostgreSQL rolls back an open transaction.
 #[derive(Debug)]
 pub struct Session {
     pub client: Client,
@@ -48,34 +48,34 @@ impl Drop for Session {
 }
 
 impl Database {
-    /// Builds clients and speaks to nobody yet. `function` is what the server's own views call our sessions.
-    pub fn new(function: &'static str, address: DatabaseAddress, sdk: &SdkConfig) -> Self {
+    /// Builds the clients without connecting. `pg_stat_activity` shows `application_name`.
+    pub fn new(application_name: &'static str, address: DatabaseAddress, sdk: &SdkConfig) -> Self {
         let secrets = aws_sdk_secretsmanager::Client::new(sdk);
-        Self { function, address, secrets, credentials: Mutex::default(), idle: Mutex::default() }
+        Self { application_name, address, secrets, credentials: Mutex::default(), idle: Mutex::default() }
     }
 
-    /// A session, in a database whose schema `penstock` is as new as this function, and its answer to a first question.
+    /// Returns a session of a migrated database, and the result of a first query.
     ///
-    /// An idle session may have died while the function was frozen, without a word to us; then a new one is asked. So
-    /// the question must be one that can be asked twice.
-    pub async fn session<T, E>(&self, ask: impl AsyncFn(&Client) -> Result<T, E>) -> Result<(Session, T), E>
+    /// An idle session may have broken unnoticed while the function was frozen. Then the query runs again on a new
+    /// session, so it must be repeatable.
+    pub async fn session<T, E>(&self, query: impl AsyncFn(&Client) -> Result<T, E>) -> Result<(Session, T), E>
     where
         E: Failure + From<DatabaseError>,
     {
         let idle = lock(&self.idle).take();
         if let Some(session) = idle {
-            match timeout(CONNECT_TIMEOUT, ask(&session.client)).await {
+            match timeout(CONNECT_TIMEOUT, query(&session.client)).await {
                 Ok(Err(error)) if error.name() == FailureName::DatabaseUnavailable => {}
                 Err(_) => {}
-                Ok(answer) => return answer.map(|answer| (session, answer)),
+                Ok(result) => return result.map(|result| (session, result)),
             }
-            debug!("the idle database session is gone, opening another");
+            debug!("the idle database session is broken, opening another");
         }
         // Boxed: an async SDK call inside makes a future too large to be nested by value.
         let mut session = Box::pin(self.connect()).await?;
         migrations::apply(session.client.unprepared()).await?;
-        let answer = ask(&session.client).await?;
-        Ok((session, answer))
+        let result = query(&session.client).await?;
+        Ok((session, result))
     }
 
     /// Keeps a session, whose transaction has ended, for the next invocation.
@@ -92,7 +92,7 @@ impl Database {
         };
         match self.open(&credentials).await {
             // The password may have been rotated since it was read.
-            Err(OpenError::Postgres(refusal)) if was_known && is_refused_password(&refusal) => {
+            Err(OpenError::Postgres(error)) if was_known && is_rejected_password(&error) => {
                 let credentials = self.read_credentials().await?;
                 self.open(&credentials).await
             }
@@ -117,12 +117,12 @@ impl Database {
     }
 
     async fn read_secret(&self, arn: &str) -> Result<String, DatabaseError> {
-        let answer = self.secrets.get_secret_value().secret_id(arn).send().await;
-        let secret = answer.map_err(|error| match error.as_service_error() {
-            Some(refusal) if !refusal.is_internal_service_error() => {
-                DatabaseError::Misconfigured(format!("secret {arn}: {}", error_chain(refusal)))
+        let response = self.secrets.get_secret_value().secret_id(arn).send().await;
+        let secret = response.map_err(|error| match error.as_service_error() {
+            Some(error) if !error.is_internal_service_error() => {
+                DatabaseError::Misconfigured(format!("secret {arn}: {}", error_chain(error)))
             }
-            _ => DatabaseError::Unavailable(format!("secret {arn} cannot be read now: {}", error_chain(&error))),
+            _ => DatabaseError::Unavailable(format!("secret {arn} is not available: {}", error_chain(&error))),
         })?;
         let text = secret.secret_string();
         text.map(str::to_owned).ok_or_else(|| DatabaseError::Misconfigured(format!("secret {arn} is not text")))
@@ -131,14 +131,14 @@ impl Database {
     async fn open(&self, credentials: &Credentials) -> Result<Session, OpenError> {
         let mut config = credentials.config.clone();
         config.connect_timeout(CONNECT_TIMEOUT);
-        // A network that swallows packets must not hold us until Lambda's own end.
+        // Fail before Lambda's time-out if the network drops packets.
         config.tcp_user_timeout(Duration::from_secs(30));
         config
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
         if config.get_application_name().is_none() {
-            config.application_name(self.function);
+            config.application_name(self.application_name);
         }
         let opened = match transport(&config) {
             Transport::Plain => {
@@ -151,7 +151,7 @@ impl Database {
                 timeout(CONNECT_TIMEOUT, open_with(&config, connector)).await
             }
             Transport::Refused => {
-                let reason = format!("{}: sslmode=disable is for loopback only", place(&config));
+                let reason = format!("{}: sslmode=disable is allowed for loopback only", host_and_port(&config));
                 return Err(OpenError::Other(DatabaseError::Misconfigured(reason)));
             }
         };
@@ -167,13 +167,13 @@ enum OpenError {
 
 impl OpenError {
     fn at(self, config: &Config) -> DatabaseError {
-        let place = place(config);
+        let place = host_and_port(config);
         match self {
             Self::Other(error) => error,
             Self::TimedOut => {
                 DatabaseError::Unavailable(format!("{place}: no session within {} s", CONNECT_TIMEOUT.as_secs()))
             }
-            Self::Postgres(error) => match tls::distrust(&error) {
+            Self::Postgres(error) => match tls::tls_rejection(&error) {
                 Some(reason) => DatabaseError::Misconfigured(format!("{place}: {reason}")),
                 None => match DatabaseError::from(error) {
                     DatabaseError::Unavailable(reason) => DatabaseError::Unavailable(format!("{place}: {reason}")),
@@ -190,11 +190,11 @@ where
     T: MakeTlsConnect<Socket, Stream: Send + 'static>,
 {
     let (client, connection) = config.connect(tls).await?;
-    Ok(Session { client: Client::new(client), connection: tokio::spawn(serve(connection)) })
+    Ok(Session { client: Client::new(client), connection: tokio::spawn(drive(connection)) })
 }
 
-/// Does the session's work, and tells what PostgreSQL says beside its answers.
-async fn serve<S, T>(mut connection: Connection<S, T>)
+/// Drives the connection, and logs the notices of PostgreSQL.
+async fn drive<S, T>(mut connection: Connection<S, T>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
@@ -202,12 +202,12 @@ where
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
             Some(Ok(AsyncMessage::Notice(notice))) => {
-                debug!(severity = notice.severity(), notice = notice.message(), "PostgreSQL says");
+                debug!(severity = notice.severity(), notice = notice.message(), "PostgreSQL notice");
             }
             Some(Ok(_)) => {}
-            // A `DbError` shows its detail, which may quote a row: its code alone goes into the log.
+            // The text of a `DbError` has a detail, which may quote a row. Log the code only.
             Some(Err(error)) => {
-                warn!(sqlstate = error.code().map(SqlState::code), "the database session broke");
+                warn!(sqlstate = error.code().map(SqlState::code), "the database session failed");
                 return;
             }
             None => return,
@@ -222,10 +222,10 @@ enum Transport {
     Refused,
 }
 
-/// TLS is verified wherever packets leave the machine; there is no way to ask for less.
+/// Requires verified TLS for every host except loopback. No setting allows less.
 fn transport(config: &Config) -> Transport {
-    let asked = config.get_ssl_mode();
-    match (is_local(config), asked == SslMode::Require, asked == SslMode::Disable) {
+    let requested = config.get_ssl_mode();
+    match (is_local(config), requested == SslMode::Require, requested == SslMode::Disable) {
         (true, false, _) => Transport::Plain,
         (false, _, true) => Transport::Refused,
         (true, true, _) | (false, _, false) => Transport::Verified,
@@ -244,8 +244,8 @@ fn is_local(config: &Config) -> bool {
     }
 }
 
-/// The host and its port, for messages.
-fn place(config: &Config) -> String {
+/// Returns the host and port, for messages.
+fn host_and_port(config: &Config) -> String {
     let host = match config.get_hosts().first() {
         Some(Host::Tcp(name)) => name.clone(),
         Some(Host::Unix(folder)) => folder.display().to_string(),
@@ -254,13 +254,13 @@ fn place(config: &Config) -> String {
     format!("{host}:{}", config.get_ports().first().unwrap_or(&5432))
 }
 
-fn is_refused_password(error: &tokio_postgres::Error) -> bool {
+fn is_rejected_password(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| {
         *code == SqlState::INVALID_PASSWORD || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
     })
 }
 
-/// What is behind these locks is replaced whole, so a panic leaves nothing half done in it.
+/// Ignores poisoning: these values are only replaced as a whole, so a panic leaves no partial change.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_leave_the_machine_under_verified_tls_only() {
+    fn remote_hosts_require_verified_tls() {
         let check = |url: &str, expected: Transport| {
             let credentials: Credentials = url.parse().unwrap();
             assert_eq!(transport(&credentials.config), expected, "{url}");

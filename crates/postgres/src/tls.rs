@@ -10,10 +10,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::DatabaseError;
 
-/// TLS that trusts the system's authorities, and `ca` (PEM) beside them.
+/// Makes a TLS connector that trusts the authorities of the system and those in `ca` (PEM).
 pub(crate) fn connector(ca: Option<&str>) -> Result<MakeRustlsConnect, DatabaseError> {
     let mut roots = RootCertStore::empty();
-    // Some of the system's may be unreadable; what cannot be verified in the end says so itself.
+    // Some certificates of the system may be unreadable. If one is needed, the handshake fails with its own message.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for certificate in own_authorities(ca)? {
         roots.add(certificate).map_err(|error| unusable_ca(&error))?;
@@ -21,7 +21,7 @@ pub(crate) fn connector(ca: Option<&str>) -> Result<MakeRustlsConnect, DatabaseE
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| DatabaseError::Internal(format!("TLS cannot be set up: {error}")))?
+        .map_err(|error| DatabaseError::Internal(format!("TLS setup failed: {error}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
@@ -33,24 +33,24 @@ fn own_authorities(ca: Option<&str>) -> Result<Vec<CertificateDer<'static>>, Dat
         .collect::<Result<_, _>>()
         .map_err(|error| unusable_ca(&error))?;
     if found.is_empty() {
-        return Err(DatabaseError::Misconfigured("the secret's `ca` holds no PEM certificate".to_owned()));
+        return Err(DatabaseError::Misconfigured("`ca` of the secret contains no PEM certificate".to_owned()));
     }
     Ok(found)
 }
 
 fn unusable_ca(error: &dyn Error) -> DatabaseError {
-    DatabaseError::Misconfigured(format!("the secret's `ca` cannot be used: {}", error_chain(error)))
+    DatabaseError::Misconfigured(format!("`ca` of the secret is invalid: {}", error_chain(error)))
 }
 
-/// Why a server is not trusted, when that is what failed: no retry mends it.
-pub(crate) fn distrust(error: &tokio_postgres::Error) -> Option<String> {
+/// Returns the reason if a TLS handshake failed because the server is not trusted. A retry cannot succeed.
+pub(crate) fn tls_rejection(error: &tokio_postgres::Error) -> Option<String> {
     const NO_TLS: &str = "server does not support TLS";
     let mut next = error.source();
     while let Some(cause) = next {
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         if let Some(refusal) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return Some(format!(
-                "its certificate is not trusted ({refusal}); the secret's `ca` may name its authority"
+                "its certificate is not trusted ({refusal}); put its authority into `ca` of the secret"
             ));
         }
         if cause.to_string() == NO_TLS {

@@ -2,35 +2,36 @@ use std::time::Duration;
 
 use crate::limits::{CLIENT_CHECK_INTERVAL, IDLE_IN_TRANSACTION_TIMEOUT, TRANSACTION_OVERTIME};
 
-/// A transaction to begin, with time-outs, so that a function that froze or fell off the network frees its locks.
+/// The settings of a transaction. Its time-outs release the locks of a function that froze or lost its network.
 #[derive(Clone, Copy, Debug)]
 pub struct Transaction {
     pub mode: Mode,
-    /// How long a statement waits for a lock.
+    /// How long one statement waits for a lock.
     pub lock_timeout: Duration,
-    /// How long a statement may take; none where our own deadline ends a wrong one.
+    /// How long one statement may take. `None` where the caller's deadline ends the transaction.
     pub statement_timeout: Option<Duration>,
-    /// How long all of it is meant to take.
+    /// The planned time of the whole transaction.
     pub time: Duration,
 }
 
+/// What the statements of a transaction see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Each statement sees what is committed when it begins.
+    /// Each statement sees the rows that are committed when it starts.
     ReadWrite,
-    /// All statements see the same.
+    /// All statements see the same rows.
     Snapshot,
 }
 
 impl Transaction {
-    /// The statements that begin it, to be sent as they are.
+    /// Returns the statements that begin the transaction.
     pub fn begin(&self) -> String {
         let mode = match self.mode {
             Mode::ReadWrite => "read committed read write",
             Mode::Snapshot => "repeatable read read only",
         };
         let lock_ms = self.lock_timeout.as_millis();
-        // Zero is none.
+        // PostgreSQL reads zero as no limit.
         let statement_ms = self.statement_timeout.map_or(0, |time| time.as_millis().max(1));
         let idle_ms = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
         let check_ms = CLIENT_CHECK_INTERVAL.as_millis();

@@ -10,7 +10,10 @@ use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, in_second
 async fn many_loaders_migrate_at_once() {
     let stage = Stage::new().await;
     assert!(stage.load_days_at_once(30).await.into_iter().all(|answer| answer.is_ok()));
-    assert_eq!(stage.text("select string_agg(version::text, ',') from penstock.migration").await.unwrap(), "1,2,3,4,5");
+    assert_eq!(
+        stage.text("select string_agg(version::text, ',') from penstock.migration").await.unwrap(),
+        "1,2,3,4,5,6"
+    );
     let without_comment = "pg_attribute a join pg_class c on c.oid = a.attrelid
                            where c.relnamespace = 'penstock'::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0
                              and col_description(c.oid, a.attnum) is null";
@@ -124,7 +127,7 @@ async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
     check(
         "postgres://u:hunter2@db.invalid/d?sslmode=disable",
         FailureName::InvalidConfiguration,
-        "db.invalid:5432: sslmode=disable is for loopback only",
+        "db.invalid:5432: sslmode=disable is allowed for loopback only",
     )
     .await;
     let missing = stage.database.url.rsplit_once('/').unwrap().0.to_owned() + "/no_such_database";

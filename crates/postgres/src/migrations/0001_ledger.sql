@@ -22,8 +22,8 @@ create table penstock.load (
     constraint every_row_is_accounted_for check (rows_read = rows_loaded + rows_rejected)
 );
 
--- One row per object version and dataset. Without version and sequencer the expression is null, and nulls are
--- distinct: such objects are told apart by content alone, against the latest load of their key.
+-- One row for each object version and dataset. Without version and sequencer the expression is null, and nulls are
+-- distinct. The loader then compares the content with the latest load of the key.
 create unique index load_object on penstock.load
     (pipeline, dataset, bucket, key, coalesce('version ' || version_id, 'etag ' || etag || '/' || sequencer));
 create index load_of_key on penstock.load (pipeline, dataset, bucket, key, load_id);

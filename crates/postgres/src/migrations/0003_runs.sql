@@ -10,8 +10,8 @@ alter table penstock.run
     add column after_run_id    bigint references penstock.run,
     add constraint run_state check (state in ('Waiting', 'Ready', 'Running', 'Succeeded', 'Failed', 'Skipped'));
 
--- The first attempt of a period is the row that everything about the period is decided under. Where every load is a
--- run of its own there is no attempt, and nulls are distinct.
+-- A session that decides about a period locks the row of the first attempt. If each load is a run, `attempt` is null,
+-- and nulls are distinct.
 create unique index run_of_period on penstock.run (pipeline, logical_at, attempt);
 create unique index run_after on penstock.run (pipeline, after_run_id);
 create index run_under_way on penstock.run (state) where state in ('Waiting', 'Ready', 'Running');
@@ -129,7 +129,7 @@ create view penstock.missing as
     from penstock.run
     cross join lateral unnest(run.datasets) as dataset (name)
     where run.attempt is not null
-      -- A failed set that was completed later, or waits on, is not missing twice.
+      -- Show a failed run only if no later attempt exists. A later attempt waits for the same data.
       and (run.state = 'Waiting'
            or run.state = 'Failed' and run.failure = 'RunIncomplete' and not exists (
                select from penstock.run as later
@@ -161,7 +161,7 @@ create view penstock.rejects as
     from penstock.reject join penstock.load using (load_id);
 comment on view penstock.rejects is 'every refused record with the file that it came in';
 
--- What a view takes over from a table is documented there, and here by the same words.
+-- The other columns of the views take the comments of the tables.
 do $$
 declare
     taken record;

@@ -1,9 +1,9 @@
--- Only when missing: `create schema if not exists` asks for the right to create even when there is nothing to do.
+-- `create schema if not exists` requires the right to create even if the schema exists. So check first.
 do $$
 begin
     if to_regnamespace('penstock') is null then
         create schema penstock;
-        comment on schema penstock is 'what Penstock remembers: loads, rejects, runs';
+        comment on schema penstock is 'the state of Penstock: loads, rejects and runs';
     end if;
 end
 $$;
@@ -12,6 +12,6 @@ create table if not exists penstock.migration (
     version    integer primary key,
     applied_at timestamptz not null default clock_timestamp()
 );
-comment on table penstock.migration is 'which changes of this schema have been made';
-comment on column penstock.migration.version is 'the number that the change''s file begins with';
-comment on column penstock.migration.applied_at is 'by the clock of the database';
+comment on table penstock.migration is 'the migrations of this schema that have run';
+comment on column penstock.migration.version is 'number at the start of the migration''s file name';
+comment on column penstock.migration.applied_at is 'time of the migration, by the database clock';
