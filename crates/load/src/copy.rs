@@ -1,112 +1,116 @@
-//! The way of the rows: S3 chunks go through a bounded channel to a blocking thread that decompresses and validates,
-//! and on through a second one into binary COPY. Memory does not grow with the file.
+//! Copies an object into the table. A bounded channel leads from S3 to a blocking thread, which decompresses and
+//! validates. A second one leads from there to binary COPY. So memory does not grow with the file.
 
 use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use formats::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
 use futures_util::SinkExt;
 use pipeline::Dataset;
-use postgres::Client;
-use protocol::{Compression, Format, LoadRequest, ObjectRef, RejectSample};
+use postgres::{Client, DatabaseError};
+use protocol::{Format, LoadRequest, ObjectRef, RejectSample};
 use tokio::sync::mpsc;
 use tokio::task;
 use tokio_postgres::CopyInSink;
 
+use crate::chunk_reader::{ChunkReader, row_spec};
+use crate::download::{Download, DownloadProgress, ObjectSource};
 use crate::error::LoadError;
 use crate::limits::{
-    BLOCKS_IN_FLIGHT_MAX, CHUNKS_IN_FLIGHT_MAX, COMPARED_AFTER_REFUSAL_BYTES_MAX, HEADER_KEPT_BYTES_MAX,
+    BLOCKS_IN_FLIGHT_MAX, CHECKSUM_READ_AFTER_ERROR_BYTES_MAX, CHUNKS_IN_FLIGHT_MAX, HEADER_KEPT_BYTES_MAX,
 };
-use crate::ranges;
-use crate::rejects::{Rejects, TooMany, as_text};
-use crate::source::{Download, Progress, Storage};
-use crate::target::Target;
+use crate::range_reader;
+use crate::rejects::{RejectWriter, TooManyRejects, as_text};
+use crate::target_table::TargetTable;
 
-/// Where rows go, and under which load.
+/// The session, table and load of a copy.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Destination<'a> {
+pub(crate) struct CopyTarget<'a> {
     pub(crate) client: &'a Client,
-    pub(crate) target: &'a Target,
+    pub(crate) table: &'a TargetTable,
     pub(crate) load_id: i64,
 }
 
+/// The result of a copy.
 #[derive(Debug)]
-pub(crate) struct Copied {
+pub(crate) struct CopyResult {
     pub(crate) counts: Counts,
     pub(crate) first_rejects: Vec<RejectSample>,
-    /// Of a CSV file, empty where the dataset declares none; only where records were refused.
+    /// The header of a CSV file with rejects; empty if the dataset declares no header.
     pub(crate) header: Option<String>,
 }
 
-/// Copies the whole object into the table, within the caller's transaction. After an error that transaction must not
-/// be committed.
+/// Copies the whole object into the table, in the caller's transaction. After an error the caller must not commit.
 pub(crate) async fn copy(
-    destination: Destination<'_>,
-    storage: &Storage,
+    target: CopyTarget<'_>,
+    source: &ObjectSource,
     dataset: &Arc<Dataset>,
     request: &LoadRequest,
     download: Download,
-    progress: &Progress,
-) -> Result<Copied, LoadError> {
+    progress: &DownloadProgress,
+) -> Result<CopyResult, LoadError> {
     let object = download.object.clone();
-    let copying = Copying { destination, dataset, request, object: &object };
+    let input = CopyInput { target, dataset, request, object: &object };
     match request.format {
         Format::Parquet => {
-            let (reader, ranges) = ranges::open(storage, download).await?;
+            let (reader, ranges) = range_reader::open(source, download).await?;
             let file: Arc<dyn RandomAccess> = Arc::new(reader);
             let convert = move |spec: &RowSpec<'_>, blocks: &mut _| formats::convert_parquet(spec, &file, blocks);
-            copying.run(ranges.serve(progress), convert).await
+            input.run(ranges.serve(progress), convert).await
         }
         Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => {
             let (chunks_in, chunks_out) = mpsc::channel(CHUNKS_IN_FLIGHT_MAX);
             let mut chunks = ChunkReader::new(chunks_out);
-            // The whole object is read, even when its parser is content before its end: only then have its length and
-            // checksum been compared. One that refuses it may have met damage of the way; of a large one not all that
-            // is left is fetched to know.
+            // Read to the end even if the parser stops earlier, because only the end verifies length and checksum. After
+            // a parser error, read a limited rest only: the reason may be a corrupt download.
             let convert = move |spec: &RowSpec<'_>, blocks: &mut _| {
                 let counts = formats::convert(spec, &mut chunks, blocks);
-                let rest = if counts.is_ok() { u64::MAX } else { COMPARED_AFTER_REFUSAL_BYTES_MAX };
+                let rest = if counts.is_ok() { u64::MAX } else { CHECKSUM_READ_AFTER_ERROR_BYTES_MAX };
                 io::copy(&mut chunks.take(rest), &mut io::sink()).map_err(FileError::Read)?;
                 counts
             };
-            copying.run(download.send_to(chunks_in, progress), convert).await
+            input.run(download.send_to(chunks_in, progress), convert).await
         }
     }
 }
 
-/// Of which object's rows what becomes.
+/// Inputs of one copy.
 #[derive(Clone, Copy)]
-struct Copying<'a> {
-    destination: Destination<'a>,
+struct CopyInput<'a> {
+    target: CopyTarget<'a>,
     dataset: &'a Arc<Dataset>,
     request: &'a LoadRequest,
     object: &'a ObjectRef,
 }
 
-impl Copying<'_> {
-    /// `fetch` brings the bytes that `convert` waits for.
-    async fn run<C>(self, fetch: impl Future<Output = Result<(), LoadError>>, convert: C) -> Result<Copied, LoadError>
+impl CopyInput<'_> {
+    /// Runs the download `fetch` and the parser `convert` until both end.
+    async fn run<C>(
+        self,
+        fetch: impl Future<Output = Result<(), LoadError>>,
+        convert: C,
+    ) -> Result<CopyResult, LoadError>
     where
         C: FnOnce(&RowSpec<'_>, &mut BlockSink) -> Result<Counts, FileError> + Send + 'static,
     {
-        let Self { destination, dataset, request, object } = self;
+        let Self { target, dataset, request, object } = self;
         let (blocks_in, blocks_out) = mpsc::channel(BLOCKS_IN_FLIGHT_MAX);
-        let lineage = destination.target.has_lineage.then_some(destination.load_id);
+        let lineage = target.table.has_lineage.then_some(target.load_id);
         let convert = on_a_thread(Arc::clone(dataset), request, lineage, BlockSink(blocks_in), convert);
-        let rejects = Rejects::new(dataset.rejects);
-        // The first error ends all three. Polled in this order, so that the cause is seen before what it causes.
-        let ((), fed, counts) = tokio::try_join!(
+        let rejects = RejectWriter::new(dataset.rejects);
+        // The first error ends all three. The order of polling shows a cause before its consequences.
+        let ((), writer, counts) = tokio::try_join!(
             fetch,
-            Feed { destination, rejects, header: None, rows_taken: 0 }.run(blocks_out, object),
+            CopyWriter { target, rejects, header: None, rows_taken: 0 }.run(blocks_out, object),
             async { convert.await.map_err(|source| LoadError::File { object: object.to_string(), source }) },
         )?;
 
-        fed.rejects.judge(&counts).map_err(|too_many| named(object, too_many))?;
-        check_counts(&counts, fed.rows_taken)?;
-        let header = fed.header.filter(|_| counts.rows_rejected > 0);
-        Ok(Copied { counts, first_rejects: fed.rejects.into_first(), header })
+        writer.rejects.check_ratio(&counts).map_err(|too_many| too_many_rejects(object, too_many))?;
+        check_counts(&counts, writer.rows_taken)?;
+        let header = writer.header.filter(|_| counts.rows_rejected > 0);
+        Ok(CopyResult { counts, first_rejects: writer.rejects.into_first(), header })
     }
 }
 
@@ -117,25 +121,21 @@ fn check_counts(counts: &Counts, rows_taken: u64) -> Result<(), LoadError> {
             "{rows_read} rows read, but {rows_loaded} loaded and {rows_rejected} rejected"
         )));
     }
-    if rows_taken != rows_loaded {
-        return Err(LoadError::DatabaseRefused(format!(
-            "the table took {rows_taken} of {rows_loaded} rows: one of its triggers drops rows"
-        )));
-    }
-    Ok(())
+    if rows_taken == rows_loaded { Ok(()) } else { Err(rows_dropped(rows_taken, rows_loaded)) }
 }
 
-fn named(object: &ObjectRef, TooMany { reason, first }: TooMany) -> LoadError {
+/// Returns the error for a table that stored fewer rows than were sent.
+pub(crate) fn rows_dropped(rows_taken: u64, rows_sent: u64) -> LoadError {
+    let reason =
+        format!("the table stored {rows_taken} of {rows_sent} rows, because a trigger of the table drops rows");
+    DatabaseError::Refused(reason).into()
+}
+
+fn too_many_rejects(object: &ObjectRef, TooManyRejects { reason, first }: TooManyRejects) -> LoadError {
     LoadError::TooManyRejects { object: object.to_string(), reason, first }
 }
 
-/// How the dataset's files are read.
-pub(crate) fn row_spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<'_> {
-    let Dataset { columns, null_values, csv, encoding, extra, .. } = dataset;
-    RowSpec { columns, null_values, format, compression, csv, encoding: *encoding, extra: *extra, lineage: None }
-}
-
-/// Parses on a thread of its own.
+/// Parses on a blocking thread.
 async fn on_a_thread<C>(
     dataset: Arc<Dataset>,
     request: &LoadRequest,
@@ -151,33 +151,8 @@ where
         let spec = RowSpec { lineage, ..row_spec(&dataset, format, compression) };
         convert(&spec, &mut blocks)
     });
-    // Nobody cancels that thread, so it has panicked: the shell catches it, and names it.
+    // The task is never cancelled, so an error is a panic. The function reports it as `InternalError`.
     thread.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
-}
-
-/// Reads on a blocking thread what an async task receives.
-pub(crate) struct ChunkReader {
-    chunks: mpsc::Receiver<Bytes>,
-    chunk: Bytes,
-}
-
-impl ChunkReader {
-    pub(crate) fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
-        Self { chunks, chunk: Bytes::new() }
-    }
-}
-
-impl Read for ChunkReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.chunk.is_empty() {
-            // Closed is the end, good or bad: after a bad one nobody commits what we make of it.
-            let Some(chunk) = self.chunks.blocking_recv() else { return Ok(0) };
-            self.chunk = chunk;
-        }
-        let length = buffer.len().min(self.chunk.len());
-        self.chunk.split_to(length).copy_to_slice(&mut buffer[..length]);
-        Ok(length)
-    }
 }
 
 enum Block {
@@ -191,7 +166,7 @@ struct BlockSink(mpsc::Sender<Block>);
 impl Sink for BlockSink {
     fn header(&mut self, raw: &[u8]) {
         if raw.len() <= HEADER_KEPT_BYTES_MAX {
-            // Nobody listens any more: the next block finds out.
+            // If the receiver is closed, the next block returns the error.
             let _ = self.0.blocking_send(Block::Header(raw.to_vec()));
         }
     }
@@ -207,23 +182,25 @@ impl Sink for BlockSink {
 
 type OpenCopy = Pin<Box<CopyInSink<Bytes>>>;
 
-/// Sends blocks to PostgreSQL. A session does one thing at a time, so rejects are written between two COPYs.
-struct Feed<'a> {
-    destination: Destination<'a>,
-    rejects: Rejects,
+/// Sends blocks to PostgreSQL. A session runs one statement at a time, so rejects are written between two COPYs.
+struct CopyWriter<'a> {
+    target: CopyTarget<'a>,
+    rejects: RejectWriter,
     header: Option<String>,
     rows_taken: u64,
 }
 
-impl<'a> Feed<'a> {
-    async fn run(mut self, mut blocks: mpsc::Receiver<Block>, object: &ObjectRef) -> Result<Feed<'a>, LoadError> {
-        let Destination { client, load_id, .. } = self.destination;
+impl<'a> CopyWriter<'a> {
+    async fn run(mut self, mut blocks: mpsc::Receiver<Block>, object: &ObjectRef) -> Result<CopyWriter<'a>, LoadError> {
+        let CopyTarget { client, load_id, .. } = self.target;
         let mut copy = self.begin_copy().await?;
         while let Some(block) = blocks.recv().await {
             match block {
                 Block::Header(raw) => self.header = Some(as_text(&raw)),
                 Block::Tuples(tuples) => copy.feed(tuples).await?,
-                Block::Reject(reject) => self.rejects.push(reject).map_err(|too_many| named(object, too_many))?,
+                Block::Reject(reject) => {
+                    self.rejects.push(reject).map_err(|too_many| too_many_rejects(object, too_many))?
+                }
             }
             if self.rejects.batch_is_full() {
                 self.end_copy(copy).await?;
@@ -237,8 +214,8 @@ impl<'a> Feed<'a> {
     }
 
     async fn begin_copy(&self) -> Result<OpenCopy, LoadError> {
-        let Destination { client, target, .. } = self.destination;
-        let mut copy = Box::pin(client.copy_in(&target.copy_statement()).await?);
+        let CopyTarget { client, table, .. } = self.target;
+        let mut copy = Box::pin(client.copy_in(&table.copy_statement()).await?);
         copy.feed(Bytes::from_static(&COPY_HEADER)).await?;
         Ok(copy)
     }

@@ -2,18 +2,16 @@ use chrono::{DateTime, Utc};
 use postgres::DatabaseError;
 use protocol::{Failure, FailureName, RejectSample};
 
-/// Why nothing of an object was loaded: one variant for each thing that an operator does about it.
+/// A failed load. Each variant needs a different action of the operator.
 ///
-/// Messages reach notices and the machine's history: no secret and, but for what PostgreSQL's own message quotes, no
-/// value of a row is in them.
+/// Notices and the execution history show the messages, so they contain no secrets. They contain values of rows only
+/// where PostgreSQL quotes one in its primary message.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("{0}")]
     InvalidInput(String),
     #[error("{0}")]
     InvalidDefinition(String),
-    #[error("{0}")]
-    InvalidConfiguration(String),
     #[error("{0}")]
     Internal(String),
 
@@ -27,34 +25,30 @@ pub enum LoadError {
     StorageDenied { object: String, reason: String },
     #[error("{object}: {reason}")]
     StorageUnavailable { object: String, reason: String },
-    #[error("{object}: nothing came for {silence_s} s, after {bytes_read} of {bytes} bytes")]
+    #[error("{object}: S3 sent nothing for {silence_s} s, after {bytes_read} of {bytes} bytes")]
     StorageStalled { object: String, silence_s: u64, bytes_read: u64, bytes: u64 },
 
     #[error("{object}: {source}")]
     File { object: String, source: formats::FileError },
-    #[error("{object}: {reason}; the first: {}", samples(.first))]
+    #[error("{object}: {reason}; first rejects: {}", samples(.first))]
     TooManyRejects { object: String, reason: String, first: Vec<RejectSample> },
-    #[error(
-        "{object}: has no rows from which columns could be inferred; declare them, or begin with a file that has rows"
-    )]
+    #[error("{object}: the file has no rows, so its columns cannot be inferred")]
     NothingToInfer { object: String },
-    #[error("{object}: stopped before the time was over, after {bytes_read} of {bytes} bytes in {elapsed_s} s{}",
+    #[error("{object}: the load stopped before its time limit, after {bytes_read} of {bytes} bytes in {elapsed_s} s{}",
             estimate(*.bytes_read, *.bytes, *.elapsed_s))]
     DeadlineExceeded { object: String, bytes_read: u64, bytes: u64, elapsed_s: u64 },
 
     #[error("{object}: load {load_id} cannot be repaired: {reason}")]
     NotRepairable { object: String, load_id: i64, reason: String },
 
-    #[error("{0}")]
-    DatabaseUnavailable(String),
-    #[error("{object}: another load of this key is under way")]
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("{object}: another load of this key is in progress")]
     LoadInProgress { object: String },
     #[error("{table}: {reason}")]
     TableBusy { table: String, reason: String },
     #[error("run of {pipeline} for {logical_at}: {reason}")]
     RunBusy { pipeline: String, logical_at: DateTime<Utc>, reason: String },
-    #[error("{0}")]
-    DatabaseRefused(String),
     #[error("{table}: {}", .differences.join("; "))]
     TableMismatch { table: String, differences: Vec<String> },
 }
@@ -64,7 +58,6 @@ impl Failure for LoadError {
         match self {
             Self::InvalidInput(_) => FailureName::InvalidInput,
             Self::InvalidDefinition(_) => FailureName::InvalidDefinition,
-            Self::InvalidConfiguration(_) => FailureName::InvalidConfiguration,
             Self::Internal(_) => FailureName::InternalError,
             Self::ObjectMissing { .. } => FailureName::ObjectMissing,
             Self::ObjectReplaced { .. } => FailureName::ObjectReplaced,
@@ -74,13 +67,12 @@ impl Failure for LoadError {
             Self::StorageStalled { .. } => FailureName::StorageStalled,
             Self::File { source, .. } => file_failure(source),
             Self::TooManyRejects { .. } => FailureName::TooManyRejects,
-            // One thing to do: to say the columns.
+            // The remedy is the same: declare the columns.
             Self::NothingToInfer { .. } => FailureName::HeaderMismatch,
             Self::DeadlineExceeded { .. } => FailureName::DeadlineExceeded,
             Self::NotRepairable { .. } => FailureName::NotRepairable,
-            Self::DatabaseUnavailable(_) => FailureName::DatabaseUnavailable,
+            Self::Database(error) => error.name(),
             Self::LoadInProgress { .. } | Self::TableBusy { .. } | Self::RunBusy { .. } => FailureName::LoadInProgress,
-            Self::DatabaseRefused(_) => FailureName::DatabaseRefused,
             Self::TableMismatch { .. } => FailureName::TableMismatch,
         }
     }
@@ -92,16 +84,16 @@ fn file_failure(error: &formats::FileError) -> FailureName {
         formats::FileError::HeaderMismatch { .. } => FailureName::HeaderMismatch,
         formats::FileError::RecordTooLarge { .. } => FailureName::RecordTooLarge,
         formats::FileError::DecompressionLimit { .. } => FailureName::DecompressionLimit,
-        // Broken compression reads as an I/O error; S3's own have been named before this one is looked at.
+        // Only corrupt compression is an I/O error here: a failed download ends the load with its own error.
         formats::FileError::Malformed { .. } | formats::FileError::Read(_) => FailureName::MalformedFile,
         formats::FileError::Closed(_) => FailureName::InternalError,
     }
 }
 
-/// What the whole object would take at this pace; nothing when there is no pace to speak of.
+/// Estimates the time for the whole object. The text is empty if nothing was read.
 fn estimate(bytes_read: u64, bytes: u64, elapsed_s: u64) -> String {
     match (elapsed_s * bytes).checked_div(bytes_read) {
-        Some(whole_s) if whole_s > elapsed_s => format!("; at this pace all of it takes {whole_s} s"),
+        Some(whole_s) if whole_s > elapsed_s => format!("; at this speed the file takes {whole_s} s"),
         _ => String::new(),
     }
 }
@@ -117,17 +109,6 @@ fn describe(reject: &RejectSample) -> String {
     }
 }
 
-impl From<DatabaseError> for LoadError {
-    fn from(error: DatabaseError) -> Self {
-        match error {
-            DatabaseError::Unavailable(reason) => Self::DatabaseUnavailable(reason),
-            DatabaseError::Refused(reason) => Self::DatabaseRefused(reason),
-            DatabaseError::Misconfigured(reason) => Self::InvalidConfiguration(reason),
-            DatabaseError::Internal(reason) => Self::Internal(reason),
-        }
-    }
-}
-
 impl From<tokio_postgres::Error> for LoadError {
     fn from(error: tokio_postgres::Error) -> Self {
         DatabaseError::from(error).into()
@@ -139,9 +120,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_that_a_file_needs_is_estimated() {
-        let check = |bytes_read: u64, bytes: u64, says: &str| assert_eq!(estimate(bytes_read, bytes, 880), says);
-        check(500, 1000, "; at this pace all of it takes 1760 s");
+    fn message_estimates_the_time_of_the_file() {
+        let check =
+            |bytes_read: u64, bytes: u64, expected: &str| assert_eq!(estimate(bytes_read, bytes, 880), expected);
+        check(500, 1000, "; at this speed the file takes 1760 s");
         check(0, 1000, "");
         check(1000, 1000, "");
     }

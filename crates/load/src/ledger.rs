@@ -1,37 +1,41 @@
-//! `penstock.load`: which object versions have been dealt with, and how.
+//! `penstock.load`, the ledger: finds, claims and closes the row of a file version.
 
 use formats::Counts;
 use futures_util::future::{join, join3};
 use pipeline::version::{self, KeyHistory, VersionDecision};
 use pipeline::{Dataset, TableName, WriteMode};
 use postgres::Client;
-use protocol::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef};
+use protocol::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef, UnknownName};
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use crate::error::LoadError;
+use crate::integers::{signed, unsigned};
 use crate::limits::REJECTS_SHOWN_MAX;
-use crate::repairs::{Declared, Repaired};
-use crate::runs::Period;
+use crate::repairs::RepairedLoad;
+use crate::runs::RunPeriod;
 
-/// What the ledger is asked about: one object version for one dataset.
+const LOADED: &str = LoadOutcome::Loaded.as_str();
+const ALREADY_LOADED: &str = LoadOutcome::AlreadyLoaded.as_str();
+
+/// One version of a file, for one dataset.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry<'a> {
+pub(crate) struct FileVersion<'a> {
     pub(crate) request: &'a LoadRequest,
-    /// The request's object, as far as it is known by now.
+    /// The object of the request, with everything that S3 has returned about it.
     pub(crate) object: &'a ObjectRef,
     pub(crate) table: &'a TableName,
-    /// What the object repairs.
-    pub(crate) repaired: Option<&'a Repaired>,
+    /// The load that the file repairs.
+    pub(crate) repaired: Option<&'a RepairedLoad>,
 }
 
-/// An object version that needs no loading any more.
+/// What the ledger has about a version that was loaded or needs no load.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Settled {
+pub(crate) struct LedgerRecord {
     pub(crate) outcome: LoadOutcome,
-    /// Of the load whose rows are in the table.
+    /// The load whose rows are in the table.
     pub(crate) load_id: i64,
     pub(crate) table: String,
     pub(crate) bytes: u64,
@@ -40,32 +44,34 @@ pub(crate) struct Settled {
     pub(crate) rows_rejected: u64,
 }
 
+/// The result of [`claim`].
 #[derive(Debug)]
-pub(crate) enum Claim {
-    /// Load it; nobody else can until our transaction ends.
+pub(crate) enum ClaimResult {
+    /// Load the version. No other session can load it until the transaction ends.
     Granted {
         load_id: i64,
-        /// The earlier loads of the same key, and their repairs, whose rows may still be in the table.
+        /// The earlier loads of the same key, and their repairs. Their rows may be in the table.
         predecessors: Vec<i64>,
-        /// Those of them whose version is newer; told only where rows are upserted.
+        /// The predecessors with a newer version. Empty unless rows are upserted.
         newer: Vec<i64>,
     },
-    Settled(Settled),
+    /// The version needs no load.
+    Recorded(LedgerRecord),
 }
 
-/// The loads of one key of one dataset; its parameters are the first four everywhere.
+/// Selects the loads of one key of one dataset. These are the first four parameters of every statement.
 const OF_KEY: &str = "pipeline = $1 and dataset = $2 and bucket = $3 and key = $4";
 
-/// Looks an object version up, by its identity or, where an event told none, by the execution that loaded it.
+/// Finds a version in the ledger: by its identity, or by the execution if the event had no identity.
 ///
-/// A row of our own execution means that the reply to a committed load was lost: it is answered once more as it was.
-pub(crate) async fn find(client: &Client, entry: Entry<'_>) -> Result<Option<Settled>, LoadError> {
-    let Entry { request, object, .. } = entry;
+/// If the execution itself committed the load, its reply was lost. Then the outcome is `Loaded` again.
+pub(crate) async fn find(client: &Client, version: FileVersion<'_>) -> Result<Option<LedgerRecord>, LoadError> {
+    let FileVersion { request, object, .. } = version;
     let found = client
         .query_opt(
             &format!(
                 "select outcome, load_id, table_name, bytes, rows_read, rows_loaded, rows_rejected,
-                        coalesce(execution_arn = $8, false) as ours
+                        coalesce(execution_arn = $8, false) as is_same_execution
                  from penstock.load
                  where {OF_KEY}
                    and (coalesce('version ' || version_id, 'etag ' || etag || '/' || sequencer)
@@ -86,91 +92,94 @@ pub(crate) async fn find(client: &Client, entry: Entry<'_>) -> Result<Option<Set
         )
         .await?;
     let Some(row) = found else { return Ok(None) };
-    let recorded = outcome(row.get("outcome"))?;
-    if recorded == LoadOutcome::Loaded {
-        let is_ours = row.get("ours");
-        return Ok(Some(settled(if is_ours { recorded } else { version::decide_again(recorded).outcome() }, &row)));
+    let recorded: LoadOutcome =
+        row.get::<_, &str>("outcome").parse().map_err(|error: UnknownName| LoadError::Internal(error.to_string()))?;
+    let outcome = version::decide_again(recorded).outcome();
+    if recorded != LoadOutcome::Loaded {
+        return current_load(client, version, outcome).await.map(Some);
     }
-    standing_load(client, entry, version::decide_again(recorded).outcome()).await.map(Some)
+    let is_same_execution = row.get("is_same_execution");
+    Ok(Some(record(if is_same_execution { LoadOutcome::Loaded } else { outcome }, &row)))
 }
 
-/// Begins a transaction with `begin`, takes the claim on an object version in it, or says why there is nothing to load.
+/// Executes `begin` and claims a version, or returns why nothing must be loaded. `declared` is the dataset in
+/// `pipeline.toml`; `dataset` differs from it for a repair.
 ///
-/// Loads of one key pass here one after the other, in whatever order their events came.
+/// A lock on the key serializes the loads of one key, in any order of their events.
 pub(crate) async fn claim(
     client: &Client,
     begin: &str,
-    entry: Entry<'_>,
+    version: FileVersion<'_>,
     dataset: &Dataset,
-    declared: Declared<'_>,
-) -> Result<Claim, LoadError> {
-    let begin = format!("{begin}; select pg_advisory_xact_lock({})", lock_of_key(entry));
-    // One wait for both. What is polled first is sent first, and PostgreSQL keeps that order: whether the key is new is
-    // looked at with the lock held.
-    let (begun, of_new_key) = join(client.batch_execute(&begin), insert_if_new(client, entry)).await;
+    declared: &Dataset,
+) -> Result<ClaimResult, LoadError> {
+    let begin = format!("{begin}; select pg_advisory_xact_lock({})", key_lock(version));
+    // One round trip for both. The first poll sends, and PostgreSQL executes in the order of sending. So the insert runs
+    // with the lock held.
+    let (begun, of_new_key) = join(client.batch_execute(&begin), insert_if_new_key(client, version)).await;
     begun.map_err(|error| match error.code() {
-        Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::LoadInProgress { object: entry.object.to_string() },
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::LoadInProgress { object: version.object.to_string() },
         _ => error.into(),
     })?;
     if let Some(load_id) = of_new_key? {
-        return Ok(Claim::Granted { load_id, predecessors: Vec::new(), newer: Vec::new() });
+        return Ok(ClaimResult::Granted { load_id, predecessors: Vec::new(), newer: Vec::new() });
     }
     let (found, history, predecessors) =
-        join3(find(client, entry), key_history(client, entry), predecessors(client, entry)).await;
-    if let Some(settled) = found? {
-        return Ok(Claim::Settled(settled));
+        join3(find(client, version), key_history(client, version), predecessors(client, version)).await;
+    if let Some(record) = found? {
+        return Ok(ClaimResult::Recorded(record));
     }
-    if let Some(repaired) = entry.repaired {
-        repaired.check(client, entry.request, entry.table, declared).await?;
+    if let Some(repaired) = version.repaired {
+        repaired.check(client, version.request, version.table, declared).await?;
     }
     let mut history = history?;
     if history.has_same_content && version::depends_on_other_files(dataset) {
-        history.is_overtaken = others_came_after(client, entry).await?;
+        history.is_overtaken = is_overtaken(client, version).await?;
     }
     let decision = version::decide(dataset, &history);
     let outcome = decision.outcome();
-    let load_id = insert(client, entry, outcome).await?;
+    let load_id = insert(client, version, outcome).await?;
     match decision {
         VersionDecision::Load { .. } => {
             let newer = match dataset.write {
-                WriteMode::Upsert { .. } => newer_loads(client, entry, history).await?,
+                WriteMode::Upsert { .. } => newer_loads(client, version, history).await?,
                 WriteMode::Append | WriteMode::Replace => Vec::new(),
             };
-            Ok(Claim::Granted { load_id, predecessors: predecessors?, newer })
+            Ok(ClaimResult::Granted { load_id, predecessors: predecessors?, newer })
         }
         VersionDecision::AlreadyLoaded | VersionDecision::Superseded | VersionDecision::Ignored => {
             client.execute(CLOSE, &[&load_id, &0_i64, &0_i64, &0_i64, &None::<&str>]).await?;
-            Ok(Claim::Settled(standing_load(client, entry, outcome).await?))
+            Ok(ClaimResult::Recorded(current_load(client, version, outcome).await?))
         }
     }
 }
 
-/// Writes what a load came to, makes it part of its run, and commits. Gives the run when it is complete now.
+/// Writes the counts, adds the load to its run, and commits. Returns the run if the load completes it.
 ///
 /// # Errors
-/// As those of COMMIT: the load may have been committed all the same.
+/// After an error of COMMIT the load may be committed.
 pub(crate) async fn close_and_commit(
     client: &Client,
     load_id: i64,
     counts: &Counts,
     header: Option<&str>,
-    period: Option<&Period>,
+    period: Option<&RunPeriod>,
 ) -> Result<Option<RunRef>, LoadError> {
-    // Ready before it is needed, or it would be sent after COMMIT.
+    // Prepare first, because an unprepared statement would be sent after COMMIT.
     let close = client.prepare(CLOSE).await?;
-    let joining = match period {
-        Some(period) => Some(period.find_place(client).await?),
+    let membership = match period {
+        Some(period) => Some(period.choose_run(client).await?),
         None => None,
     };
     let join = async {
-        match &joining {
-            Some(joining) => joining.join(client, load_id).await,
+        match &membership {
+            Some(membership) => membership.join(client, load_id).await,
             None => Ok(None),
         }
     };
     let (read, loaded) = (signed(counts.rows_read), signed(counts.rows_loaded));
     let parameters: [&(dyn ToSql + Sync); 5] = [&load_id, &read, &loaded, &signed(counts.rows_rejected), &header];
-    // When one of them fails, COMMIT only rolls back.
+    // After an error of the first two, COMMIT rolls back.
     let (closed, run, committed) =
         join3(client.execute_prepared(&close, &parameters), join, client.batch_execute("commit")).await;
     closed?;
@@ -183,50 +192,51 @@ const CLOSE: &str = "update penstock.load
                      set rows_read = $2, rows_loaded = $3, rows_rejected = $4, header = $5, committed_at = clock_timestamp()
                      where load_id = $1";
 
-/// The loads of one key that `which` tells, and what repaired them, and what repaired that. Each with what is asked of
-/// it: joined to the ledger again, all of that would be read.
-fn family(which: &str) -> String {
+/// Selects the loads of a key that meet `condition`, their repairs, the repairs of those, and so on.
+///
+/// The query selects every column that the callers need. A join to the ledger would scan the whole table.
+fn with_repairs(condition: &str) -> String {
     format!(
         "with recursive family as (
              select load_id, table_name, rows_loaded from penstock.load
-             where {OF_KEY} and outcome = 'Loaded' and {which}
+             where {OF_KEY} and outcome = '{LOADED}' and {condition}
              union
              select repair.load_id, repair.table_name, repair.rows_loaded
              from penstock.load as repair join family on repair.repairs = family.load_id
-             where repair.outcome = 'Loaded')"
+             where repair.outcome = '{LOADED}')"
     )
 }
 
-async fn predecessors(client: &Client, entry: Entry<'_>) -> Result<Vec<i64>, LoadError> {
-    let Entry { request, object, table, .. } = entry;
+async fn predecessors(client: &Client, version: FileVersion<'_>) -> Result<Vec<i64>, LoadError> {
+    let FileVersion { request, object, table, .. } = version;
     let found = client
         .query(
-            &format!("{} select load_id from family where table_name = $5 and rows_loaded > 0", family("true")),
+            &format!("{} select load_id from family where table_name = $5 and rows_loaded > 0", with_repairs("true")),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
         )
         .await?;
     Ok(found.iter().map(|row| row.get(0)).collect())
 }
 
-/// Whether another key's rows may have taken the place of this key's, which then are not what the table has any more.
+/// Reads [`KeyHistory::is_overtaken`].
 ///
-/// Loads of different keys claim in one order and write in another, so both are looked at: to load the same rows once
-/// more does no harm. The key's own repairs took nobody's place.
-async fn others_came_after(client: &Client, entry: Entry<'_>) -> Result<bool, LoadError> {
-    let Entry { request, object, table, .. } = entry;
+/// Loads of different keys may claim in one order and commit in another, so this compares both. Loading the same rows
+/// again does no harm. The repairs of the key itself do not count.
+async fn is_overtaken(client: &Client, version: FileVersion<'_>) -> Result<bool, LoadError> {
+    let FileVersion { request, object, table, .. } = version;
     let row = client
         .query_one(
             &format!(
                 "{}, latest as (
                      select load_id, committed_at from penstock.load
-                     where {OF_KEY} and outcome = 'Loaded' order by load_id desc limit 1)
+                     where {OF_KEY} and outcome = '{LOADED}' order by load_id desc limit 1)
                  select exists (
                      select from penstock.load as other, latest
                      where other.pipeline = $1 and other.dataset = $2 and (other.bucket, other.key) <> ($3, $4)
-                       and other.table_name = $5 and other.outcome = 'Loaded'
+                       and other.table_name = $5 and other.outcome = '{LOADED}'
                        and (other.load_id > latest.load_id or other.committed_at >= latest.committed_at)
                        and other.load_id not in (select load_id from family))",
-                family("true")
+                with_repairs("true")
             ),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
         )
@@ -234,14 +244,15 @@ async fn others_came_after(client: &Client, entry: Entry<'_>) -> Result<bool, Lo
     Ok(row.get(0))
 }
 
-/// The loads of newer versions of the same key, of a repair also those of the repaired file, and their repairs.
-async fn newer_loads(client: &Client, entry: Entry<'_>, history: KeyHistory) -> Result<Vec<i64>, LoadError> {
+/// Returns the loads of newer versions of the key and their repairs. For a repair, this includes newer versions of the
+/// original file.
+async fn newer_loads(client: &Client, version: FileVersion<'_>, history: KeyHistory) -> Result<Vec<i64>, LoadError> {
     let mut newer = Vec::new();
     if history.has_newer {
-        newer.extend(newer_than(client, entry.request, entry.object).await?);
+        newer.extend(newer_than(client, version.request, version.object).await?);
     }
-    if let Some(repaired) = entry.repaired {
-        newer.extend(newer_than(client, entry.request, &repaired.file).await?);
+    if let Some(repaired) = version.repaired {
+        newer.extend(newer_than(client, version.request, &repaired.file).await?);
     }
     Ok(newer)
 }
@@ -249,16 +260,17 @@ async fn newer_loads(client: &Client, entry: Entry<'_>, history: KeyHistory) -> 
 async fn newer_than(client: &Client, request: &LoadRequest, object: &ObjectRef) -> Result<Vec<i64>, LoadError> {
     let found = client
         .query(
-            &format!("{} select load_id from family", family(IS_NEWER)),
+            &format!("{} select load_id from family", with_repairs(IS_NEWER)),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &object.ordered_sequencer()],
         )
         .await?;
     Ok(found.iter().map(|row| row.get(0)).collect())
 }
 
-/// Whether a row's sequencer is above the one in the fifth parameter.
+/// Whether the sequencer of a row is greater than parameter 5.
 const IS_NEWER: &str = "lpad(lower(sequencer), 64, '0') collate \"C\" > lpad($5, 64, '0')";
 
+/// Returns the first rejects of a load, by line.
 pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<RejectSample>, LoadError> {
     let limit = i64::try_from(REJECTS_SHOWN_MAX).unwrap_or(i64::MAX);
     let found = client
@@ -272,31 +284,34 @@ pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<R
     Ok(found.iter().map(sample).collect())
 }
 
-/// The number that all loads of one key of one dataset lock: the same for every loader, of whatever version. Repairs
-/// lock the key of the file that they go back to.
-fn lock_of_key(Entry { request, object, repaired, .. }: Entry<'_>) -> i64 {
+/// Returns the advisory lock of a key in a dataset. It must be equal in every release of the loader. A repair locks the
+/// key of its original file.
+fn key_lock(FileVersion { request, object, repaired, .. }: FileVersion<'_>) -> i64 {
     let object = repaired.map_or(object, |repaired| &repaired.file);
     let mut hash = Sha256::new_with_prefix("penstock load");
     for part in [&request.pipeline, &request.dataset, &object.bucket, &object.key] {
-        // None of them can hold this byte.
+        // UTF-8 text never contains this byte.
         hash.update(b"\xff");
         hash.update(part);
     }
     hash.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
 }
 
-/// Reads the history of the key of a version that the ledger does not have. `is_overtaken` is read apart.
-async fn key_history(client: &Client, Entry { request, object, .. }: Entry<'_>) -> Result<KeyHistory, LoadError> {
+/// Reads the history of the key of a version that the ledger does not have. The caller adds `is_overtaken`.
+async fn key_history(
+    client: &Client,
+    FileVersion { request, object, .. }: FileVersion<'_>,
+) -> Result<KeyHistory, LoadError> {
     let row = client
         .query_one(
             &format!(
-                "with effective as (
+                "with loaded as (
                      select load_id, etag, bytes, sequencer from penstock.load
-                     where {OF_KEY} and outcome in ('Loaded', 'AlreadyLoaded'))
-                 select exists (select from effective) as is_loaded,
-                        coalesce((select etag = $6 and bytes = $7 from effective order by load_id desc limit 1),
+                     where {OF_KEY} and outcome in ('{LOADED}', '{ALREADY_LOADED}'))
+                 select exists (select from loaded) as is_loaded,
+                        coalesce((select etag = $6 and bytes = $7 from loaded order by load_id desc limit 1),
                                  false) as has_same_content,
-                        exists (select from effective where {IS_NEWER}) as has_newer"
+                        exists (select from loaded where {IS_NEWER}) as has_newer"
             ),
             &[
                 &request.pipeline,
@@ -313,29 +328,28 @@ async fn key_history(client: &Client, Entry { request, object, .. }: Entry<'_>) 
     Ok(KeyHistory { is_loaded, has_same_content, has_newer, ..KeyHistory::default() })
 }
 
-async fn insert(client: &Client, entry: Entry<'_>, outcome: LoadOutcome) -> Result<i64, LoadError> {
-    let inserted = insert_where(client, entry, outcome, "true").await?;
-    // Behind the key's lock nobody comes between looking up and inserting; if somebody does, the retry will see.
-    inserted.ok_or_else(|| LoadError::LoadInProgress { object: entry.object.to_string() })
+async fn insert(client: &Client, version: FileVersion<'_>, outcome: LoadOutcome) -> Result<i64, LoadError> {
+    let inserted = insert_where(client, version, outcome, "true").await?;
+    // The key's lock prevents a conflicting row. If there is one, a retry finds it.
+    inserted.ok_or_else(|| LoadError::LoadInProgress { object: version.object.to_string() })
 }
 
-/// Claims the first version of a key, as nearly every load does: there is nothing that it could be, come after, or
-/// replace. `None` where more has to be asked.
-async fn insert_if_new(client: &Client, entry: Entry<'_>) -> Result<Option<i64>, LoadError> {
-    if entry.repaired.is_some() {
+/// Claims the first version of a key. Nearly every load is one, and it replaces nothing. Returns `None` for other loads.
+async fn insert_if_new_key(client: &Client, version: FileVersion<'_>) -> Result<Option<i64>, LoadError> {
+    if version.repaired.is_some() {
         return Ok(None);
     }
     let is_new = format!("not exists (select from penstock.load where {OF_KEY})");
-    insert_where(client, entry, LoadOutcome::Loaded, &is_new).await
+    insert_where(client, version, LoadOutcome::Loaded, &is_new).await
 }
 
 async fn insert_where(
     client: &Client,
-    entry: Entry<'_>,
+    version: FileVersion<'_>,
     outcome: LoadOutcome,
     condition: &str,
 ) -> Result<Option<i64>, LoadError> {
-    let Entry { request, object, table, .. } = entry;
+    let FileVersion { request, object, table, .. } = version;
     let inserted = client
         .query_opt(
             &format!(
@@ -359,7 +373,7 @@ async fn insert_where(
                 &request.scheduled_at,
                 &request.actual_at,
                 &table.to_string(),
-                &name(outcome),
+                &outcome.as_str(),
                 &request.execution,
                 &request.repairs,
                 &request.logical_at,
@@ -369,31 +383,35 @@ async fn insert_where(
     Ok(inserted.map(|row| row.get(0)))
 }
 
-/// The load of this key whose rows are in the table, as the answer to a version that added none.
-async fn standing_load(client: &Client, entry: Entry<'_>, outcome: LoadOutcome) -> Result<Settled, LoadError> {
-    let Entry { request, object, .. } = entry;
+/// Returns the load of this key whose rows are in the table, for a version that loads nothing.
+async fn current_load(
+    client: &Client,
+    version: FileVersion<'_>,
+    outcome: LoadOutcome,
+) -> Result<LedgerRecord, LoadError> {
+    let FileVersion { request, object, .. } = version;
     let row = client
         .query_one(
             &format!(
                 "select load_id, table_name, bytes, rows_read, rows_loaded, rows_rejected from penstock.load
-                 where {OF_KEY} and outcome = 'Loaded' order by load_id desc limit 1"
+                 where {OF_KEY} and outcome = '{LOADED}' order by load_id desc limit 1"
             ),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key],
         )
         .await?;
-    let standing = settled(outcome, &row);
+    let current = record(outcome, &row);
     match outcome {
-        LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded => Ok(standing),
-        // Other content: its counts are not this version's.
+        LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded => Ok(current),
+        // The current load has other content, so its counts are not those of this version.
         LoadOutcome::Superseded | LoadOutcome::Ignored => {
             let bytes = object.size_bytes.unwrap_or(0);
-            Ok(Settled { bytes, rows_read: 0, rows_loaded: 0, rows_rejected: 0, ..standing })
+            Ok(LedgerRecord { bytes, rows_read: 0, rows_loaded: 0, rows_rejected: 0, ..current })
         }
     }
 }
 
-fn settled(outcome: LoadOutcome, row: &Row) -> Settled {
-    Settled {
+fn record(outcome: LoadOutcome, row: &Row) -> LedgerRecord {
+    LedgerRecord {
         outcome,
         load_id: row.get("load_id"),
         table: row.get("table_name"),
@@ -402,32 +420,4 @@ fn settled(outcome: LoadOutcome, row: &Row) -> Settled {
         rows_loaded: unsigned(row.get("rows_loaded")),
         rows_rejected: unsigned(row.get("rows_rejected")),
     }
-}
-
-fn outcome(name: &str) -> Result<LoadOutcome, LoadError> {
-    match name {
-        "Loaded" => Ok(LoadOutcome::Loaded),
-        "AlreadyLoaded" => Ok(LoadOutcome::AlreadyLoaded),
-        "Superseded" => Ok(LoadOutcome::Superseded),
-        "Ignored" => Ok(LoadOutcome::Ignored),
-        other => Err(LoadError::Internal(format!("penstock.load has the unknown outcome {other}"))),
-    }
-}
-
-fn name(outcome: LoadOutcome) -> &'static str {
-    match outcome {
-        LoadOutcome::Loaded => "Loaded",
-        LoadOutcome::AlreadyLoaded => "AlreadyLoaded",
-        LoadOutcome::Superseded => "Superseded",
-        LoadOutcome::Ignored => "Ignored",
-    }
-}
-
-/// PostgreSQL has no unsigned integers; nothing that is counted here comes near the difference.
-pub(crate) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

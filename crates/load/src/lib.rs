@@ -1,22 +1,26 @@
-//! Loads one file exactly once: ledger, rows, rejects and counts in one transaction of PostgreSQL.
+//! Loads one file exactly once: rows, rejects, counts and the ledger row commit in one transaction of PostgreSQL.
 
+mod chunk_reader;
+mod columns;
 mod config;
 mod copy;
+mod download;
 mod error;
-mod export;
+mod existing_table;
+mod inferred_columns;
+mod integers;
 mod ledger;
 pub mod limits;
 mod loader;
 mod locks;
-mod merge;
-mod ranges;
+mod parsed_request;
+mod range_reader;
+mod reject_export;
 mod rejects;
-mod relation;
 mod repairs;
 mod runs;
-mod shape;
-mod source;
-mod target;
+mod table_writer;
+mod target_table;
 
 pub use config::Config;
 pub use error::LoadError;

@@ -1,4 +1,4 @@
-//! Locks on tables, by name: held until the transaction ends, and no lock that readers would meet.
+//! Advisory locks on table names. A lock lasts until the transaction ends, and readers never wait for it.
 
 use std::time::Duration;
 
@@ -9,15 +9,16 @@ use tokio_postgres::error::SqlState;
 use crate::error::LoadError;
 use crate::limits::{LOCK_TIMEOUT, TABLE_LOCK_TIMEOUT};
 
-/// Loads that replace or merge the same rows pass here one after the other, from here to COMMIT.
+/// Locks a table before its rows are replaced or merged. Such loads run one after the other, from here to COMMIT.
 pub(crate) async fn lock_to_write(client: &Client, table: &TableName) -> Result<(), LoadError> {
     set_lock_timeout(client, TABLE_LOCK_TIMEOUT).await?;
     lock(client, table).await.map_err(|error| {
-        busy(table, error, || format!("other loads held it for {} s", TABLE_LOCK_TIMEOUT.as_secs()))
+        busy(table, error, || format!("other loads locked the table for {} s", TABLE_LOCK_TIMEOUT.as_secs()))
     })?;
     set_lock_timeout(client, LOCK_TIMEOUT).await
 }
 
+/// Converts a lock time-out into `TableBusy`.
 pub(crate) fn busy(table: &TableName, error: tokio_postgres::Error, reason: impl FnOnce() -> String) -> LoadError {
     match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::TableBusy { table: table.to_string(), reason: reason() },
@@ -25,7 +26,7 @@ pub(crate) fn busy(table: &TableName, error: tokio_postgres::Error, reason: impl
     }
 }
 
-/// Waits for what creates, alters, replaces or merges into the table, and holds it off until the transaction ends.
+/// Locks a table before it is created, altered, replaced or merged into.
 pub(crate) async fn lock(client: &Client, table: &TableName) -> Result<(), tokio_postgres::Error> {
     lock_name(client, &format!("table {table}")).await
 }

@@ -1,4 +1,4 @@
-//! `penstock.reject`: every record that did not fit, written in batches.
+//! `penstock.reject`: writes rejected records in batches.
 
 use formats::{Counts, Reject};
 use pipeline::RejectLimits;
@@ -6,23 +6,24 @@ use postgres::Client;
 use protocol::RejectSample;
 
 use crate::error::LoadError;
-use crate::ledger::signed;
+use crate::integers::signed;
 use crate::limits::{REJECT_BATCH_BYTES, REJECTS_KEPT_MAX, REJECTS_SHOWN_MAX};
 
-/// What a reject takes in memory beside its texts, about.
+/// The approximate memory of a reject without its texts.
 const REJECT_OVERHEAD_BYTES: usize = 128;
 
+/// Collects the rejects of a load, and applies the limits of the dataset.
 #[derive(Debug)]
-pub(crate) struct Rejects {
+pub(crate) struct RejectWriter {
     limits: RejectLimits,
-    batch: Batch,
+    batch: RejectBatch,
     rejected: u64,
     first: Vec<RejectSample>,
 }
 
-/// One array a column, as `unnest` takes them.
+/// One array for each column, for `unnest`.
 #[derive(Debug, Default)]
-struct Batch {
+struct RejectBatch {
     lines: Vec<i64>,
     byte_offsets: Vec<i64>,
     columns: Vec<Option<String>>,
@@ -31,20 +32,20 @@ struct Batch {
     bytes: usize,
 }
 
-/// More rows were refused than the dataset allows.
+/// The load has more rejects than the dataset allows.
 #[derive(Debug)]
-pub(crate) struct TooMany {
+pub(crate) struct TooManyRejects {
     pub(crate) reason: String,
     pub(crate) first: Vec<RejectSample>,
 }
 
-impl Rejects {
+impl RejectWriter {
     pub(crate) fn new(limits: RejectLimits) -> Self {
-        Self { limits, batch: Batch::default(), rejected: 0, first: Vec::new() }
+        Self { limits, batch: RejectBatch::default(), rejected: 0, first: Vec::new() }
     }
 
-    /// Takes a reject in, unless it is the one too many: the rest of the file need not be read then.
-    pub(crate) fn push(&mut self, reject: Reject) -> Result<(), TooMany> {
+    /// Adds a reject. Fails at the first reject above the limit, so that the rest of the file need not be read.
+    pub(crate) fn push(&mut self, reject: Reject) -> Result<(), TooManyRejects> {
         self.rejected += 1;
         if self.first.len() < REJECTS_SHOWN_MAX {
             let Reject { line, column, reason, .. } = &reject;
@@ -53,10 +54,10 @@ impl Rejects {
         self.batch.push(reject);
         match self.limits.max_rows {
             Some(max_rows) if self.rejected > max_rows => {
-                Err(self.too_many(format!("more than {max_rows} rows rejected (rejects.max_rows)")))
+                Err(self.too_many(format!("more than {max_rows} rejects, the limit in `rejects.max_rows`")))
             }
             _ if self.rejected > REJECTS_KEPT_MAX => {
-                Err(self.too_many(format!("more than {REJECTS_KEPT_MAX} rows rejected, the most that are kept")))
+                Err(self.too_many(format!("more than {REJECTS_KEPT_MAX} rejects, the limit of one load")))
             }
             _ => Ok(()),
         }
@@ -66,6 +67,7 @@ impl Rejects {
         self.batch.bytes >= REJECT_BATCH_BYTES
     }
 
+    /// Writes the batch to the database.
     pub(crate) async fn write(&mut self, client: &Client, load_id: i64) -> Result<(), LoadError> {
         let batch = std::mem::take(&mut self.batch);
         if batch.lines.is_empty() {
@@ -81,16 +83,16 @@ impl Rejects {
         Ok(())
     }
 
-    /// What can be judged only when all rows have been counted.
-    pub(crate) fn judge(&self, counts: &Counts) -> Result<(), TooMany> {
+    /// Checks the ratio of rejects after all rows are counted.
+    pub(crate) fn check_ratio(&self, counts: &Counts) -> Result<(), TooManyRejects> {
         let Some(max_ratio) = self.limits.max_ratio else { return Ok(()) };
         let Counts { rows_read, rows_rejected, .. } = *counts;
-        // Exact up to 2^53 rows.
+        // The conversion is exact up to 2^53 rows.
         #[allow(clippy::cast_precision_loss)]
         let is_over = rows_rejected as f64 > max_ratio * rows_read as f64;
         if is_over {
             let reason =
-                format!("{rows_rejected} of {rows_read} rows rejected, more than rejects.max_ratio = {max_ratio}");
+                format!("{rows_rejected} of {rows_read} rows rejected, the limit is `rejects.max_ratio = {max_ratio}`");
             return Err(self.too_many(reason));
         }
         Ok(())
@@ -100,12 +102,12 @@ impl Rejects {
         self.first
     }
 
-    fn too_many(&self, reason: String) -> TooMany {
-        TooMany { reason, first: self.first.clone() }
+    fn too_many(&self, reason: String) -> TooManyRejects {
+        TooManyRejects { reason, first: self.first.clone() }
     }
 }
 
-impl Batch {
+impl RejectBatch {
     fn push(&mut self, Reject { line, byte_offset, column, reason, raw }: Reject) {
         let raw = as_text(&raw);
         self.bytes += raw.len() + reason.len() + REJECT_OVERHEAD_BYTES;
@@ -117,7 +119,7 @@ impl Batch {
     }
 }
 
-/// A record as `text` can hold it: NUL and what is no UTF-8 become `\xNN`.
+/// Converts a record to a value of type `text`: NUL and invalid UTF-8 become `\xNN`.
 pub(crate) fn as_text(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
     for chunk in raw.utf8_chunks() {
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_bytes_become_text() {
+    fn invalid_bytes_are_escaped() {
         let check = |raw: &[u8], expected: &str| assert_eq!(as_text(raw), expected);
         check(b"", "");
         check("1,café,\u{202e}".as_bytes(), "1,café,\u{202e}");
@@ -148,26 +150,26 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_the_last_that_passes() {
+    fn reject_limits_are_inclusive() {
         let reject = || Reject { line: 2, byte_offset: 9, column: None, reason: "r".to_owned(), raw: Vec::new() };
-        let mut rejects = Rejects::new(RejectLimits { max_rows: Some(1), max_ratio: Some(0.25) });
+        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(1), max_ratio: Some(0.25) });
         assert!(rejects.push(reject()).is_ok());
         let counts = |rows_read, rows_rejected| Counts { rows_read, rows_rejected, ..Counts::default() };
-        assert!(rejects.judge(&counts(4, 1)).is_ok());
-        assert!(rejects.judge(&counts(0, 0)).is_ok());
-        assert!(rejects.judge(&counts(3, 1)).is_err());
+        assert!(rejects.check_ratio(&counts(4, 1)).is_ok());
+        assert!(rejects.check_ratio(&counts(0, 0)).is_ok());
+        assert!(rejects.check_ratio(&counts(3, 1)).is_err());
         assert!(rejects.push(reject()).is_err());
     }
 
     #[test]
-    fn so_many_are_kept_and_no_more() {
+    fn more_rejects_than_the_maximum_fail() {
         let reject = || Reject { line: 2, byte_offset: 9, column: None, reason: String::new(), raw: Vec::new() };
         for max_rows in [None, Some(u64::MAX)] {
-            let mut rejects = Rejects::new(RejectLimits { max_rows, max_ratio: None });
+            let mut rejects = RejectWriter::new(RejectLimits { max_rows, max_ratio: None });
             rejects.rejected = REJECTS_KEPT_MAX - 1;
             assert!(rejects.push(reject()).is_ok());
             let too_many = rejects.push(reject()).unwrap_err();
-            assert_eq!(too_many.reason, "more than 1000000 rows rejected, the most that are kept");
+            assert_eq!(too_many.reason, "more than 1000000 rejects, the limit of one load");
         }
     }
 }

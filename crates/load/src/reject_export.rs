@@ -1,7 +1,7 @@
-//! The rejects of a load as a CSV in the curated bucket, for those who have no way to the database.
+//! Exports the rejects of a load as a CSV object to the curated bucket, for users without access to the database.
 //!
-//! Written after COMMIT, whole or not at all. A failure is told and undoes nothing: `penstock.reject` has every row, and
-//! the load's own execution, when it is tried again, exports again.
+//! The export follows COMMIT and is atomic. A failure is logged and undoes nothing: `penstock.reject` has every row, and
+//! a retry of the execution exports again.
 
 use std::pin::pin;
 
@@ -11,21 +11,21 @@ use object_store::Upload;
 use postgres::{Client, DatabaseError};
 use tracing::{info, warn};
 
-/// Where rejects are exported to.
+/// Writes rejects to the curated bucket.
 #[derive(Debug)]
-pub(crate) struct Curated {
+pub(crate) struct RejectExporter {
     client: S3,
     bucket: Option<String>,
 }
 
-impl Curated {
+impl RejectExporter {
     pub(crate) fn new(client: S3, bucket: Option<String>) -> Self {
         Self { client, bucket }
     }
 
-    pub(crate) async fn export_rejects(&self, database: &Client, load_id: i64, key: &str) {
+    pub(crate) async fn export(&self, database: &Client, load_id: i64, key: &str) {
         let Some(bucket) = &self.bucket else {
-            warn!(load.id = load_id, "rejects are not exported: CURATED_BUCKET is not set");
+            warn!(load.id = load_id, "rejects were not exported: CURATED_BUCKET is not set");
             return;
         };
         match self.put(database, load_id, bucket, key).await {
@@ -33,7 +33,7 @@ impl Curated {
                 info!(load.id = load_id, object.bucket = %bucket, object.key = %key, bytes, "rejects exported");
             }
             Err(reason) => {
-                warn!(load.id = load_id, object.bucket = %bucket, object.key = %key, reason, "rejects are not exported");
+                warn!(load.id = load_id, object.bucket = %bucket, object.key = %key, reason, "rejects were not exported");
             }
         }
     }
@@ -54,8 +54,8 @@ impl Curated {
 }
 
 async fn send(database: &Client, statement: &str, upload: &mut Upload<'_>) -> Result<u64, String> {
-    let mut stream = pin!(database.copy_out(statement).await.map_err(told)?);
-    while let Some(line) = stream.try_next().await.map_err(told)? {
+    let mut stream = pin!(database.copy_out(statement).await.map_err(describe)?);
+    while let Some(line) = stream.try_next().await.map_err(describe)? {
         upload.write(&line).await.map_err(|error| error.to_string())?;
     }
     upload.finish().await.map_err(|error| error.to_string())
@@ -63,6 +63,6 @@ async fn send(database: &Client, statement: &str, upload: &mut Upload<'_>) -> Re
 
 const CONTENT_TYPE: &str = "text/csv; charset=utf-8";
 
-fn told(error: tokio_postgres::Error) -> String {
+fn describe(error: tokio_postgres::Error) -> String {
     DatabaseError::from(error).to_string()
 }

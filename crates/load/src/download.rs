@@ -1,4 +1,4 @@
-//! The object, as a stream of bytes of exactly the version that was asked for.
+//! Downloads exactly the requested version of an object, as a stream of bytes.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,44 +19,45 @@ use tokio::time::timeout;
 use crate::error::LoadError;
 use crate::limits::END_BYTES;
 
-/// The name that S3 gives to the one version of an object in a bucket whose versioning is suspended. A write replaces
-/// it, so it does not tell one content from another.
+/// The version id of an object in a bucket with suspended versioning. A write replaces this version, so the id does not
+/// identify the content.
 const NULL_VERSION: &str = "null";
 
+/// Opens objects in S3.
 #[derive(Debug)]
-pub(crate) struct Storage {
+pub(crate) struct ObjectSource {
     client: Client,
     stall_timeout: Duration,
 }
 
-/// An object that S3 has begun to send.
+/// An object that S3 is sending.
 #[derive(Debug)]
 pub(crate) struct Download {
-    /// As asked for, completed by what S3 says about it.
+    /// The requested object, completed with the version, etag and size from S3.
     pub(crate) object: ObjectRef,
     pub(crate) bytes: u64,
     body: Body,
 }
 
-/// Bytes that S3 has begun to send.
+/// The body of a response.
 #[derive(Debug)]
 struct Body {
     object: ObjectRef,
-    /// How many will come.
+    /// The expected length.
     bytes: u64,
     bytes_read: u64,
     stream: ByteStream,
     stall_timeout: Duration,
 }
 
-/// How far a download is, for whoever has to say so from outside.
+/// The progress of a download, for the message of a load that exceeds its time.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct DownloadProgress {
     pub(crate) bytes_read: AtomicU64,
     pub(crate) bytes: AtomicU64,
 }
 
-impl Storage {
+impl ObjectSource {
     pub(crate) fn new(config: Builder, stall_timeout: Duration) -> Self {
         // `Body::next` has a time-out of its own. A slow database must not count as a stalled stream.
         let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -67,26 +68,26 @@ impl Storage {
         &self.client
     }
 
-    /// Asks for the version that the event named, and no other. Of a format that is read from its end, the end comes.
+    /// Requests the version in the event. For a format that is parsed from its end, this requests the end only.
     pub(crate) async fn open(&self, wanted: &ObjectRef, format: Format) -> Result<Download, LoadError> {
-        let answer = match format {
+        let response = match format {
             Format::Parquet => self.send_part(wanted, format!("bytes=-{END_BYTES}")).await,
             Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => {
                 self.request(wanted).checksum_mode(ChecksumMode::Enabled).send().await
             }
         };
-        let answer = answer.map_err(|error| refusal(wanted, &error))?;
-        Download::begin(wanted, answer, self.stall_timeout)
+        let response = response.map_err(|error| load_error(wanted, &error))?;
+        Download::new(wanted, response, self.stall_timeout)
     }
 
-    /// A part of an object that was opened, which must not have changed since.
+    /// Reads a part of an object. Fails if the object has changed since it was opened.
     pub(crate) async fn read(&self, object: &ObjectRef, range: Range<u64>) -> Result<Bytes, LoadError> {
         let bytes = range.end - range.start;
-        let answer = self.send_part(object, format!("bytes={}-{}", range.start, range.end.saturating_sub(1))).await;
-        let answer = answer.map_err(|error| refusal(object, &error))?;
-        check_etag(object, answer.e_tag())?;
+        let response = self.send_part(object, format!("bytes={}-{}", range.start, range.end.saturating_sub(1))).await;
+        let response = response.map_err(|error| load_error(object, &error))?;
+        check_etag(object, response.e_tag())?;
         let (object, stall_timeout) = (object.clone(), self.stall_timeout);
-        Body { object, bytes, bytes_read: 0, stream: answer.body, stall_timeout }.collect().await
+        Body { object, bytes, bytes_read: 0, stream: response.body, stall_timeout }.collect().await
     }
 
     fn request(&self, wanted: &ObjectRef) -> GetObjectFluentBuilder {
@@ -98,7 +99,8 @@ impl Storage {
         }
     }
 
-    /// S3 has checksums of whole objects only, and some servers send them with a part.
+    /// Requests a range without checksum validation. S3 has checksums of whole objects, and some servers send them with
+    /// a range.
     async fn send_part(&self, wanted: &ObjectRef, range: String) -> Result<GetObjectOutput, SdkError<GetObjectError>> {
         let unchecked = Builder::new().response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         self.request(wanted).range(range).customize().config_override(unchecked).send().await
@@ -108,62 +110,66 @@ impl Storage {
 fn check_etag(wanted: &ObjectRef, found: Option<&str>) -> Result<(), LoadError> {
     match (&wanted.etag, found.map(|etag| etag.trim_matches('"'))) {
         (Some(wanted_etag), Some(found)) if wanted_etag != found => {
-            let reason = format!("its etag is {found}, and was {wanted_etag}");
+            let reason = format!("the object was replaced: its etag is {found}, expected {wanted_etag}");
             Err(LoadError::ObjectReplaced { object: wanted.to_string(), reason })
         }
         _ => Ok(()),
     }
 }
 
-/// As in `bytes 3-5/6`: the whole object's length.
+/// Returns the length of the whole object: 6 for `bytes 3-5/6`.
 fn whole_length(content_range: &str) -> Option<u64> {
     content_range.rsplit_once('/')?.1.parse().ok()
 }
 
-/// A version that names one content for ever; a bucket without versioning has none.
+/// Returns the version id, or `None` in a bucket without versioning.
 fn version_id(version_id: Option<&str>) -> Option<&str> {
     version_id.filter(|id| *id != NULL_VERSION && !id.is_empty())
 }
 
-/// An object whose version says which content it is, or is not there.
-pub(crate) fn identified(object: &ObjectRef) -> ObjectRef {
+/// Returns the object without a version id that does not identify its content.
+pub(crate) fn with_valid_version(object: &ObjectRef) -> ObjectRef {
     ObjectRef { version_id: version_id(object.version_id.as_deref()).map(str::to_owned), ..object.clone() }
 }
 
 impl Download {
-    fn begin(wanted: &ObjectRef, answer: GetObjectOutput, stall_timeout: Duration) -> Result<Self, LoadError> {
-        let mut object = identified(wanted);
-        check_etag(&object, answer.e_tag())?;
-        object.etag = object.etag.or(answer.e_tag().map(|etag| etag.trim_matches('"').to_owned()));
+    fn new(wanted: &ObjectRef, response: GetObjectOutput, stall_timeout: Duration) -> Result<Self, LoadError> {
+        let mut object = with_valid_version(wanted);
+        check_etag(&object, response.e_tag())?;
+        object.etag = object.etag.or(response.e_tag().map(|etag| etag.trim_matches('"').to_owned()));
         if object.version_id.is_none() {
-            object.version_id = version_id(answer.version_id()).map(str::to_owned);
+            object.version_id = version_id(response.version_id()).map(str::to_owned);
         }
-        let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
-        let whole = answer.content_range().map_or(length, whole_length);
+        let length = response.content_length().and_then(|length| u64::try_from(length).ok());
+        let whole = response.content_range().map_or(length, whole_length);
         let (Some(length), Some(bytes)) = (length, whole) else {
             return Err(LoadError::ObjectCorrupted {
                 object: object.to_string(),
-                reason: "S3 does not say how long it is".to_owned(),
+                reason: "the response of S3 has no length".to_owned(),
             });
         };
         object.size_bytes = Some(bytes);
-        let body = Body { object: object.clone(), bytes: length, bytes_read: 0, stream: answer.body, stall_timeout };
+        let body = Body { object: object.clone(), bytes: length, bytes_read: 0, stream: response.body, stall_timeout };
         Ok(Self { object, bytes, body })
     }
 
-    /// What came of the object, in one piece.
+    /// Returns the whole body.
     pub(crate) async fn collect(self) -> Result<Bytes, LoadError> {
         self.body.collect().await
     }
 
-    /// Passes the bytes on, and ends well only if all of them came: `chunks` closes after that.
+    /// Sends the body to `chunks`. Returns `Ok` only after the last byte, or if the receiver is closed.
     ///
-    /// The time-out counts while S3 is waited for, not while the receiver is.
-    pub(crate) async fn send_to(mut self, chunks: mpsc::Sender<Bytes>, progress: &Progress) -> Result<(), LoadError> {
+    /// The time-out applies to S3, not to the receiver.
+    pub(crate) async fn send_to(
+        mut self,
+        chunks: mpsc::Sender<Bytes>,
+        progress: &DownloadProgress,
+    ) -> Result<(), LoadError> {
         while let Some(chunk) = self.body.next().await? {
             progress.bytes_read.store(self.body.bytes_read, Ordering::Relaxed);
             if chunks.send(chunk).await.is_err() {
-                // The parser has refused the file, and says why itself.
+                // The parser has rejected the file, and returns the error.
                 return Ok(());
             }
         }
@@ -172,7 +178,7 @@ impl Download {
 }
 
 impl Body {
-    /// None at the end, when all bytes have come.
+    /// Returns the next chunk, or `None` after the last byte.
     async fn next(&mut self) -> Result<Option<Bytes>, LoadError> {
         let Ok(next) = timeout(self.stall_timeout, self.stream.next()).await else {
             return Err(self.stalled());
@@ -182,22 +188,22 @@ impl Body {
                 self.bytes_read += chunk.len() as u64;
                 Ok(Some(chunk))
             }
-            Some(Err(error)) => Err(self.broken(&error_chain(&error))),
+            Some(Err(error)) => Err(self.interrupted(&error_chain(&error))),
             None if self.bytes_read == self.bytes => Ok(None),
             None => {
-                let reason = format!("{} bytes came, of {} that S3 keeps", self.bytes_read, self.bytes);
+                let reason = format!("the download ended after {} of {} bytes", self.bytes_read, self.bytes);
                 Err(LoadError::ObjectCorrupted { object: self.object.to_string(), reason })
             }
         }
     }
 
-    /// Only for parts that have a limit.
+    /// Reads the rest into memory. Only for ranges of limited length.
     async fn collect(mut self) -> Result<Bytes, LoadError> {
         let mut bytes = BytesMut::new();
         while let Some(chunk) = self.next().await? {
             bytes.extend_from_slice(&chunk);
             if self.bytes_read > self.bytes {
-                let reason = format!("{} bytes came, of {} that were asked for", self.bytes_read, self.bytes);
+                let reason = format!("S3 sent {} bytes, requested were {}", self.bytes_read, self.bytes);
                 return Err(LoadError::ObjectCorrupted { object: self.object.to_string(), reason });
             }
         }
@@ -210,9 +216,9 @@ impl Body {
         LoadError::StorageStalled { object, silence_s, bytes_read, bytes }
     }
 
-    fn broken(&self, error: &str) -> LoadError {
-        let reason = format!("broke off after {} of {} bytes: {error}", self.bytes_read, self.bytes);
-        // Neither kind of error has a type that is reachable here.
+    fn interrupted(&self, error: &str) -> LoadError {
+        let reason = format!("the download failed after {} of {} bytes: {error}", self.bytes_read, self.bytes);
+        // The SDK does not export the types of these errors.
         if error.contains("checksum mismatch") || error.contains("message length") {
             LoadError::ObjectCorrupted { object: self.object.to_string(), reason }
         } else {
@@ -221,29 +227,35 @@ impl Body {
     }
 }
 
-/// S3's answer, named by what is to be done about it.
+/// Converts an error of S3 by the action that it needs from the operator.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
-fn refusal(wanted: &ObjectRef, error: &SdkError<GetObjectError>) -> LoadError {
+fn load_error(wanted: &ObjectRef, error: &SdkError<GetObjectError>) -> LoadError {
     let object = wanted.to_string();
     let status = error.raw_response().map(|response| response.status().as_u16());
     let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
-    let words = match error.as_service_error() {
-        Some(refusal) => format!("S3 says: {}", refusal.message().unwrap_or(&code)),
+    let reason = match error.as_service_error() {
+        Some(error) => format!("S3 answered {}", error.message().unwrap_or(&code)),
         None => error_chain(error),
     };
     match (status, code.as_str()) {
-        (_, "NoSuchVersion") => LoadError::ObjectReplaced { object, reason: "this version is gone".to_owned() },
-        (Some(412), _) => LoadError::ObjectReplaced { object, reason: "another content took its place".to_owned() },
-        (Some(404), "NoSuchBucket") => LoadError::ObjectMissing { object, reason: "no such bucket".to_owned() },
-        // A part of nothing.
-        (Some(416), _) => LoadError::File { object, source: formats::FileError::Empty },
-        // 405 is a delete marker that was asked for by its version.
-        (Some(404 | 405), _) => LoadError::ObjectMissing { object, reason: "no such object".to_owned() },
-        // The signature is stale when a frozen function thaws: the next try signs anew.
-        (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "ExpiredToken") => {
-            LoadError::StorageUnavailable { object, reason: words }
+        (_, "NoSuchVersion") => {
+            LoadError::ObjectReplaced { object, reason: "this version does not exist any more".to_owned() }
         }
-        (Some(400..=428 | 430..=499), _) => LoadError::StorageDenied { object, reason: words },
-        (Some(_) | None, _) => LoadError::StorageUnavailable { object, reason: words },
+        (Some(412), _) => {
+            LoadError::ObjectReplaced { object, reason: "the object was replaced: its etag has changed".to_owned() }
+        }
+        (Some(404), "NoSuchBucket") => {
+            LoadError::ObjectMissing { object, reason: "the bucket does not exist".to_owned() }
+        }
+        // A range of an empty object.
+        (Some(416), _) => LoadError::File { object, source: formats::FileError::Empty },
+        // 405 is the version id of a delete marker.
+        (Some(404 | 405), _) => LoadError::ObjectMissing { object, reason: "the object does not exist".to_owned() },
+        // A function that was frozen sends an old signature. The next attempt signs again.
+        (_, "RequestTimeout" | "RequestTimeTooSkewed" | "SlowDown" | "ExpiredToken") => {
+            LoadError::StorageUnavailable { object, reason }
+        }
+        (Some(400..=428 | 430..=499), _) => LoadError::StorageDenied { object, reason },
+        (Some(_) | None, _) => LoadError::StorageUnavailable { object, reason },
     }
 }

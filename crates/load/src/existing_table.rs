@@ -1,4 +1,4 @@
-//! A table as it is by now, whoever made it.
+//! Reads the columns of an existing table from the catalogs of PostgreSQL.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use postgres::Client;
 
 use crate::error::LoadError;
 
-/// A table as PostgreSQL's catalogue has it.
+/// A table of the database.
 #[derive(Debug)]
-pub(crate) struct Relation {
+pub(crate) struct ExistingTable {
     /// `pg_class.relkind`
     pub(crate) kind: char,
     pub(crate) columns: Vec<ExistingColumn>,
@@ -18,15 +18,16 @@ pub(crate) struct Relation {
 #[derive(Debug)]
 pub(crate) struct ExistingColumn {
     pub(crate) name: String,
-    /// As `format_type` prints it.
+    /// The type, in the format of `format_type`.
     pub(crate) kind: String,
     pub(crate) is_not_null: bool,
     pub(crate) has_default: bool,
     pub(crate) is_generated: bool,
 }
 
-impl Relation {
-    pub(crate) async fn look_up(client: &Client, table: &TableName) -> Result<Option<Self>, LoadError> {
+impl ExistingTable {
+    /// Returns the table, or `None` if it does not exist.
+    pub(crate) async fn find(client: &Client, table: &TableName) -> Result<Option<Self>, LoadError> {
         let found = client
             .query(
                 "select c.relkind::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -39,7 +40,7 @@ impl Relation {
             .await?;
         let Some(first) = found.first() else { return Ok(None) };
         let kind = first.get::<_, &str>(0).chars().next().unwrap_or_default();
-        // A table may have no columns at all.
+        // A table without columns gives one row of nulls.
         let with_column = found.iter().filter(|row| row.get::<_, Option<&str>>(1).is_some());
         let columns = with_column
             .map(|row| ExistingColumn {
@@ -57,8 +58,8 @@ impl Relation {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The columns that a file may fill and the dataset does not declare, in the table's order. What the table fills by
-    /// itself is not among them. `headers` are what files call those that have another name there.
+    /// Returns the columns that a file may fill and the dataset does not declare, in the order of the table. Columns with
+    /// a default are left out. `headers` has the names in the files, where they differ.
     pub(crate) fn undeclared(&self, dataset: &Dataset, headers: &HashMap<String, String>) -> Vec<Column> {
         let is_declared = |name: &ColumnName| dataset.columns.iter().any(|declared| declared.name == *name);
         let column = |existing: &ExistingColumn| {
@@ -76,8 +77,8 @@ impl Relation {
     }
 }
 
-/// Whether a column of type `existing` takes the binary form of `declared` and keeps every value as it is.
-pub(crate) fn holds(existing: &str, declared: &ColumnType) -> bool {
+/// Whether a column of type `existing` accepts the binary format of type `declared` and stores every value unchanged.
+pub(crate) fn accepts(existing: &str, declared: &ColumnType) -> bool {
     let varchar_length =
         existing.strip_prefix("character varying(").and_then(|rest| rest.strip_suffix(')')?.parse::<u32>().ok());
     match declared {

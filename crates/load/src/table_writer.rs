@@ -1,37 +1,38 @@
-//! What a load does to the rows that the table has already.
+//! Writes the rows of a load into the table, and deletes the rows that they replace.
 //!
-//! `append` and `replace` copy into the table. Upserted rows, and rows with columns that the table does not have yet,
-//! are staged in a temporary table without an index, and brought over at the end: that is the only time for which the
-//! table is locked against other loads of its kind, or against readers, who must wait while a column is added.
+//! `append` and `replace` copy into the table. Upserted rows, and rows with new columns, are staged in a temporary table
+//! without an index and merged at the end. Only then the table is locked: against other loads that merge, and against
+//! readers while a column is added.
 //!
-//! The merge is a `MERGE` and no `INSERT … ON CONFLICT`: it is right without a unique index on the key, so it works on a
-//! table of the user's own too. Behind the table's lock no rival's rows come between its looking and its writing.
+//! The merge is a `MERGE`, not an `INSERT … ON CONFLICT`, because `MERGE` needs no unique index on the key. The table's
+//! lock prevents that other loads insert the same key at the same time.
 
 use pipeline::version::{self, ReplacedRows};
 use pipeline::{Column, Dataset, WriteMode};
 use postgres::Client;
 
+use crate::copy::rows_dropped;
 use crate::error::LoadError;
+use crate::existing_table::{ExistingTable, accepts};
+use crate::inferred_columns;
 use crate::limits::LOCK_TIMEOUT;
 use crate::locks::{busy, lock_to_write};
-use crate::relation::{Relation, holds};
-use crate::shape;
-use crate::target::{LINEAGE, STAGED, STAGED_ROW, Target};
+use crate::target_table::{LINEAGE, STAGED, STAGED_ROW, TargetTable};
 
-/// One load's writing, from its claim to its COMMIT.
+/// Writes the rows of one load, between its claim and its COMMIT.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Writing<'a> {
+pub(crate) struct TableWriter<'a> {
     pub(crate) client: &'a Client,
     pub(crate) dataset: &'a Dataset,
-    pub(crate) target: &'a Target,
-    /// The earlier loads of the same key.
+    pub(crate) target: &'a TargetTable,
+    /// The earlier loads of the same key, and their repairs.
     pub(crate) predecessors: &'a [i64],
-    /// Those of them that are of newer versions than this one.
+    /// The predecessors with a newer version of the file.
     pub(crate) newer: &'a [i64],
 }
 
-impl Writing<'_> {
-    /// Makes the place that the rows are copied to. Old rows go first: a unique constraint must not meet both.
+impl TableWriter<'_> {
+    /// Prepares the destination of COPY. Deletes old rows first, because a unique constraint may forbid both.
     pub(crate) async fn prepare(&self) -> Result<(), LoadError> {
         if self.target.is_staged() {
             return Ok(self.client.batch_execute(&self.target.staging_statement()).await?);
@@ -39,17 +40,17 @@ impl Writing<'_> {
         if self.dataset.write == WriteMode::Replace {
             lock_to_write(self.client, &self.target.table).await?;
         }
-        self.make_room().await
+        self.delete_replaced_rows().await
     }
 
-    /// Brings staged rows into the table. Gives the number of those that a later row of the same key replaced.
+    /// Moves staged rows into the table. Returns the number of rows that a later row of the same key replaced.
     pub(crate) async fn finish(&self, rows_staged: u64) -> Result<u64, LoadError> {
         if !self.target.is_staged() {
             return Ok(0);
         }
         lock_to_write(self.client, &self.target.table).await?;
         self.add_columns().await?;
-        self.make_room().await?;
+        self.delete_replaced_rows().await?;
         if self.target.key.is_empty() {
             self.insert(rows_staged).await?;
             return Ok(0);
@@ -61,8 +62,8 @@ impl Writing<'_> {
         Ok(duplicates)
     }
 
-    /// With `DELETE`, never `TRUNCATE`: readers go on seeing the old rows until COMMIT, and do not wait for it.
-    async fn make_room(&self) -> Result<(), LoadError> {
+    /// Uses `DELETE`, because `TRUNCATE` would block readers until COMMIT.
+    async fn delete_replaced_rows(&self) -> Result<(), LoadError> {
         let Self { client, dataset, target, .. } = *self;
         match version::replaced_rows(dataset) {
             ReplacedRows::Table => {
@@ -77,20 +78,21 @@ impl Writing<'_> {
     }
 
     async fn add_columns(&self) -> Result<(), LoadError> {
-        let Self { client, target: Target { table, to_add, .. }, .. } = *self;
+        let Self { client, target: TargetTable { table, to_add, .. }, .. } = *self;
         if to_add.is_empty() {
             return Ok(());
         }
-        // A rival may have added some of them while the rows were staged.
-        let relation = Relation::look_up(client, table).await?;
+        // Another load may have added some of the columns while the rows were staged.
+        let existing = ExistingTable::find(client, table).await?;
         let mut missing: Vec<&Column> = Vec::new();
         for column in to_add {
-            match relation.as_ref().and_then(|relation| relation.column(column.name.as_str())) {
+            match existing.as_ref().and_then(|existing| existing.column(column.name.as_str())) {
                 None => missing.push(column),
-                Some(existing) if holds(&existing.kind, &column.kind) => {}
+                Some(existing) if accepts(&existing.kind, &column.kind) => {}
                 Some(existing) => {
                     let (name, needed) = (&column.name, column.kind.sql());
-                    let reason = format!("another load added column {name} as {}, here it is {needed}", existing.kind);
+                    let reason =
+                        format!("another load added column {name} as {}, this file needs {needed}", existing.kind);
                     return Err(LoadError::TableBusy { table: table.to_string(), reason });
                 }
             }
@@ -101,15 +103,17 @@ impl Writing<'_> {
             let statement = format!("alter table {} {}", table.quoted(), actions.join(", "));
             let altered = client.batch_execute(&statement).await;
             altered.map_err(|error| {
-                busy(table, error, || format!("in use for {} s, and columns are to be added", LOCK_TIMEOUT.as_secs()))
+                busy(table, error, || {
+                    format!("a query used the table for {} s, so columns could not be added", LOCK_TIMEOUT.as_secs())
+                })
             })?;
             tracing::info!(table = %table, columns = missing.len(), "columns added");
         }
-        shape::record(client, table, to_add).await
+        inferred_columns::store(client, table, to_add).await
     }
 
     async fn insert(&self, rows_staged: u64) -> Result<(), LoadError> {
-        let Target { table, .. } = self.target;
+        let TargetTable { table, .. } = self.target;
         let fields = self.target.field_names().join(", ");
         let statement = format!("insert into {} ({fields}) select {fields} from {STAGED}", table.quoted());
         let taken = self.client.execute(&statement, &[]).await?;
@@ -118,7 +122,7 @@ impl Writing<'_> {
 
     async fn merge(&self, rows_staged: u64) -> Result<(), LoadError> {
         let merged = if self.target.has_lineage {
-            // What a newer version of this key brought stays.
+            // The rows of newer versions of the file stay.
             let is_ours = format!("kept.{LINEAGE} is null or kept.{LINEAGE} <> all($1::bigint[])");
             self.client.execute(&merge_statement(self.target, &format!(" and ({is_ours})")), &[&self.newer]).await?
         } else {
@@ -128,7 +132,7 @@ impl Writing<'_> {
     }
 }
 
-/// Of several rows with one key the last one stays.
+/// Returns the statement that deletes all staged rows of a key except the last one.
 fn drop_duplicates(key: &[String]) -> String {
     let (names, on) = (key.join(", "), same_key("staged", "repeated", key));
     format!(
@@ -143,7 +147,7 @@ fn same_key(left: &str, right: &str, key: &[String]) -> String {
     pairs.join(" and ")
 }
 
-fn merge_statement(target: &Target, only: &str) -> String {
+fn merge_statement(target: &TargetTable, only: &str) -> String {
     let list = |one: &dyn Fn(&String) -> String, of: &[String]| of.iter().map(one).collect::<Vec<_>>().join(", ");
     let fields = target.field_names();
     let on = same_key("kept", "staged", &target.key);
@@ -159,10 +163,5 @@ fn merge_statement(target: &Target, only: &str) -> String {
 }
 
 fn check_taken(rows_taken: u64, rows_sent: u64) -> Result<(), LoadError> {
-    if rows_taken >= rows_sent {
-        return Ok(());
-    }
-    Err(LoadError::DatabaseRefused(format!(
-        "the table took {rows_taken} of {rows_sent} rows: one of its triggers drops rows"
-    )))
+    if rows_taken >= rows_sent { Ok(()) } else { Err(rows_dropped(rows_taken, rows_sent)) }
 }

@@ -1,0 +1,93 @@
+//! Parses a load request: finds the dataset in the definition, and the run period of the load.
+
+use std::sync::Arc;
+
+use pipeline::{Dataset, Definition};
+use postgres::Client;
+use protocol::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample, RunRef};
+
+use crate::copy::CopyResult;
+use crate::error::LoadError;
+use crate::ledger::{self, FileVersion, LedgerRecord};
+use crate::repairs::RepairedLoad;
+use crate::runs::{self, RunPeriod};
+
+/// A load request with its dataset.
+pub(crate) struct ParsedRequest<'a> {
+    pub(crate) request: &'a LoadRequest,
+    /// The dataset, with the settings for this file.
+    pub(crate) dataset: Arc<Dataset>,
+    /// The dataset in `pipeline.toml`. `dataset` differs from it if the file is a repair.
+    pub(crate) declared: Arc<Dataset>,
+    pub(crate) period: Option<RunPeriod>,
+}
+
+impl<'a> ParsedRequest<'a> {
+    pub(crate) fn new(request: &'a LoadRequest) -> Result<Self, LoadError> {
+        let LoadRequest { pipeline, dataset, definition, definition_hash, .. } = request;
+        let file = format!("pipelines/{pipeline}/pipeline.toml");
+        let definition = Definition::parse(pipeline, &file, definition)
+            .map_err(|errors| LoadError::InvalidDefinition(errors.to_string()))?;
+        if definition.hash != *definition_hash {
+            return Err(LoadError::InvalidInput("`definition_hash` is not the hash of `definition`".to_owned()));
+        }
+        let declared = definition
+            .dataset(dataset)
+            .ok_or_else(|| LoadError::InvalidInput(format!("{file} has no dataset {dataset}")))?;
+        let declared = Arc::new(declared.clone());
+        let dataset = if request.repairs.is_some() { Arc::new(declared.for_repairs()) } else { Arc::clone(&declared) };
+        Ok(Self { request, dataset, declared, period: RunPeriod::new(&definition, request) })
+    }
+
+    pub(crate) fn version<'b>(&'b self, object: &'b ObjectRef, repaired: Option<&'b RepairedLoad>) -> FileVersion<'b> {
+        FileVersion { request: self.request, object, table: &self.dataset.table, repaired }
+    }
+
+    /// Returns the report of a load that this invocation did.
+    pub(crate) fn loaded_report(&self, load_id: i64, bytes: u64, copied: CopyResult) -> LoadReport {
+        let CopyResult { counts, first_rejects, .. } = copied;
+        let record = LedgerRecord {
+            outcome: LoadOutcome::Loaded,
+            load_id,
+            table: self.dataset.table.to_string(),
+            bytes,
+            rows_read: counts.rows_read,
+            rows_loaded: counts.rows_loaded,
+            rows_rejected: counts.rows_rejected,
+        };
+        self.report(record, first_rejects, None)
+    }
+
+    /// Returns the report of a version that needs no load.
+    pub(crate) async fn recorded_report(&self, client: &Client, record: LedgerRecord) -> Result<LoadReport, LoadError> {
+        let first_rejects = match record.rows_rejected {
+            0 => Vec::new(),
+            _ => ledger::first_rejects(client, record.load_id).await?,
+        };
+        let run = match record.outcome {
+            LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded if self.period.is_some() => {
+                runs::unclaimed(client, record.load_id).await?
+            }
+            _ => None,
+        };
+        Ok(self.report(record, first_rejects, run))
+    }
+
+    fn report(&self, record: LedgerRecord, first_rejects: Vec<RejectSample>, run: Option<RunRef>) -> LoadReport {
+        LoadReport {
+            outcome: record.outcome,
+            load_id: record.load_id,
+            pipeline: self.request.pipeline.clone(),
+            dataset: self.request.dataset.clone(),
+            table: record.table,
+            bytes: record.bytes,
+            rows_read: record.rows_read,
+            rows_loaded: record.rows_loaded,
+            rows_rejected: record.rows_rejected,
+            duration_ms: 0,
+            first_rejects,
+            run,
+            repairs: self.request.repairs,
+        }
+    }
+}
