@@ -1,6 +1,6 @@
-//! Memory does not grow with the file. A process of its own, so that nothing else is measured.
+//! Memory does not grow with the file. This test is a separate process, so that it measures nothing else.
 
-// A test that cannot go on has failed. What the other tests use of the stage is not all needed here.
+// A panic is a failed test. The other tests use more of the stage than this one.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 #[path = "../promises/bucket.rs"]
@@ -15,12 +15,12 @@ const FILE_MIB: usize = 64;
 const GROWTH_MIB_MAX: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn memory_stays_flat_whatever_the_file() {
+async fn memory_does_not_grow_with_the_file() {
     let stage = Stage::new().await;
     let good = r#"{"order_id": 1, "customer": "somebody whose name takes some room", "amount": "1.50"}"#;
     let bad = good.replace("1.50", "1.505");
     let rows = format!("{good}\n{good}\n{good}\n{bad}\n").repeat(8);
-    // The first load pays for what is made once: the TLS stack, buffers, thread stacks.
+    // The first load creates everything that stays: the TLS stack, buffers, thread stacks.
     load(&stage, &rows, 1).await;
 
     let before_mib = peak_mib();
@@ -35,7 +35,7 @@ async fn memory_stays_flat_whatever_the_file() {
 async fn load(stage: &Stage, rows: &str, times: usize) -> u64 {
     let mut request = request(DEFINITION, &stage.bucket.put_repeated(KEY, rows, times));
     request.format = Format::Jsonl;
-    // Another content, as its length tells; the bucket's etag does not.
+    // The sequencer makes it another version: the bucket gives every object the same etag.
     request.object.sequencer = Some(format!("{times:x}"));
     let report = stage.loader.load(&request, in_a_minute()).await.unwrap();
     assert_eq!(report.rows_loaded, 3 * report.rows_rejected);

@@ -1,5 +1,5 @@
-//! Buckets that answer `GetObject` and `PutObject` over HTTP, and misbehave as they are told: what no emulator does on request. Beside
-//! it, one secret.
+//! A bucket that serves `GetObject` and `PutObject` over HTTP, with faults that no emulator can produce. It also serves
+//! one secret.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,7 +21,7 @@ pub(crate) struct Bucket {
     gets: Arc<AtomicUsize>,
 }
 
-/// By key and version; the last one of a key has no version as well.
+/// Objects by key and version. The latest version of a key is also stored without a version.
 type Objects = HashMap<(String, Option<String>), Object>;
 
 #[derive(Clone)]
@@ -29,7 +29,7 @@ struct Object {
     etag: String,
     version_id: Option<String>,
     body: Arc<[u8]>,
-    /// How many times the body is sent in a row: a large object that takes no memory.
+    /// How many times the body is repeated. So a large object needs no memory.
     times: usize,
     fault: Fault,
 }
@@ -37,17 +37,17 @@ struct Object {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// Half of the body, then the connection ends.
+    /// Sends half of the body and closes the connection.
     Truncated,
-    /// Half of the body, then silence.
+    /// Sends half of the body and then nothing.
     Stalled,
-    /// A body with one bit that is not the stored one's, as its checksum tells.
+    /// Sends the body with one wrong bit, and the checksum of the stored body.
     Corrupt,
-    /// A body that takes its time: about a second for each tenth of it.
+    /// Sends a tenth of the body about every second.
     Slow,
-    /// A body, unless one asks for a part of it by its place: another content took the object's place by then.
+    /// Sends the end of the body, but answers 412 to a range: the object was replaced after it was opened.
     ReplacedMeanwhile,
-    /// No body: this status and S3's code for it.
+    /// Sends this status and S3 error code.
     Refused(u16, &'static str),
 }
 
@@ -62,7 +62,7 @@ impl Bucket {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (objects, secret, gets) = shared.clone();
-                // A client that has heard enough hangs up.
+                // The client may close the connection early.
                 thread::spawn(move || answer(&stream, &objects, &secret, &gets).ok());
             }
         });
@@ -96,7 +96,7 @@ impl Bucket {
         named
     }
 
-    /// An object of many times the same rows.
+    /// Stores an object that repeats the same rows.
     #[allow(dead_code, reason = "the memory test includes this file, and alone has such large objects")]
     pub(crate) fn put_repeated(&self, key: &str, body: &str, times: usize) -> ObjectRef {
         let mut named = self.put(key, None, body);
@@ -109,25 +109,25 @@ impl Bucket {
         named
     }
 
-    /// What Secrets Manager, at the same endpoint, answers from now on.
+    /// Sets the secret that Secrets Manager returns, at the same endpoint.
     pub(crate) fn keep_secret(&self, secret: &str) {
         secret.clone_into(&mut self.secret.lock().unwrap());
     }
 
-    /// How many objects, or parts of them, were asked for.
+    /// Returns the number of GET requests.
     #[allow(dead_code, reason = "the memory test includes this file, and does not count")]
     pub(crate) fn gets(&self) -> usize {
         self.gets.load(Ordering::Relaxed)
     }
 
-    /// What was put there, as text.
+    /// Returns an object as text.
     #[allow(dead_code, reason = "the memory test includes this file, and puts nothing")]
     pub(crate) fn get(&self, key: &str) -> Option<String> {
         let found = self.objects.lock().unwrap().get(&(key.to_owned(), None)).cloned()?;
         Some(String::from_utf8(found.body.to_vec()).unwrap())
     }
 
-    /// From now on nothing can be put there.
+    /// Rejects every PUT of this key.
     #[allow(dead_code, reason = "the memory test includes this file, and puts nothing")]
     pub(crate) fn refuse_puts(&self, key: &str) {
         self.put_with(Fault::Refused(403, "AccessDenied"), key, None, "");
@@ -139,14 +139,14 @@ impl Bucket {
 }
 
 struct Request {
-    /// Secrets Manager is posted to; S3 is asked with GET and given with PUT.
+    /// The method: POST for Secrets Manager, GET or PUT for S3.
     method: String,
     body: Vec<u8>,
     key: String,
     query: String,
     version_id: Option<String>,
     if_match: Option<String>,
-    /// As in `bytes=3-5`, or `bytes=-2`.
+    /// The range, for example `bytes=3-5` or `bytes=-2`.
     range: Option<String>,
 }
 
@@ -156,7 +156,7 @@ fn read_request(stream: &TcpStream) -> io::Result<Request> {
     let (method, target) = first.split_once(' ').unwrap_or_default();
     let target = target.split(' ').next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    // The only character of these tests' keys that the SDK encodes.
+    // The keys of these tests have no other character that the SDK encodes.
     let key = path.trim_start_matches('/').split_once('/').map_or("", |(_, key)| key).replace("%3A", ":");
     let version_id = query.split('&').find_map(|pair| pair.strip_prefix("versionId=")).map(str::to_owned);
     let (mut if_match, mut range, mut body) = (None, None, Vec::new());
@@ -212,7 +212,7 @@ fn answer(
     if let Some(range) = range {
         return answer_part(stream, &body, &range, &format!("ETag: \"{etag}\"\r\n{version}"), fault);
     }
-    // Of a large body it would take longer than the client waits.
+    // The checksum of a large body would take longer than the client waits.
     let checksum = if times == 1 && body.len() < 1024 * 1024 {
         format!("x-amz-checksum-crc32: {}\r\n", crc32(&body))
     } else {
@@ -247,7 +247,7 @@ fn answer(
     }
 }
 
-/// A part by its place, or an end of so many bytes; of an empty object there is none.
+/// Sends a range or the end of an object. An empty object has no ranges.
 fn answer_part(mut stream: &TcpStream, body: &[u8], range: &str, headers: &str, fault: Fault) -> io::Result<()> {
     let (from, to) = range.trim_start_matches("bytes=").split_once('-').unwrap();
     if body.is_empty() {
@@ -280,7 +280,7 @@ fn answer_part(mut stream: &TcpStream, body: &[u8], range: &str, headers: &str, 
     }
 }
 
-/// An object at once, or in parts that become one when they are complete.
+/// Stores an object from one PUT or from a multipart upload.
 fn put(
     stream: &TcpStream,
     objects: &Mutex<Objects>,
@@ -326,7 +326,7 @@ fn succeed(mut stream: &TcpStream, body: &str) -> io::Result<()> {
     write!(stream, "HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
 }
 
-/// As S3 tells it: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
+/// Returns the checksum in the format of S3: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>
 fn crc32(body: &[u8]) -> String {
     const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let crc = !body.iter().fold(u32::MAX, |crc, byte| {
@@ -337,7 +337,7 @@ fn crc32(body: &[u8]) -> String {
 }
 
 fn refuse(mut stream: &TcpStream, status: u16, code: &str) -> io::Result<()> {
-    let body = format!("<Error><Code>{code}</Code><Message>told to say {code}</Message></Error>");
+    let body = format!("<Error><Code>{code}</Code><Message>simulated {code}</Message></Error>");
     write!(
         stream,
         "HTTP/1.1 {status} Refused\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

@@ -10,7 +10,7 @@ source = "raw/{date:%Y-%m-%d}/orders.csv"
 table = "staging.orders"
 "#;
 
-/// The table's columns and types.
+/// Returns the columns of the table and their types.
 async fn columns(stage: &Stage) -> String {
     let query = "select string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' order by attnum)
                  from pg_attribute where attrelid = 'staging.orders'::regclass and attnum > 0 and not attisdropped";
@@ -18,7 +18,7 @@ async fn columns(stage: &Stage) -> String {
 }
 
 #[tokio::test]
-async fn what_is_not_declared_can_be_ignored_or_rescued() {
+async fn extra_columns_are_ignored_or_rescued() {
     let file = "order_id,customer,amount,colour,size\n1,ann,1.50,\"dark \"\"red\"\"\",\n2,bob,2.50,,\n";
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), file);
@@ -36,7 +36,11 @@ async fn what_is_not_declared_can_be_ignored_or_rescued() {
     let rescue = format!("{DEFINITION}extra = \"rescue\"\n");
     let object = stage.bucket.put(KEY, Some("v2"), file.replace("ann", "eve"));
     let error = stage.load_as(&rescue, &object).await.unwrap_err();
-    check_failure(&error, FailureName::TableMismatch, "extra = \"rescue\" needs the column _rescued jsonb");
+    check_failure(
+        &error,
+        FailureName::TableMismatch,
+        "column _rescued jsonb is missing, which extra = \"rescue\" requires",
+    );
 
     for write in ["", "write = \"upsert\"\nkey = [\"order_id\"]\n"] {
         let stage = Stage::new().await;
@@ -50,7 +54,7 @@ async fn what_is_not_declared_can_be_ignored_or_rescued() {
 }
 
 #[tokio::test]
-async fn new_columns_are_added_in_the_loads_own_transaction() {
+async fn new_columns_are_added_in_the_load_transaction() {
     for write in ["", "write = \"replace\"\n", "write = \"upsert\"\nkey = [\"order_id\"]\n"] {
         let stage = Stage::new().await;
         let definition = format!("{DEFINITION}evolve = \"add\"\n{write}");
@@ -62,7 +66,7 @@ async fn new_columns_are_added_in_the_loads_own_transaction() {
         };
         check(KEY, "v1", &orders(&["ann"]), "").await;
         check(KEY, "v2", "size,order_id,customer,amount\n7,1,ann,1.50\n,2,bob,1\n", ", size smallint").await;
-        // One that is there already, one more, and then neither.
+        // An existing column and a new one. Then neither.
         check(KEY, "v3", "order_id,customer,amount,at,size\n1,ann,1,2024-02-29,1\n", ", size smallint, at date").await;
         check(KEY, "v4", &orders(&["eve"]), ", size smallint, at date").await;
         // A file without rows shows no types.
@@ -71,13 +75,13 @@ async fn new_columns_are_added_in_the_loads_own_transaction() {
             assert_eq!(stage.customers().await, "eve");
         }
 
-        // What fails adds nothing.
+        // A failed load adds no column.
         let broken = "order_id,customer,amount,more\n1,ann,1.50,1\n2,bob,2,3\nx,bad,1,1\n";
         let strict = format!("{definition}rejects.max_rows = 0\n");
         let error = stage.load_as(&strict, &stage.bucket.put(KEY, Some("v5"), broken)).await.unwrap_err();
-        check_failure(&error, FailureName::TooManyRejects, "more than 0 rows");
+        check_failure(&error, FailureName::TooManyRejects, "more than 0 rejects");
         assert!(!columns(&stage).await.contains("more"));
-        // A value that an added column cannot hold is rejected: its type is never changed.
+        // A value outside the range of an added column is rejected: the type of a column never changes.
         let wide = "order_id,customer,amount,size\n1,ann,1.50,70000\n";
         let report = stage.load_as(&definition, &stage.bucket.put(KEY, Some("v6"), wide)).await.unwrap();
         assert_eq!(report.first_rejects[0].column.as_deref(), Some("size"));
@@ -85,7 +89,7 @@ async fn new_columns_are_added_in_the_loads_own_transaction() {
 }
 
 #[tokio::test]
-async fn a_query_that_holds_the_table_is_not_waited_for_long() {
+async fn adding_columns_waits_briefly_for_a_busy_table() {
     let stage = Stage::new().await;
     stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann"]))).await.unwrap();
     let reader = stage.database.connect().await;
@@ -93,7 +97,11 @@ async fn a_query_that_holds_the_table_is_not_waited_for_long() {
     let definition = format!("{DEFINITION}evolve = \"add\"\n");
     let more = stage.bucket.put(KEY, Some("v2"), "order_id,customer,amount,size\n1,eve,1.50,2\n");
     let error = stage.load_as(&definition, &more).await.unwrap_err();
-    check_failure(&error, FailureName::LoadInProgress, "staging.orders: in use for 5 s, and columns are to be added");
+    check_failure(
+        &error,
+        FailureName::LoadInProgress,
+        "staging.orders: a query used the table for 5 s, so columns could not be added",
+    );
     reader.batch_execute("commit").await.unwrap();
     assert_eq!(stage.customers().await, "ann");
     stage.load_as(&definition, &more).await.unwrap();
@@ -101,13 +109,13 @@ async fn a_query_that_holds_the_table_is_not_waited_for_long() {
 }
 
 #[tokio::test]
-async fn columns_are_inferred_from_the_whole_first_file() {
+async fn columns_are_inferred_from_all_rows() {
     let stage = Stage::new().await;
     let mut file = "id,Order Date,price,ok,_load_id,note\n".to_owned();
     for number in 0..30_000 {
         file.push_str(&format!("{number},2024-02-29,1.5,true,7,\n"));
     }
-    // What only the last row shows.
+    // Only the last row determines these types.
     file.push_str("70000,2024-03-01,10000000000.25,FALSE,x,\n");
     let report = stage.load_as(INFERRED, &stage.bucket.put(KEY, Some("v1"), file)).await.unwrap();
     assert_eq!((report.rows_loaded, report.rows_rejected), (30_001, 0));
@@ -116,7 +124,7 @@ async fn columns_are_inferred_from_the_whole_first_file() {
         "id integer, Order Date date, price numeric, ok boolean, column__load_id text, note text, _load_id bigint"
     );
 
-    // From then on the table is the declaration, by the names that the files have.
+    // From now on the table is the declaration, with the names in the files.
     let later = "note,ok,price,_load_id,Order Date,id\nx,true,1,y,2024-01-01,3000000000\nx,true,2,z,2024-01-01,1\n";
     let report = stage.load_as(INFERRED, &stage.bucket.put(OTHER_KEY, Some("v1"), later)).await.unwrap();
     assert_eq!((report.rows_loaded, report.rows_rejected), (1, 1));
@@ -124,23 +132,23 @@ async fn columns_are_inferred_from_the_whole_first_file() {
     let more = stage.bucket.put(OTHER_KEY, Some("v2"), "id,colour\n1,red\n");
     let error = stage.load_as(INFERRED, &more).await.unwrap_err();
     check_failure(&error, FailureName::HeaderMismatch, "unknown [\"colour\"]");
-    // And whoever changes the table changes it.
+    // A change of the table changes the declaration.
     stage.client.batch_execute("alter table staging.orders alter column id type bigint").await.unwrap();
     let again = stage.bucket.put(OTHER_KEY, Some("v3"), later.replace("3000000000", "4000000000"));
     assert_eq!(stage.load_as(INFERRED, &again).await.unwrap().rows_rejected, 0);
 }
 
 #[tokio::test]
-async fn a_first_file_without_rows_says_nothing() {
+async fn first_file_without_rows_fails_by_name() {
     let stage = Stage::new().await;
     for body in ["id,name\n", "id,name\n1\n"] {
         let object = stage.bucket.put(KEY, Some("v1"), body);
-        check_failure(&stage.fail(INFERRED, &object).await, FailureName::HeaderMismatch, "has no rows from which");
+        check_failure(&stage.fail(INFERRED, &object).await, FailureName::HeaderMismatch, "the file has no rows");
     }
 }
 
 #[tokio::test]
-async fn json_columns_are_inferred_and_added_wherever_they_come() {
+async fn json_columns_are_inferred_from_any_row() {
     let stage = Stage::new().await;
     let definition = format!("{INFERRED}evolve = \"add\"\n");
     Definition::parse("shop", "pipeline.toml", &definition).unwrap();

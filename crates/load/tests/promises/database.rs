@@ -7,7 +7,7 @@ use crate::bucket::Fault;
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, in_seconds, loader_at, orders, request};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_loaders_migrate_at_once() {
+async fn concurrent_loaders_migrate_once() {
     let stage = Stage::new().await;
     assert!(stage.load_days_at_once(30).await.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(
@@ -21,18 +21,18 @@ async fn many_loaders_migrate_at_once() {
 }
 
 #[tokio::test]
-async fn a_broken_session_is_replaced_at_the_next_load() {
+async fn broken_session_is_replaced_at_the_next_load() {
     let stage = Stage::new().await;
     stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann"]))).await.unwrap();
     let ended = "select count(pg_terminate_backend(pid))::text from pg_stat_activity
                  where datname = current_database() and pid <> pg_backend_pid()";
-    assert_eq!(stage.text(ended).await.unwrap(), "1", "one session is kept between two loads");
+    assert_eq!(stage.text(ended).await.unwrap(), "1", "the loader keeps one session between two loads");
     stage.load(&stage.bucket.put(KEY, Some("v2"), orders(&["bob"]))).await.unwrap();
     assert_eq!(stage.customers().await, "bob");
 }
 
 #[tokio::test]
-async fn a_session_that_ends_in_the_middle_leaves_nothing_and_the_retry_is_exact() {
+async fn session_lost_during_copy_leaves_nothing() {
     let stage = Stage::new().await;
     let object = stage.bucket.put_with(Fault::Slow, KEY, Some("v1"), orders(&["ann"; 1000]));
     let end_it = async {
@@ -52,7 +52,7 @@ async fn a_session_that_ends_in_the_middle_leaves_nothing_and_the_retry_is_exact
 }
 
 #[tokio::test]
-async fn a_rotated_password_is_read_again() {
+async fn rotated_password_is_read_again() {
     let stage = Stage::new().await;
     let role = format!("rotated_{}", std::process::id());
     let with_password = async |password: &str| {
@@ -77,7 +77,7 @@ async fn a_rotated_password_is_read_again() {
 }
 
 #[tokio::test]
-async fn a_frozen_rival_fails_fast() {
+async fn concurrent_load_of_one_key_fails_fast() {
     let stage = Stage::new().await;
     let slow = stage.bucket.put_with(Fault::Slow, KEY, Some("v1"), orders(&["ann"; 1000]));
     let request = request(DEFINITION, &slow);
@@ -92,20 +92,20 @@ async fn a_frozen_rival_fails_fast() {
         error
     };
     let (first, error) = tokio::join!(stage.loader.load(&request, in_a_minute()), in_a_moment);
-    check_failure(&error, FailureName::LoadInProgress, "another load of this key is under way");
+    check_failure(&error, FailureName::LoadInProgress, "another load of this key is in progress");
     assert_eq!(first.unwrap().outcome, LoadOutcome::Loaded);
     assert_eq!(stage.count("staging.orders").await, 1000);
 }
 
 #[tokio::test]
-async fn a_load_gives_up_before_its_time_is_over() {
+async fn load_gives_up_before_its_time_limit() {
     let stage = Stage::new().await;
     let object = stage.bucket.put_with(Fault::Slow, KEY, Some("v1"), orders(&["ann"; 1000]));
     let started = Instant::now();
     let error = stage.loader.load(&request(DEFINITION, &object), in_seconds(5)).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_millis(4500));
-    check_failure(&error, FailureName::DeadlineExceeded, "stopped before the time was over, after ");
-    // The session was closed in the middle of its COPY; a moment passes until PostgreSQL notices.
+    check_failure(&error, FailureName::DeadlineExceeded, "the load stopped before its time limit, after ");
+    // The session was closed during COPY. PostgreSQL needs a moment to notice.
     while stage.count("pg_stat_activity where datname = current_database()").await > 1 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -113,7 +113,7 @@ async fn a_load_gives_up_before_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
+async fn unreachable_database_is_named_without_password() {
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
     let check = async |url: &str, name: FailureName, says: &str| {
@@ -132,7 +132,7 @@ async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
     .await;
     let missing = stage.database.url.rsplit_once('/').unwrap().0.to_owned() + "/no_such_database";
     check(&missing, FailureName::DatabaseRefused, "no_such_database").await;
-    // Whether it has no TLS at all, as the embedded one, or a certificate that nobody signed.
+    // The server has no TLS, or a certificate that is not trusted.
     let with_tls = format!("{}?sslmode=require", stage.database.url);
     check(&with_tls, FailureName::InvalidConfiguration, "127.0.0.1:").await;
 }

@@ -9,7 +9,7 @@ fn counts(report: &LoadReport) -> (i64, u64, u64, u64, u64) {
 }
 
 #[tokio::test]
-async fn a_duplicate_event_loads_nothing_new() {
+async fn duplicate_event_loads_nothing() {
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]) + "x,bad,1\n");
 
@@ -23,7 +23,7 @@ async fn a_duplicate_event_loads_nothing_new() {
     assert_eq!(counts(&second), counts(&first));
     assert_eq!(second.first_rejects, first.first_rejects);
 
-    // The object need not be there any more for that.
+    // A duplicate needs no object.
     stage.bucket.delete(KEY);
     assert_eq!(stage.load(&object).await.unwrap().outcome, LoadOutcome::AlreadyLoaded);
     assert_eq!(stage.customers().await, "ann,bob");
@@ -31,7 +31,7 @@ async fn a_duplicate_event_loads_nothing_new() {
 }
 
 #[tokio::test]
-async fn an_object_without_versions_is_told_by_etag_and_sequencer() {
+async fn object_without_version_is_known_by_sequencer() {
     let stage = Stage::new().await;
     let put = |customer: &str, sequencer: &str| sequenced(stage.bucket.put(KEY, None, orders(&[customer])), sequencer);
     let check = async |object: &ObjectRef, outcome: LoadOutcome, customer: &str| {
@@ -44,14 +44,14 @@ async fn an_object_without_versions_is_told_by_etag_and_sequencer() {
     check(&put("bob", "0B"), LoadOutcome::Loaded, "bob").await;
     check(&first, LoadOutcome::AlreadyLoaded, "bob").await;
     check(&put("ann", "0C"), LoadOutcome::Loaded, "ann").await;
-    // S3 names the one version of a bucket with suspended versioning so; it is none.
+    // `null` is the version id in a bucket with suspended versioning. It identifies no content.
     let mut suspended = put("eve", "0D");
     suspended.version_id = Some("null".to_owned());
     check(&suspended, LoadOutcome::Loaded, "eve").await;
 }
 
 #[tokio::test]
-async fn a_bare_key_is_told_by_its_content() {
+async fn bare_key_is_known_by_its_content() {
     let stage = Stage::new().await;
     let bare = ObjectRef::new("landing", KEY);
     let mut outcomes = Vec::new();
@@ -64,7 +64,7 @@ async fn a_bare_key_is_told_by_its_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_concurrent_duplicates_give_one_load() {
+async fn hundred_concurrent_duplicates_give_one_load() {
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob", "eve"]));
     let request = request(DEFINITION, &object);
@@ -81,7 +81,7 @@ async fn a_hundred_concurrent_duplicates_give_one_load() {
 }
 
 #[tokio::test]
-async fn a_lost_reply_is_answered_from_the_ledger() {
+async fn lost_reply_is_repeated_from_the_ledger() {
     let stage = Stage::new().await;
     for (key, version) in [(KEY, Some("v1")), ("raw/2024-03-02/orders.csv", None)] {
         let object = stage.bucket.put(key, version, orders(&["ann"]) + "x,bad,1\n");

@@ -3,7 +3,7 @@ use crate::stage::{DEFINITION, KEY, Stage, orders};
 const EXPORT: &str = "rejects.export = \"rejects/{date:%Y-%m-%d}/{load_id}.csv\"\n";
 
 #[tokio::test]
-async fn rejects_are_a_csv_in_the_curated_bucket_too() {
+async fn rejects_are_exported_as_csv() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{EXPORT}");
     let file = orders(&["ann"]) + "two,\"b,ob\",1.00\n3,eve\n";
@@ -20,7 +20,7 @@ async fn rejects_are_a_csv_in_the_curated_bucket_too() {
 }
 
 #[tokio::test]
-async fn an_export_that_fails_undoes_nothing() {
+async fn failed_reject_export_undoes_nothing() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{EXPORT}");
     stage.bucket.refuse_puts("rejects/2024-03-01/1.csv");
@@ -28,14 +28,14 @@ async fn an_export_that_fails_undoes_nothing() {
     assert_eq!(stage.load_as(&definition, &object).await.unwrap().rows_rejected, 1);
     assert_eq!(stage.count("penstock.reject").await, 1);
     assert_eq!(stage.customers().await, "ann");
-    // The session is fit for the next load.
+    // The session can be used for the next load.
     let next = stage.bucket.put(KEY, Some("v2"), orders(&["bob"]));
     stage.load_as(&definition, &next).await.unwrap();
     assert_eq!(stage.customers().await, "bob");
 }
 
 #[tokio::test]
-async fn large_export_is_one_object() {
+async fn large_reject_export_is_one_object() {
     const ROWS: usize = 4_000;
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{EXPORT}");

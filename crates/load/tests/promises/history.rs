@@ -1,9 +1,9 @@
-//! What the views of schema `penstock` tell while a set comes together.
+//! The views of the schema `penstock` while the datasets of a run arrive.
 
 use crate::runs::{ALL, DAY, Shop};
 
 impl Shop {
-    /// The rows of a query, their columns separated by spaces; a null is a dash.
+    /// Returns the rows of a query. Spaces separate the columns, and a dash is a null.
     async fn rows(&self, columns: &str, from: &str) -> String {
         let columns: Vec<String> = columns.split(' ').map(|column| format!("coalesce({column}::text, '-')")).collect();
         let row = format!("concat_ws(' ', {})", columns.join(", "));
@@ -17,7 +17,7 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn a_set_is_told_of_from_its_first_load_to_its_end() {
+async fn views_follow_a_run_from_first_load_to_end() {
     let shop = Shop::new(ALL).await;
     let history = "state datasets_arrived datasets_needed loads rows_loaded rows_rejected exports failure";
     let check = async |run: &str, missing: &str| {
@@ -46,7 +46,7 @@ async fn a_set_is_told_of_from_its_first_load_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_set_that_was_forced_is_still_missing_what_it_waits_for() {
+async fn forced_run_still_lists_missing_datasets() {
     let shop = Shop::new(ALL).await;
     shop.load("orders", DAY).await;
     let forced = "insert into penstock.run (pipeline, logical_at, attempt, state, datasets)
@@ -60,10 +60,10 @@ async fn a_set_that_was_forced_is_still_missing_what_it_waits_for() {
 }
 
 #[tokio::test]
-async fn a_file_that_its_trigger_announced_is_missing_until_it_is_loaded() {
+async fn awaited_file_is_missing_until_it_is_loaded() {
     let shop = Shop::new("").await;
     let request = shop.request("orders", DAY);
-    // The tables are there from the first load on.
+    // The first load creates the tables.
     shop.load("items", DAY).await;
     let await_it = format!(
         "insert into penstock.awaited (pipeline, dataset, bucket, key, trigger_key, execution_arn)
@@ -77,7 +77,7 @@ async fn a_file_that_its_trigger_announced_is_missing_until_it_is_loaded() {
 }
 
 #[tokio::test]
-async fn loads_and_their_rejects_are_told_with_their_file() {
+async fn views_show_loads_and_rejects_with_their_file() {
     let shop = Shop::new(ALL).await;
     let mut request = shop.request("orders", DAY);
     let (key, body) = (request.object.key.clone(), "order_id,customer,amount\n1,ann,1.50\nx,bob,2.50\n");
@@ -87,8 +87,8 @@ async fn loads_and_their_rejects_are_told_with_their_file() {
     shop.try_load(&request).await.unwrap();
 
     let columns = "load_id dataset outcome key version_id rows_read rows_loaded rows_rejected started_late_by run_id";
-    let told = format!("1 orders Loaded {key} v2 2 1 1 00:02:30 1");
-    assert_eq!(shop.rows(columns, "load_history").await, told);
+    let expected = format!("1 orders Loaded {key} v2 2 1 1 00:02:30 1");
+    assert_eq!(shop.rows(columns, "load_history").await, expected);
     assert_eq!(shop.rows("duration", "load_history where duration > interval '0'").await.split(':').count(), 3);
     let refused = shop.rows("load_id dataset key line \"column\" raw", "rejects").await;
     assert_eq!(refused, format!("1 orders {key} 3 order_id x,bob,2.50"));

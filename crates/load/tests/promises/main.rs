@@ -1,6 +1,6 @@
-//! What the loader promises, each promise a test with a database of its own.
+//! The guarantees of a load. Each test has its own database.
 
-// A test that cannot go on has failed.
+// A panic is a failed test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bucket;

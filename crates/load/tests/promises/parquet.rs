@@ -1,4 +1,4 @@
-//! Files that are read from their end, and then in parts.
+//! Parquet files, which are read from their end and then in ranges.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const SCHEMA: &str = "message orders {
     optional int32 amount (decimal(9,2));
 }";
 
-/// Orders from 1 on; a customer's name takes some room, and an amount is its order's number in cents.
+/// Returns a file with orders 1, 2, 3, … . The amount of an order is its number in cents.
 fn orders(orders: i32, orders_per_group: i32) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
     let properties = Arc::new(WriterProperties::builder().set_dictionary_enabled(false).build());
@@ -58,7 +58,7 @@ async fn fail(fault: Fault, body: Vec<u8>) -> LoadError {
 }
 
 #[tokio::test]
-async fn a_parquet_file_is_loaded_in_few_requests() {
+async fn parquet_file_needs_few_requests() {
     let stage = Stage::new().await;
     let check = async |count: i32, per_group: i32, gets_max: usize| {
         let object = stage.bucket.put(&format!("raw/2024-03-01/{count}"), Some("v1"), orders(count, per_group));
@@ -76,16 +76,16 @@ async fn a_parquet_file_is_loaded_in_few_requests() {
         let expected = format!("{count} {sum} {}.{:02} customer {last}", sum / 100, sum % 100);
         assert_eq!(stage.text(&query).await.unwrap(), expected);
     };
-    // All of it comes with its end.
+    // The first request returns the whole file.
     check(100, 30, 1).await;
     // Two hundred row groups of 3.4 MB.
     check(50_000, 250, 3).await;
-    // One row group of 13 MB: column by column, in blocks.
+    // One row group of 13 MB, read by column in blocks.
     check(200_000, 200_000, 8).await;
 }
 
 #[tokio::test]
-async fn rejected_rows_are_counted_from_one_and_shown_as_json() {
+async fn parquet_rejects_have_row_number_and_json() {
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), orders(5, 2));
     let report = load(&stage, &DEFINITION.replace("numeric(10,2)", "numeric(10,1)"), &object).await.unwrap();
@@ -99,7 +99,7 @@ async fn rejected_rows_are_counted_from_one_and_shown_as_json() {
 }
 
 #[tokio::test]
-async fn a_parquet_files_schema_tells_its_columns() {
+async fn parquet_schema_determines_the_columns() {
     let stage = Stage::new().await;
     let definition = "[datasets.orders]\nsource = \"raw/{date:%Y-%m-%d}/orders.csv\"\ntable = \"staging.orders\"\n";
     let object = stage.bucket.put(KEY, Some("v1"), orders(3, 3));
@@ -111,19 +111,19 @@ async fn a_parquet_files_schema_tells_its_columns() {
 }
 
 #[tokio::test]
-async fn what_s3_does_wrong_with_a_part_has_a_name_and_leaves_nothing() {
+async fn failed_range_request_leaves_nothing() {
     let file = orders(50_000, 10_000);
     let check = async |fault: Fault, name: FailureName, says: &str| {
         check_failure(&fail(fault, file.clone()).await, name, says);
     };
-    check(Fault::Truncated, FailureName::ObjectCorrupted, "broke off after ").await;
-    check(Fault::Stalled, FailureName::StorageStalled, "nothing came for 2 s").await;
-    check(Fault::ReplacedMeanwhile, FailureName::ObjectReplaced, "another content took its place").await;
-    check(Fault::Refused(503, "SlowDown"), FailureName::StorageUnavailable, "told to say SlowDown").await;
+    check(Fault::Truncated, FailureName::ObjectCorrupted, "the download failed after ").await;
+    check(Fault::Stalled, FailureName::StorageStalled, "S3 sent nothing for 2 s").await;
+    check(Fault::ReplacedMeanwhile, FailureName::ObjectReplaced, "its etag has changed").await;
+    check(Fault::Refused(503, "SlowDown"), FailureName::StorageUnavailable, "simulated SlowDown").await;
 }
 
 #[tokio::test]
-async fn a_parquet_file_that_cannot_be_read_has_a_name() {
+async fn malformed_parquet_file_fails_by_name() {
     let file = orders(1000, 100);
     let check = async |body: &[u8], name: FailureName, says: &str| {
         check_failure(&fail(Fault::None, body.to_vec()).await, name, says);

@@ -3,7 +3,7 @@ use protocol::{FailureName, RejectSample};
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};
 
 #[tokio::test]
-async fn rejected_rows_are_kept_with_line_column_and_reason() {
+async fn rejects_are_stored_with_line_and_reason() {
     let stage = Stage::new().await;
     let mut file = orders(&["ann"]).into_bytes();
     file.extend_from_slice(b"two,bob,1.00\n3,\"e\nve\",1.005\n4,caf\xE9,1.00\n5,zoe\n6,fay,6.00\n");
@@ -33,29 +33,29 @@ async fn rejected_rows_are_kept_with_line_column_and_reason() {
 }
 
 #[tokio::test]
-async fn too_many_rejects_loads_nothing() {
+async fn file_with_too_many_rejects_loads_nothing() {
     let stage = Stage::new().await;
     let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob", "eve"]) + "x,bad,1\n4,bad,x\n");
 
     let by_rows = format!("{DEFINITION}\nrejects.max_rows = 1\n");
     let error = stage.fail(&by_rows, &object).await;
-    check_failure(&error, FailureName::TooManyRejects, "more than 1 rows rejected (rejects.max_rows)");
+    check_failure(&error, FailureName::TooManyRejects, "more than 1 rejects, the limit in `rejects.max_rows`");
     check_failure(
         &error,
         FailureName::TooManyRejects,
-        "the first: line 5, column order_id: not an integer; line 6, column amount: ",
+        "first rejects: line 5, column order_id: not an integer; line 6, column amount: ",
     );
 
     let by_ratio = format!("{DEFINITION}\nrejects.max_ratio = 0.39\n");
     let error = stage.fail(&by_ratio, &object).await;
-    check_failure(&error, FailureName::TooManyRejects, "2 of 5 rows rejected, more than rejects.max_ratio = 0.39");
+    check_failure(&error, FailureName::TooManyRejects, "2 of 5 rows rejected, the limit is `rejects.max_ratio = 0.39`");
 
     let just = format!("{DEFINITION}\nrejects.max_ratio = 0.4\nrejects.max_rows = 2\n");
     assert_eq!(stage.load_as(&just, &object).await.unwrap().rows_rejected, 2);
 }
 
 #[tokio::test]
-async fn rejects_beyond_a_batch_stay_in_the_same_transaction() {
+async fn all_batches_of_rejects_share_one_transaction() {
     const ROWS: usize = 40_000;
     let stage = Stage::new().await;
     let mut file = orders(&[]);
@@ -70,7 +70,7 @@ async fn rejects_beyond_a_batch_stay_in_the_same_transaction() {
     assert_eq!(stage.count("penstock.reject").await, 20_000);
     assert_eq!(stage.count("(select distinct customer from staging.orders) as kept").await, 20_000);
 
-    // The same file with an end that fails it: what was written before goes too.
+    // The same file with a malformed end. The rejects before it roll back too.
     let stage = Stage::new().await;
     let broken = stage.bucket.put(KEY, Some("v1"), file + "1,\"never closed\n");
     let error = stage.fail(DEFINITION, &broken).await;

@@ -1,4 +1,4 @@
-//! What becomes of files of corrected records, beside the loads that had refused them.
+//! Repairs, and later loads of the files that they repair.
 
 use futures_util::future::join;
 use load::LoadError;
@@ -17,7 +17,7 @@ fn repair_of(load_id: i64, file: &str) -> String {
     format!("_penstock/repairs/shop/orders/{load_id}/2024-03-01T00:00:00.000000Z/{file}")
 }
 
-/// Loads a file in which the rows after the customers' are refused.
+/// Loads one version of a file.
 async fn load(stage: &Stage, definition: &str, key: &str, version: &str, file: String) -> LoadReport {
     let object = sequenced(stage.bucket.put(key, Some(version), file), version);
     stage.load_as(definition, &object).await.unwrap()
@@ -39,17 +39,18 @@ async fn repair(stage: &Stage, definition: &str, load_id: i64, file: String) -> 
     report
 }
 
-/// One row of each customer, with this number.
+/// Returns a file with one row.
 fn row(number: u32, customer: &str) -> String {
     format!("order_id,customer,amount\n{number},{customer},1.50\n")
 }
 
+/// Returns a file with a row for each customer and one reject.
 fn bad(customers: &[&str]) -> String {
     orders(customers) + "x,bad,1\n"
 }
 
 #[tokio::test]
-async fn a_repair_adds_its_rows_however_whole_files_are_written() {
+async fn repair_adds_its_rows_in_every_write_mode() {
     for write in ["", REPLACE, UPSERT, KEEP_ALL, "on_new_version = \"ignore\"\n"] {
         let definition = format!("{DEFINITION}{write}");
         let stage = Stage::new().await;
@@ -68,14 +69,14 @@ async fn a_repair_adds_its_rows_however_whole_files_are_written() {
 }
 
 #[tokio::test]
-async fn an_upserted_repair_takes_the_place_of_rows_with_its_key() {
+async fn upserted_repair_replaces_rows_with_its_key() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
     let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
     repair(&stage, &definition, first.load_id, row(2, "eve")).await;
     assert_eq!(stage.customers().await, "ann,eve");
 
-    // Where every version is kept, what a newer version of the file brought stays.
+    // If every version is kept, the rows of a newer version of the file stay.
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{UPSERT}{KEEP_ALL}");
     let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
@@ -85,35 +86,35 @@ async fn an_upserted_repair_takes_the_place_of_rows_with_its_key() {
 }
 
 #[tokio::test]
-async fn a_repair_that_is_delivered_twice_loads_once() {
+async fn repair_delivered_twice_loads_once() {
     let stage = Stage::new().await;
     let first = load(&stage, DEFINITION, KEY, "1", bad(&["ann"])).await;
     repair(&stage, DEFINITION, first.load_id, row(9, "eve")).await;
     let again = try_repair(&stage, DEFINITION, first.load_id, row(9, "eve")).await.unwrap();
     assert_eq!((again.outcome, again.rows_loaded, again.repairs), (AlreadyLoaded, 1, Some(first.load_id)));
-    // The same content as a new version of the repair's own key.
+    // A new version of the repair with the same content.
     let object = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r2"), row(9, "eve"));
     let same = stage.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
     assert_eq!(same.outcome, AlreadyLoaded);
     assert_eq!(stage.customers().await, "ann,eve");
-    // Other content takes the place of the repair's rows, and of nobody else's.
+    // A new version with other content replaces the rows of the repair only.
     let object = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r3"), row(9, "fay"));
     stage.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
     assert_eq!(stage.customers().await, "ann,fay");
 }
 
 #[tokio::test]
-async fn a_newer_version_takes_out_the_rows_of_all_repairs_of_the_older_one() {
+async fn newer_version_deletes_the_rows_of_all_repairs() {
     for write in ["", REPLACE, UPSERT] {
         let definition = format!("{DEFINITION}{write}");
         let stage = Stage::new().await;
         let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
-        // Nothing of it is loaded, and still it has repairs.
+        // A repair without loaded rows can be repaired too.
         let second = repair(&stage, &definition, first.load_id, "order_id,customer,amount\nx,bad,1\n".to_owned()).await;
         assert_eq!((second.rows_loaded, second.rows_rejected), (0, 1));
         repair(&stage, &definition, second.load_id, row(9, "eve")).await;
         assert_eq!(stage.customers().await, "ann,eve", "{write}");
-        // What is no news leaves the repairs alone.
+        // The same content again changes nothing, so the repairs stay.
         assert_eq!(load(&stage, &definition, KEY, "2", bad(&["ann"])).await.outcome, AlreadyLoaded, "{write}");
         assert_eq!(stage.customers().await, "ann,eve", "{write}");
 
@@ -131,7 +132,7 @@ async fn a_newer_version_takes_out_the_rows_of_all_repairs_of_the_older_one() {
 }
 
 #[tokio::test]
-async fn a_table_that_has_become_another_file_is_not_repaired() {
+async fn repair_of_a_replaced_table_fails_by_name() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{REPLACE}");
     let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
@@ -139,14 +140,14 @@ async fn a_table_that_has_become_another_file_is_not_repaired() {
     let other = load(&stage, &definition, OTHER_KEY, "1", bad(&["zoe"])).await;
     assert_eq!(stage.customers().await, "zoe");
     let error = try_repair(&stage, &definition, 2, row(9, "fay")).await.unwrap_err();
-    let says = "load 2 cannot be repaired: the rows of load 1 were replaced by load 3, which the table is now";
+    let says = "load 2 cannot be repaired: the rows of load 1 were replaced by load 3, another file of the table";
     check_failure(&error, FailureName::NotRepairable, says);
     repair(&stage, &definition, other.load_id, row(9, "gus")).await;
     assert_eq!(stage.customers().await, "gus,zoe");
 }
 
 #[tokio::test]
-async fn what_cannot_be_repaired_is_refused_by_name() {
+async fn unrepairable_load_fails_by_name() {
     let stage = Stage::new().await;
     let first = load(&stage, DEFINITION, KEY, "1", bad(&["ann"])).await;
     let clean = load(&stage, DEFINITION, OTHER_KEY, "1", orders(&["bob"])).await;
@@ -156,30 +157,34 @@ async fn what_cannot_be_repaired_is_refused_by_name() {
         check_failure(&error, FailureName::NotRepairable, says);
     };
     let repairing = |load_id| repairing(DEFINITION, load_id, &object);
-    check(repairing(77), "load 77 cannot be repaired: shop/orders has no such load").await;
-    check(LoadRequest { pipeline: "other".to_owned(), ..repairing(1) }, "other/orders has no such load").await;
-    check(repairing(clean.load_id), "it refused no rows").await;
+    check(repairing(77), "load 77 cannot be repaired: dataset shop/orders has no load with this number").await;
+    check(
+        LoadRequest { pipeline: "other".to_owned(), ..repairing(1) },
+        "dataset other/orders has no load with this number",
+    )
+    .await;
+    check(repairing(clean.load_id), "the load has no rejects").await;
     let late = LoadRequest { logical_at: DAY.parse().unwrap(), ..repairing(first.load_id) };
-    check(late, "it is about 2024-03-01 00:00:00 UTC, and the key says 2024-03-01 09:00:00 UTC").await;
+    check(late, "its logical time is 2024-03-01 00:00:00 UTC, the key of the repair has 2024-03-01 09:00:00 UTC").await;
     let moved = DEFINITION.replace("staging.orders", "staging.moved");
     let moved = LoadRequest { repairs: Some(1), ..request(&moved, &object) };
-    check(moved, "its rows are in staging.orders, and the dataset's table is staging.moved").await;
+    check(moved, "its rows are in table staging.orders, the table of the dataset is staging.moved").await;
     assert_eq!(stage.count("penstock.load").await, 2);
     assert_eq!(stage.customers().await, "ann,bob");
 }
 
 #[tokio::test]
-async fn the_limits_of_rejects_are_the_repairs_own() {
+async fn reject_limits_apply_to_the_repair_alone() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}rejects.max_ratio = 0.4\n");
     let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
     let error = try_repair(&stage, &definition, first.load_id, bad(&["eve"])).await.unwrap_err();
-    check_failure(&error, FailureName::TooManyRejects, "1 of 2 rows rejected, more than rejects.max_ratio = 0.4");
+    check_failure(&error, FailureName::TooManyRejects, "1 of 2 rows rejected, the limit is `rejects.max_ratio = 0.4`");
     assert_eq!((stage.customers().await.as_str(), stage.count("penstock.load").await), ("ann,bob", 1));
 }
 
 #[tokio::test]
-async fn a_repair_is_utf_8_whatever_its_datasets_files_are() {
+async fn repair_is_utf_8_in_any_dataset() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}encoding = \"latin-1\"\n");
     let file = b"order_id,customer,amount\n1,Zo\xeb,1.50\nx,No\xebl,1\n".to_vec();
@@ -193,7 +198,7 @@ async fn a_repair_is_utf_8_whatever_its_datasets_files_are() {
 }
 
 #[tokio::test]
-async fn the_header_is_kept_where_rows_were_refused() {
+async fn header_is_kept_with_rejects() {
     let stage = Stage::new().await;
     let header = "select coalesce(header, 'none') from penstock.load order by load_id desc limit 1";
     let check = async |more: &str, version: &str, file: &str, expected: &str| {
@@ -208,7 +213,7 @@ async fn the_header_is_kept_where_rows_were_refused() {
 }
 
 #[tokio::test]
-async fn rejects_of_a_repair_are_exported_beside_those_of_its_file() {
+async fn rejects_of_a_repair_are_exported() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}rejects.export = \"rejects/{{date:%Y-%m-%d}}/{{load_id}}.csv\"\n");
     let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
@@ -217,7 +222,7 @@ async fn rejects_of_a_repair_are_exported_beside_those_of_its_file() {
 }
 
 #[tokio::test]
-async fn a_repair_joins_the_run_of_its_files_period() {
+async fn repair_joins_the_run_of_its_files_period() {
     for (again, state) in [("skip", "Skipped"), ("rerun", "Ready")] {
         let run = format!("[run]\nwhen = \"any\"\nper = \"day\"\nagain = \"{again}\"");
         let shop = Shop::new(&run).await;
@@ -236,7 +241,7 @@ async fn a_repair_joins_the_run_of_its_files_period() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repair_and_a_newer_version_of_its_file_never_leave_both_rows() {
+async fn repair_and_newer_version_never_leave_both_rows() {
     for write in ["", REPLACE] {
         let definition = format!("{DEFINITION}{write}");
         let stage = Stage::new().await;
@@ -246,7 +251,7 @@ async fn a_repair_and_a_newer_version_of_its_file_never_leave_both_rows() {
             let first = load(&stage, &definition, &key, "1", bad(&["ann"])).await;
             let file = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r"), row(9, "eve"));
             let repair = repairing(&definition, first.load_id, &file);
-            // A replaced table becomes another file as well as another version.
+            // With `replace`, the other load is another file in every second round.
             let newer = if write == REPLACE && round % 2 == 0 { "raw/2024-04-01/orders.csv" } else { key.as_str() };
             let newer = stage.bucket.put(
                 newer,

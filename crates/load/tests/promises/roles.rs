@@ -1,4 +1,4 @@
-//! `infra/roles.sql`: what the roles can do, and above all what they cannot.
+//! `infra/roles.sql`: the rights that the roles have and do not have.
 
 use load::Loader;
 use postgres::DatabaseAddress;
@@ -9,7 +9,7 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, loader_at, orders, request};
 
-/// Roles belong to the whole server, which tests share: each has its own.
+/// The tests share one server, and roles belong to the server. So each test has its own roles.
 struct Roles {
     loader: String,
     transformer: String,
@@ -19,7 +19,7 @@ impl Roles {
     async fn make(stage: &Stage, test: &str) -> Self {
         let prefix = format!("{test}_{}", std::process::id());
         let sql = include_str!("../../../../infra/roles.sql").replace("penstock_", &format!("{prefix}_"));
-        // Twice: it can be run again at any time.
+        // Run the script twice, because it must be repeatable.
         stage.client.batch_execute(&sql).await.unwrap();
         stage.client.batch_execute(&sql).await.unwrap();
         let name = |role: &str| format!("{prefix}_{role}");
@@ -51,7 +51,7 @@ async fn check_refused(client: &Client, statement: &str) {
 }
 
 #[tokio::test]
-async fn the_loaders_role_loads_in_every_way() {
+async fn loader_role_loads_in_every_write_mode() {
     let stage = Stage::new().await;
     let roles = Roles::make(&stage, "loads").await;
     let loader = loader(&stage, &roles.loader);
@@ -76,7 +76,7 @@ async fn the_loaders_role_loads_in_every_way() {
 }
 
 #[tokio::test]
-async fn a_file_cannot_reach_another_schema() {
+async fn loader_role_reaches_no_other_schema() {
     let stage = Stage::new().await;
     let roles = Roles::make(&stage, "reaches").await;
     let theirs = "create schema theirs;
@@ -96,7 +96,7 @@ async fn a_file_cannot_reach_another_schema() {
 }
 
 #[tokio::test]
-async fn neither_role_can_do_what_its_function_does_not() {
+async fn roles_have_only_the_rights_of_their_function() {
     let stage = Stage::new().await;
     let roles = Roles::make(&stage, "cannot").await;
     let admin = "create schema theirs; create table theirs.kept (secret text); create table public.kept (secret text)";
@@ -122,7 +122,7 @@ async fn neither_role_can_do_what_its_function_does_not() {
         ] {
             check_refused(client, statement).await;
         }
-        // Whose table it is not may not drop it either, and that has a name of its own.
+        // Only the owner of a table may drop it, and the message is different.
         for statement in ["drop table public.kept", "drop schema theirs", "truncate public.kept"] {
             check_refused(client, statement).await;
         }

@@ -8,7 +8,7 @@ use crate::stage::{Stage, check_failure, in_a_minute, orders, request};
 
 pub(crate) const DAY: &str = "2024-03-01T09:00:00Z";
 
-/// A pipeline of three datasets, in Berlin.
+/// A pipeline with three datasets, in the time zone of Berlin.
 pub(crate) struct Shop {
     pub(crate) stage: Stage,
     definition: String,
@@ -20,7 +20,7 @@ impl Shop {
         Self { stage: Stage::new().await, definition: definition(run), files: AtomicU32::new(0) }
     }
 
-    /// For a new file of a dataset, with one row.
+    /// Returns a request for a new file of a dataset, with one row.
     pub(crate) fn request(&self, dataset: &str, logical_at: &str) -> LoadRequest {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let object =
@@ -37,14 +37,14 @@ impl Shop {
         self.stage.loader.load(request, in_a_minute()).await
     }
 
-    /// Loads a new file, and gives the run that it tells of.
+    /// Loads a new file, and returns the run in the report.
     pub(crate) async fn load(&self, dataset: &str, logical_at: &str) -> Option<RunRef> {
         let report = self.try_load(&self.request(dataset, logical_at)).await.unwrap();
         assert_eq!(report.outcome, LoadOutcome::Loaded);
         report.run
     }
 
-    /// Every run: attempt, state, and how many loads of which datasets.
+    /// Returns all runs: attempt, state, and the number of loads for each dataset.
     pub(crate) async fn runs(&self) -> String {
         self.text(
             "select coalesce(string_agg(concat_ws(' ', attempt, state, inputs), '; ' order by run_id), 'none')
@@ -57,12 +57,12 @@ impl Shop {
         .await
     }
 
-    /// A single value, which is there.
+    /// Returns a single value.
     pub(crate) async fn text(&self, query: &str) -> String {
         self.stage.text(query).await.unwrap()
     }
 
-    /// What the transformer or the sweep would do to the latest run.
+    /// Changes the latest run, as the transformer or the sweep does.
     pub(crate) async fn set_latest(&self, change: &str) {
         let statement =
             format!("update penstock.run set {change} where run_id = (select max(run_id) from penstock.run)");
@@ -90,7 +90,7 @@ pub(crate) const ALL: &str = "[run]\nwhen = \"all\"\nper = \"day\"\ndeadline = \
 const ALL_AGAIN: &str = "[run]\nwhen = \"all\"\nper = \"day\"\ndeadline = \"6h\"\nagain = \"rerun\"";
 
 #[tokio::test]
-async fn the_last_dataset_of_a_set_makes_its_run_ready_in_every_order() {
+async fn last_dataset_completes_run_in_any_order() {
     let shop = Shop::new(ALL).await;
     let orders = [
         ["customers", "items", "orders"],
@@ -116,7 +116,7 @@ async fn the_last_dataset_of_a_set_makes_its_run_ready_in_every_order() {
 }
 
 #[tokio::test]
-async fn many_files_of_one_dataset_are_no_set() {
+async fn files_of_one_dataset_do_not_complete_a_run() {
     let shop = Shop::new(ALL).await;
     for _ in 0..3 {
         assert_eq!(shop.load("orders", DAY).await, None);
@@ -127,7 +127,7 @@ async fn many_files_of_one_dataset_are_no_set() {
     assert_eq!(shop.runs().await, "1 Ready 1 customers, 1 items, 3 orders");
 }
 
-/// Loads files at once, each by a loader of its own: none can enter a run until all are about to.
+/// Loads files at the same time, each with its own loader. A table lock holds them until all are about to join a run.
 async fn race(shop: &Shop, loaders: &[Loader], requests: &[LoadRequest]) -> Vec<Option<RunRef>> {
     let gate = shop.stage.database.connect().await;
     gate.batch_execute("begin; lock table penstock.run in exclusive mode").await.unwrap();
@@ -142,7 +142,7 @@ async fn race(shop: &Shop, loaders: &[Loader], requests: &[LoadRequest]) -> Vec<
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_last_files_that_commit_together_make_one_run_ready() {
+async fn last_two_datasets_at_once_complete_one_run() {
     const RACES: usize = 200;
     let shop = Shop::new("[run]\nwhen = \"all\"").await;
     let loaders = [shop.stage.another_loader(), shop.stage.another_loader()];
@@ -151,37 +151,37 @@ async fn two_last_files_that_commit_together_make_one_run_ready() {
         let logical_at = format!("2024-03-01T{:02}:{:02}:00Z", race_number / 60, race_number % 60);
         assert_eq!(shop.load("customers", &logical_at).await, None);
         let requests = ["items", "orders"].map(|dataset| shop.request(dataset, &logical_at));
-        let told: Vec<RunRef> = race(&shop, &loaders, &requests).await.into_iter().flatten().collect();
+        let reported: Vec<RunRef> = race(&shop, &loaders, &requests).await.into_iter().flatten().collect();
         let of_period = format!("penstock.run where logical_at = '{logical_at}'");
         let whole = "state = 'Ready' and (select count(*) from penstock.run_input as input
                                          where input.run_id = run.run_id) = 3";
         let found = (shop.stage.count(&of_period).await, shop.stage.count(&format!("{of_period} and {whole}")).await);
-        assert_eq!((told.len(), found), (1, (1, 1)), "race {race_number}");
-        once += told.len();
+        assert_eq!((reported.len(), found), (1, (1, 1)), "race {race_number}");
+        once += reported.len();
     }
-    println!("{RACES} races of the two last files of a set: {once} runs ready, each told by one of the two loads");
+    println!("{RACES} races of the last two datasets: {once} complete runs, each reported by one of the two loads");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whole_sets_that_commit_together_make_one_run_ready_each_time() {
+async fn all_datasets_at_once_complete_one_run() {
     let shop = Shop::new(ALL_AGAIN).await;
     let loaders: Vec<Loader> = (0..3).map(|_| shop.stage.another_loader()).collect();
-    // With it the tables are there.
+    // This load creates the tables.
     shop.load("orders", "2024-02-01T09:00:00Z").await;
     let requests = || ["customers", "items", "orders"].map(|dataset| shop.request(dataset, DAY));
     assert_eq!(race(&shop, &loaders, &requests()).await.iter().flatten().count(), 1);
     assert!(shop.runs().await.ends_with("; 1 Ready 1 customers, 1 items, 1 orders"));
     for attempt in 2..=20 {
         shop.set_latest("state = 'Succeeded'").await;
-        let told = race(&shop, &loaders, &requests()).await;
-        assert!(told.iter().all(|run| run.is_some() && *run == told[0]), "{told:?}");
+        let reported = race(&shop, &loaders, &requests()).await;
+        assert!(reported.iter().all(|run| run.is_some() && *run == reported[0]), "{reported:?}");
         let latest = format!("{attempt} Ready {attempt} customers, {attempt} items, {attempt} orders");
         assert!(shop.runs().await.ends_with(&latest), "{latest}");
     }
 }
 
 #[tokio::test]
-async fn one_file_is_enough_for_any() {
+async fn one_file_completes_a_run_with_any() {
     let shop = Shop::new("[run]\nwhen = \"any\"\nper = \"day\"").await;
     assert!(shop.load("items", DAY).await.is_some());
     assert_eq!(shop.load("orders", DAY).await, None);
@@ -191,7 +191,7 @@ async fn one_file_is_enough_for_any() {
 }
 
 #[tokio::test]
-async fn every_load_is_a_run_of_its_own_with_each() {
+async fn every_load_is_a_run_with_each() {
     let shop = Shop::new("[run]\nwhen = \"each\"\nper = \"day\"").await;
     let mut runs = Vec::new();
     for dataset in ["items", "orders", "orders"] {
@@ -203,7 +203,7 @@ async fn every_load_is_a_run_of_its_own_with_each() {
 }
 
 #[tokio::test]
-async fn a_second_set_is_skipped_and_recorded() {
+async fn second_complete_set_is_skipped_and_recorded() {
     let shop = Shop::new(ALL).await;
     for dataset in ["customers", "items", "orders"] {
         shop.load(dataset, DAY).await;
@@ -218,7 +218,7 @@ async fn a_second_set_is_skipped_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_set_whose_run_failed_runs_again_with_the_next_file() {
+async fn next_file_reruns_a_failed_period() {
     let shop = Shop::new(ALL).await;
     for dataset in ["customers", "items", "orders"] {
         shop.load(dataset, DAY).await;
@@ -233,13 +233,13 @@ async fn a_set_whose_run_failed_runs_again_with_the_next_file() {
 }
 
 #[tokio::test]
-async fn a_further_load_runs_the_whole_set_again() {
+async fn further_load_with_rerun_runs_all_datasets() {
     let shop = Shop::new(ALL_AGAIN).await;
     for dataset in ["customers", "items"] {
         shop.load(dataset, DAY).await;
     }
     let first = shop.load("orders", DAY).await.unwrap();
-    // Not claimed yet: it takes the load along.
+    // The run is not claimed, so the load joins it.
     assert_eq!(shop.load("orders", DAY).await, Some(first.clone()));
     assert_eq!(shop.runs().await, "1 Ready 1 customers, 1 items, 2 orders");
 
@@ -256,7 +256,7 @@ async fn a_further_load_runs_the_whole_set_again() {
 }
 
 #[tokio::test]
-async fn files_that_come_after_the_deadline_complete_a_new_attempt() {
+async fn late_files_complete_a_new_attempt() {
     let shop = Shop::new(ALL).await;
     shop.load("customers", DAY).await;
     shop.set_latest("state = 'Failed', failure = 'RunIncomplete', ended_at = clock_timestamp()").await;
@@ -271,7 +271,7 @@ async fn files_that_come_after_the_deadline_complete_a_new_attempt() {
 }
 
 #[tokio::test]
-async fn a_deadline_counts_from_the_first_load_of_each_attempt() {
+async fn deadline_starts_with_first_load_of_attempt() {
     let shop = Shop::new(ALL).await;
     let deadlines = "select string_agg((deadline_at - started_at)::text, ', ') from penstock.run";
     for dataset in ["customers", "items"] {
@@ -284,7 +284,7 @@ async fn a_deadline_counts_from_the_first_load_of_each_attempt() {
 }
 
 #[tokio::test]
-async fn loads_are_grouped_by_periods_of_the_pipelines_time_zone() {
+async fn periods_follow_the_pipelines_time_zone() {
     async fn check(per: &str, logical_at: &[&str], expected: &[&str]) {
         let shop = Shop::new(&format!("[run]\nwhen = \"all\"\nper = \"{per}\"")).await;
         for at in logical_at {
@@ -302,9 +302,9 @@ async fn loads_are_grouped_by_periods_of_the_pipelines_time_zone() {
         &["2024-03-01 09:00", "2024-03-01 10:00"],
     )
     .await;
-    // The hour that comes twice.
+    // The repeated hour at the end of daylight saving time.
     check("hour", &["2024-10-27T00:30:00Z", "2024-10-27T01:30:00Z"], &["2024-10-27 00:00", "2024-10-27 01:00"]).await;
-    // Winter and summer.
+    // Winter and summer time.
     check(
         "day",
         &["2024-03-01T22:59:59Z", "2024-03-01T23:00:00Z", "2024-07-01T22:00:00Z"],
@@ -320,7 +320,7 @@ async fn loads_are_grouped_by_periods_of_the_pipelines_time_zone() {
 }
 
 #[tokio::test]
-async fn a_repeated_reply_tells_of_a_run_that_nobody_has_claimed() {
+async fn repeated_reply_has_the_unclaimed_run() {
     let shop = Shop::new("[run]\nwhen = \"any\"\nper = \"day\"").await;
     let request = shop.request("orders", DAY);
     let first = shop.try_load(&request).await.unwrap();
@@ -331,7 +331,7 @@ async fn a_repeated_reply_tells_of_a_run_that_nobody_has_claimed() {
     let another = LoadRequest { execution: Some("arn:aws:states:::execution:process-file:x".to_owned()), ..request };
     let again = shop.try_load(&another).await.unwrap();
     assert_eq!((again.outcome, again.run), (LoadOutcome::AlreadyLoaded, first.run.clone()));
-    // Its content under another version: nothing is loaded, and nothing joins.
+    // The same content as another version: it loads nothing and joins no run.
     let mut copy = another.clone();
     copy.object = shop.stage.bucket.put(&another.object.key, Some("v2"), orders(&["ann"]));
     let again = shop.try_load(&copy).await.unwrap();
@@ -343,17 +343,17 @@ async fn a_repeated_reply_tells_of_a_run_that_nobody_has_claimed() {
 }
 
 #[tokio::test]
-async fn a_load_that_fails_leaves_no_run() {
+async fn failed_load_leaves_no_run() {
     let shop = Shop::new(ALL).await;
     shop.load("customers", DAY).await;
     let before = shop.runs().await;
     let refuse = "create function refuse() returns trigger language plpgsql as $$
-                      begin raise exception 'told to refuse'; end $$;
+                      begin raise exception 'refused by the test'; end $$;
                   create trigger refuse before insert on penstock.run_input execute function refuse()";
     shop.stage.client.batch_execute(refuse).await.unwrap();
     for logical_at in [DAY, "2024-03-02T09:00:00Z"] {
         let error = shop.try_load(&shop.request("orders", logical_at)).await.unwrap_err();
-        check_failure(&error, FailureName::DatabaseRefused, "told to refuse");
+        check_failure(&error, FailureName::DatabaseRefused, "refused by the test");
     }
     assert_eq!(shop.runs().await, before);
     assert_eq!(shop.stage.count("penstock.load").await, 1);
@@ -365,7 +365,7 @@ async fn a_load_that_fails_leaves_no_run() {
 }
 
 #[tokio::test]
-async fn a_run_that_another_session_holds_is_waited_for_and_then_named() {
+async fn locked_run_fails_by_name_after_a_wait() {
     let shop = Shop::new(ALL).await;
     shop.load("customers", DAY).await;
     let holder = shop.stage.database.connect().await;
@@ -375,7 +375,7 @@ async fn a_run_that_another_session_holds_is_waited_for_and_then_named() {
     check_failure(
         &error,
         FailureName::LoadInProgress,
-        "run of shop for 2024-02-29 23:00:00 UTC: other sessions held it",
+        "run of shop for 2024-02-29 23:00:00 UTC: other sessions locked the run",
     );
     assert_eq!(shop.stage.count("staging.orders").await, 0);
     holder.batch_execute("commit").await.unwrap();
@@ -384,7 +384,7 @@ async fn a_run_that_another_session_holds_is_waited_for_and_then_named() {
 }
 
 #[tokio::test]
-async fn pipelines_without_runs_of_their_own_make_none() {
+async fn pipeline_without_runs_records_none() {
     for run in ["", "[run]\nafter = \"retail\""] {
         let shop = Shop::new(run).await;
         assert_eq!(shop.load("orders", DAY).await, None);

@@ -1,4 +1,4 @@
-//! A database, a bucket and loaders between them.
+//! A test stage: a database, a bucket and loaders.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Stage {
         Self { bucket, database, client, loader }
     }
 
-    /// One more loader, as another Lambda would have it.
+    /// Makes another loader, as in another Lambda.
     pub(crate) fn another_loader(&self) -> Loader {
         loader(&self.bucket, &self.database.url)
     }
@@ -54,14 +54,14 @@ impl Stage {
         self.loader.load(&request(definition, object), in_a_minute()).await
     }
 
-    /// Loads what cannot be loaded, and sees to it that nothing of it stays.
+    /// Expects a failed load, and checks that nothing of it is left.
     pub(crate) async fn fail(&self, definition: &str, object: &ObjectRef) -> LoadError {
         let error = self.load_as(definition, object).await.expect_err("a load that fails");
         self.nothing_is_left().await;
         error
     }
 
-    /// One file of each of so many days, each by a loader of its own.
+    /// Loads one file for each day at the same time, each with its own loader.
     pub(crate) async fn load_days_at_once(&self, days: u32) -> Vec<Result<LoadReport, LoadError>> {
         let load = async |day: u32| {
             let key = format!("raw/2024-03-{day:02}/orders.csv");
@@ -83,12 +83,12 @@ impl Stage {
         self.client.query_one(&format!("select count(*) from {table}"), &[]).await.unwrap().get(0)
     }
 
-    /// A single value, as text.
+    /// Returns a single value as text.
     pub(crate) async fn text(&self, query: &str) -> Option<String> {
         self.client.query_one(query, &[]).await.unwrap().get(0)
     }
 
-    /// The customers in the table, in order, separated by commas.
+    /// Returns the customers in the table, sorted and separated by commas.
     pub(crate) async fn customers(&self) -> String {
         let query = "select coalesce(string_agg(customer, ',' order by customer), '') from staging.orders";
         self.text(query).await.unwrap()
@@ -140,7 +140,7 @@ pub(crate) fn in_a_minute() -> TimeLeft {
     in_seconds(60)
 }
 
-/// The time of a Lambda invocation: a fifth of it, or 20 s, is left for the answer.
+/// Returns the time of a Lambda invocation. A fifth of it, but at most 20 s, is left for the response.
 pub(crate) fn in_seconds(seconds: u64) -> TimeLeft {
     let total = Duration::from_secs(seconds);
     TimeLeft { until_commit: total - Duration::from_secs(20).min(total / 5), total }
@@ -150,7 +150,7 @@ pub(crate) fn sequenced(object: ObjectRef, sequencer: &str) -> ObjectRef {
     ObjectRef { sequencer: Some(sequencer.to_owned()), ..object }
 }
 
-/// A file of one order for each customer.
+/// Returns a file with one order for each customer.
 pub(crate) fn orders(customers: &[&str]) -> String {
     let mut file = "order_id,customer,amount\n".to_owned();
     for (customer, number) in customers.iter().zip(1..) {
@@ -161,5 +161,5 @@ pub(crate) fn orders(customers: &[&str]) -> String {
 
 pub(crate) fn check_failure(error: &LoadError, name: FailureName, says: &str) {
     assert_eq!(error.name(), name, "{error}");
-    assert!(error.to_string().contains(says), "{error}\ndoes not say\n{says}");
+    assert!(error.to_string().contains(says), "{error}\ndoes not contain\n{says}");
 }

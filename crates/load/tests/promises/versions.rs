@@ -3,12 +3,12 @@ use protocol::{LoadOutcome, ObjectRef};
 
 use crate::stage::{DEFINITION, KEY, Stage, orders, sequenced};
 
-/// Three versions of one key, in the order of their writing.
+/// Writes three versions of one key, in this order.
 fn versions(stage: &Stage, customers: [&str; 3]) -> [ObjectRef; 3] {
     let mut number = 0;
     customers.map(|customer| {
         number += 1;
-        // Of different lengths, as S3's are.
+        // The sequencers of S3 differ in length.
         let sequencer = ["9F", "A0", "0100"][number - 1];
         sequenced(stage.bucket.put(KEY, Some(&format!("v{number}")), orders(&[customer])), sequencer)
     })
@@ -25,7 +25,7 @@ async fn check(definition: &str, customers: [&str; 3], order: [usize; 3], outcom
     }
     assert_eq!(found, outcomes, "{customers:?} in the order {order:?}");
     assert_eq!(stage.customers().await, left, "{customers:?} in the order {order:?}");
-    // Once more: every version has its row, and keeps its outcome.
+    // A second delivery finds the row of its version, with the same outcome.
     for index in order {
         let again = stage.load_as(definition, &versions[index]).await.unwrap().outcome;
         let first = found[order.iter().position(|at| *at == index).unwrap()];
@@ -37,7 +37,7 @@ async fn check(definition: &str, customers: [&str; 3], order: [usize; 3], outcom
 }
 
 #[tokio::test]
-async fn an_older_version_never_overwrites_a_newer_one() {
+async fn older_version_never_overwrites_a_newer_one() {
     let outcomes = [
         [Loaded, Loaded, Loaded],
         [Loaded, Loaded, Superseded],
@@ -52,10 +52,10 @@ async fn an_older_version_never_overwrites_a_newer_one() {
 }
 
 #[tokio::test]
-async fn content_that_comes_back_is_loaded_again() {
+async fn returning_content_is_loaded_again() {
     let outcomes = [
         [Loaded, Loaded, Loaded],
-        // The last version's content is there already; what lies between is still older than it.
+        // The content of the last version is loaded already. The middle version is still older than the last one.
         [Loaded, AlreadyLoaded, Superseded],
         [Loaded, Superseded, Loaded],
         [Loaded, Loaded, AlreadyLoaded],
@@ -68,7 +68,7 @@ async fn content_that_comes_back_is_loaded_again() {
 }
 
 #[tokio::test]
-async fn a_dataset_may_keep_every_version_or_the_first() {
+async fn dataset_keeps_every_version_or_the_first() {
     let append = format!("{DEFINITION}\non_new_version = \"append\"\n");
     for order in ORDERS {
         check(&append, ["ann", "bob", "eve"], order, [Loaded, Loaded, Loaded], "ann,bob,eve").await;
@@ -79,7 +79,7 @@ async fn a_dataset_may_keep_every_version_or_the_first() {
 }
 
 #[tokio::test]
-async fn a_new_version_takes_the_place_of_its_own_keys_rows_alone() {
+async fn new_version_replaces_the_rows_of_its_key_only() {
     let stage = Stage::new().await;
     let other = stage.bucket.put("raw/2024-03-02/orders.csv", Some("o1"), orders(&["zoe"]));
     stage.load(&other).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_new_version_takes_the_place_of_its_own_keys_rows_alone() {
 }
 
 #[tokio::test]
-async fn a_unique_key_survives_the_replacement_of_its_rows() {
+async fn unique_key_allows_the_replacement_of_its_rows() {
     let stage = Stage::new().await;
     stage
         .client

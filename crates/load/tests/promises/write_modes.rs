@@ -9,7 +9,7 @@ const REPLACE: &str = "write = \"replace\"\n";
 const UPSERT: &str = "write = \"upsert\"\nkey = [\"order_id\"]\n";
 const KEEP_ALL: &str = "on_new_version = \"append\"\n";
 
-/// A file of orders as `number customer`, separated by commas.
+/// Returns a file of orders. `text` has `number customer` for each order, separated by commas.
 fn numbered(text: &str) -> String {
     let mut file = "order_id,customer,amount\n".to_owned();
     for order in text.split_terminator(',') {
@@ -25,7 +25,7 @@ async fn rows(stage: &Stage) -> String {
     stage.text(query).await.unwrap()
 }
 
-/// Loads a new version of a key.
+/// Loads one version of a key.
 async fn load(stage: &Stage, definition: &str, key: &str, version: &str, content: &str) -> LoadOutcome {
     let object = sequenced(stage.bucket.put(key, Some(version), numbered(content)), version);
     let report = stage.load_as(definition, &object).await.unwrap();
@@ -34,7 +34,7 @@ async fn load(stage: &Stage, definition: &str, key: &str, version: &str, content
 }
 
 #[tokio::test]
-async fn a_replaced_table_is_the_last_file() {
+async fn replaced_table_has_the_rows_of_the_last_file() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{REPLACE}");
     assert_eq!(load(&stage, &definition, KEY, "1", "1 ann,2 bob").await, Loaded);
@@ -44,7 +44,7 @@ async fn a_replaced_table_is_the_last_file() {
     assert_eq!(rows(&stage).await, "4 zoe");
     assert_eq!(load(&stage, &definition, KEY, "2", "5 old").await, Superseded);
     assert_eq!(rows(&stage).await, "4 zoe");
-    // The same content is no news, unless the table has become another file since.
+    // The same content loads again only if another file has replaced the table.
     assert_eq!(load(&stage, &definition, KEY, "4", "4 zoe").await, AlreadyLoaded);
     assert_eq!(load(&stage, &definition, OTHER_KEY, "2", "").await, Loaded);
     assert_eq!(rows(&stage).await, "");
@@ -53,7 +53,7 @@ async fn a_replaced_table_is_the_last_file() {
 }
 
 #[tokio::test]
-async fn readers_of_a_replaced_table_see_one_file_or_the_other_and_never_wait() {
+async fn readers_of_a_replaced_table_never_wait() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{REPLACE}");
     load(&stage, &definition, KEY, "1", "1 ann").await;
@@ -67,7 +67,7 @@ async fn readers_of_a_replaced_table_see_one_file_or_the_other_and_never_wait() 
 }
 
 #[tokio::test]
-async fn a_load_that_fails_replaces_nothing() {
+async fn failed_load_replaces_nothing() {
     let stage = Stage::new().await;
     for write in [REPLACE, UPSERT] {
         let definition = format!("{DEFINITION}{write}");
@@ -80,17 +80,17 @@ async fn a_load_that_fails_replaces_nothing() {
 }
 
 #[tokio::test]
-async fn upserted_rows_take_the_place_of_those_with_their_key() {
+async fn upserted_rows_replace_rows_with_their_key() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
     load(&stage, &definition, KEY, "1", "1 ann,2 bob").await;
     load(&stage, &definition, OTHER_KEY, "1", "2 eve,3 zoe").await;
     assert_eq!(rows(&stage).await, "1 ann,2 eve,3 zoe");
     assert_eq!(stage.count("staging.orders where _load_id = 2").await, 2);
-    // A new version takes its older one's rows out, and no row that another key brought since.
+    // A new version replaces the rows of its older version, but no row that another key has written since.
     load(&stage, &definition, KEY, "2", "4 fay").await;
     assert_eq!(rows(&stage).await, "2 eve,3 zoe,4 fay");
-    // What another key wrote over is loaded again when it comes back.
+    // Content that another key has overwritten loads again.
     load(&stage, &definition, OTHER_KEY, "2", "4 gus").await;
     assert_eq!(rows(&stage).await, "4 gus");
     assert_eq!(load(&stage, &definition, KEY, "3", "4 fay").await, Loaded);
@@ -98,10 +98,10 @@ async fn upserted_rows_take_the_place_of_those_with_their_key() {
 }
 
 #[tokio::test]
-async fn of_rows_with_one_key_in_a_file_the_last_wins() {
+async fn last_row_of_a_repeated_key_wins() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
-    // Of very different sizes, so that pages are filled out of order.
+    // Rows of very different sizes fill the pages out of order.
     let mut file = numbered("");
     for number in 0..5_000 {
         let name = "x".repeat(if number % 7 == 0 { 5_000 } else { 5 });
@@ -115,7 +115,7 @@ async fn of_rows_with_one_key_in_a_file_the_last_wins() {
 }
 
 #[tokio::test]
-async fn a_table_without_an_index_on_the_key_is_upserted_too() {
+async fn upsert_works_without_an_index_on_the_key() {
     let stage = Stage::new().await;
     stage
         .client
@@ -134,12 +134,12 @@ async fn a_table_without_an_index_on_the_key_is_upserted_too() {
 
     let object = stage.bucket.put(OTHER_KEY, Some("1"), numbered("1 eve"));
     let error = stage.load_as(&format!("{DEFINITION}{UPSERT}{KEEP_ALL}"), &object).await.unwrap_err();
-    let says = "write = \"upsert\" with on_new_version = \"append\" needs the column _load_id bigint";
+    let says = "column _load_id bigint is missing, which write = \"upsert\" with on_new_version = \"append\" requires";
     check_failure(&error, FailureName::TableMismatch, says);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn upserts_of_one_table_do_not_meet() {
+async fn concurrent_upserts_of_one_table_succeed() {
     let stage = Stage::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
     let requests: Vec<_> = (1..=20)
@@ -158,8 +158,8 @@ async fn upserts_of_one_table_do_not_meet() {
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// Three versions of one key, each delivered twice, in every order: the table is the same after all of them. What it was
-/// after each is printed (`--nocapture`).
+/// Delivers three versions of one key twice, in every order. The table must be the same at the end. `--nocapture` prints
+/// the table after each delivery.
 async fn check_orders(write: &str, contents: [&str; 3], left: &str) {
     let definition = format!("{DEFINITION}{write}");
     for order in ORDERS {
@@ -182,7 +182,7 @@ async fn check_orders(write: &str, contents: [&str; 3], left: &str) {
 }
 
 #[tokio::test]
-async fn whatever_the_order_the_newest_version_is_what_stays() {
+async fn newest_version_stays_in_any_order() {
     let changed = ["1 ann,2 bob", "1 eve,3 fay", "2 zoe,3 gus"];
     check_orders("", changed, "2 zoe,3 gus").await;
     check_orders(REPLACE, changed, "2 zoe,3 gus").await;
@@ -192,7 +192,7 @@ async fn whatever_the_order_the_newest_version_is_what_stays() {
 }
 
 #[tokio::test]
-async fn whatever_the_order_content_that_comes_back_stays() {
+async fn returning_content_stays_in_any_order() {
     let back = ["1 ann", "1 bob", "1 ann"];
     check_orders(REPLACE, back, "1 ann").await;
     check_orders(UPSERT, back, "1 ann").await;

@@ -46,7 +46,7 @@ fn load(stage: &Stage, version: &str, name: &str, value: &str) -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_in_no_answer_log_or_row() {
+async fn secret_is_in_no_response_log_or_row() {
     let stage = Stage::new().await;
     let (_, place) = stage.database.url.rsplit_once('@').unwrap();
     let fails = |name: &str, value: &str| {

@@ -1,6 +1,6 @@
 //! Tests of the real loader process.
 
-// A test that cannot go on has failed. The tests of `load` use more of the stage than these.
+// A panic is a failed test. The tests of `load` use more of the stage than these.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 #[path = "../../../load/tests/promises/bucket.rs"]
