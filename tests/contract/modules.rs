@@ -168,12 +168,7 @@ fn crates() -> Vec<(String, Crate)> {
 }
 
 /// Crates that have circles, until these are removed.
-<<<<<<< HEAD
 const STILL_CIRCULAR: [&str; 1] = ["protocol/"];
-=======
-const STILL_CIRCULAR: [&str; 7] =
-    ["penstock/", "pipeline/", "protocol/", "transformer/", "local-stack/", "sample-data/", "demo/"];
->>>>>>> a4457c3 (Format)
 
 /// Crates with a root that holds more than declarations, or is imported from, until this is removed.
 const STILL_ROOTED: [&str; 7] =
