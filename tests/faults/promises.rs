@@ -96,7 +96,7 @@ const PROMISES: [Promise; 23] = [
         20,
         "Penstock's own output would load again",
         &[
-            ("crates/pipeline/src/catalog/tests.rs", "what_goes_out_never_comes_in_again"),
+            ("crates/pipeline/src/catalog/tests.rs", "outputs_that_are_inputs_are_errors"),
             ("tests/contract/template.rs", "nobody_may_write_to_the_landing_bucket"),
         ],
     ),

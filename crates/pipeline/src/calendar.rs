@@ -1,8 +1,8 @@
-//! Local times of a pipeline, across every change of its clocks.
+//! Converts local times of a pipeline's time zone, across changes to and from daylight saving time.
 //!
-//! Where a file's name says a local time: of an hour that comes twice the first is meant, and a time inside a skipped
-//! hour is shifted forward by the gap. Where loads are grouped: two hours of one name are two hours, and a period whose
-//! beginning is skipped begins with the first instant after the gap.
+//! A local time in a key that occurs twice is the first of the two. A skipped local time moves forward by the gap.
+//! Periods are different: at the end of daylight saving time, each repeated hour is a separate period. A period with a
+//! skipped start begins at the first instant after the gap.
 
 use chrono::offset::LocalResult;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
@@ -12,13 +12,13 @@ use crate::definition::Definition;
 use crate::run::Per;
 
 impl Definition {
-    /// The instant of a local time in the pipeline's zone. Of an hour that comes twice the first is meant; a time
-    /// inside a skipped hour is shifted forward by the gap.
+    /// Returns the instant of a local time in the pipeline's zone. A local time that occurs twice is the first of the
+    /// two; a skipped local time moves forward by the gap.
     pub fn instant(&self, local: NaiveDateTime) -> DateTime<Utc> {
         match self.timezone.from_local_datetime(&local) {
             LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.to_utc(),
             LocalResult::None => {
-                // A day back is before the gap in every zone, and its offset is the one that the gap ends.
+                // In every zone one day earlier is before the gap, and has the offset that the gap ends.
                 let before = local.checked_sub_signed(TimeDelta::days(1)).unwrap_or(local);
                 let offset = self.timezone.offset_from_utc_datetime(&before).fix();
                 local.checked_sub_offset(offset).unwrap_or(local).and_utc()
@@ -26,13 +26,13 @@ impl Definition {
         }
     }
 
-    /// The local time of an instant.
+    /// Returns the local time of an instant in the pipeline's zone.
     pub fn local(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         instant.with_timezone(&self.timezone).naive_local()
     }
 
-    /// What groups the loads of a run: the start of the hour, day or month, in the pipeline's zone, that data about
-    /// `logical_at` belongs to; `logical_at` itself with `per = "file"`. Never after `logical_at`.
+    /// Returns the start of the period of `logical_at`: of its hour, day or month in the pipeline's zone. With
+    /// `per = "file"` it is `logical_at` itself. Never after `logical_at`.
     pub fn period(&self, logical_at: DateTime<Utc>) -> DateTime<Utc> {
         let local = self.local(logical_at);
         let day = local.date();
@@ -45,13 +45,13 @@ impl Definition {
         begins.map_or(logical_at, |begins| self.beginning(begins, logical_at))
     }
 
-    /// The day, in the pipeline's zone, that a run is about; `:run_date` in transforms.
+    /// Returns the day of a run in the pipeline's zone; `:run_date` in transforms.
     pub fn run_date(&self, logical_at: DateTime<Utc>) -> NaiveDate {
         self.local(logical_at).date()
     }
 
-    /// What people in the pipeline's zone call the period of a run: `2024-05-01 09:00`, `2024-05-01`, `2024-05`; a file's
-    /// own time without what is zero.
+    /// Returns the name of a run's period in the pipeline's zone: `2024-05-01 09:00`, `2024-05-01` or `2024-05`. With
+    /// `per = "file"` it is the logical time without trailing zeros.
     pub fn period_name(&self, logical_at: DateTime<Utc>) -> String {
         let local = self.local(logical_at);
         let format = match self.run.per {
@@ -65,7 +65,7 @@ impl Definition {
         local.format(format).to_string()
     }
 
-    /// The first instant of the period that begins at a local time and that `within` is part of.
+    /// Returns the first instant of the period that begins at the local time and contains `within`.
     fn beginning(&self, local: NaiveDateTime, within: DateTime<Utc>) -> DateTime<Utc> {
         match self.timezone.from_local_datetime(&local) {
             LocalResult::Single(instant) => instant.to_utc(),
@@ -88,7 +88,7 @@ mod tests {
     const FORMAT: &str = "%Y-%m-%d %H:%M";
 
     #[test]
-    fn periods_have_names_of_their_zone() {
+    fn period_names_are_in_the_local_zone() {
         let check = |per: &str, logical_at: &str, expected: &str| {
             let name = definition(Tz::Europe__Amsterdam, per).period_name(logical_at.parse().unwrap());
             assert_eq!(name, expected, "{per} {logical_at}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn local_times_of_keys() {
+    fn local_times_map_to_instants() {
         let check = |timezone: Tz, local: &str, instant: &str| {
             let local = NaiveDateTime::parse_from_str(local, FORMAT).unwrap();
             let found = definition(timezone, "file").instant(local);
@@ -125,7 +125,7 @@ mod tests {
         check(Tz::Europe__Berlin, "2024-03-31 02:00", "2024-03-31 01:00");
         check(Tz::Europe__Berlin, "2024-03-31 02:30", "2024-03-31 01:30");
         check(Tz::Europe__Berlin, "2024-03-31 03:00", "2024-03-31 01:00");
-        // Doubled: 02:00 to 03:00.
+        // Repeated: 02:00 to 03:00.
         check(Tz::Europe__Berlin, "2024-10-27 01:59", "2024-10-26 23:59");
         check(Tz::Europe__Berlin, "2024-10-27 02:00", "2024-10-27 00:00");
         check(Tz::Europe__Berlin, "2024-10-27 02:30", "2024-10-27 00:30");
@@ -134,7 +134,7 @@ mod tests {
         check(Tz::America__New_York, "2024-03-10 01:59", "2024-03-10 06:59");
         check(Tz::America__New_York, "2024-03-10 02:30", "2024-03-10 07:30");
         check(Tz::America__New_York, "2024-03-10 03:00", "2024-03-10 07:00");
-        // Doubled: 01:00 to 02:00.
+        // Repeated: 01:00 to 02:00.
         check(Tz::America__New_York, "2024-11-03 00:59", "2024-11-03 04:59");
         check(Tz::America__New_York, "2024-11-03 01:30", "2024-11-03 05:30");
         check(Tz::America__New_York, "2024-11-03 02:00", "2024-11-03 07:00");
@@ -158,14 +158,14 @@ mod tests {
         check(Tz::UTC, "day", "2024-02-29 13:45", "2024-02-29 00:00", "2024-02-29");
         check(Tz::UTC, "month", "2024-02-29 13:45", "2024-02-01 00:00", "2024-02-29");
 
-        // 02:00 becomes 03:00 at 01:00 UTC: the day has 23 hours, the month began in winter time.
+        // 02:00 becomes 03:00 at 01:00 UTC: the day has 23 hours; the month began in standard time.
         check(Tz::Europe__Berlin, "hour", "2024-03-31 00:59", "2024-03-31 00:00", "2024-03-31");
         check(Tz::Europe__Berlin, "hour", "2024-03-31 01:00", "2024-03-31 01:00", "2024-03-31");
         check(Tz::Europe__Berlin, "hour", "2024-03-31 01:30", "2024-03-31 01:00", "2024-03-31");
         check(Tz::Europe__Berlin, "day", "2024-03-31 12:00", "2024-03-30 23:00", "2024-03-31");
         check(Tz::Europe__Berlin, "day", "2024-03-31 22:00", "2024-03-31 22:00", "2024-04-01");
         check(Tz::Europe__Berlin, "month", "2024-03-31 12:00", "2024-02-29 23:00", "2024-03-31");
-        // 03:00 becomes 02:00 at 01:00 UTC: two hours of one name, one day of 25 hours.
+        // 03:00 becomes 02:00 at 01:00 UTC: two hours with one name; the day has 25 hours.
         check(Tz::Europe__Berlin, "hour", "2024-10-27 00:30", "2024-10-27 00:00", "2024-10-27");
         check(Tz::Europe__Berlin, "hour", "2024-10-27 01:30", "2024-10-27 01:00", "2024-10-27");
         check(Tz::Europe__Berlin, "hour", "2024-10-27 02:30", "2024-10-27 02:00", "2024-10-27");
@@ -179,27 +179,27 @@ mod tests {
         check(Tz::America__New_York, "hour", "2024-11-03 06:59", "2024-11-03 06:00", "2024-11-03");
         check(Tz::America__New_York, "day", "2024-11-04 04:59", "2024-11-03 04:00", "2024-11-03");
 
-        // 02:00 becomes 02:30 at 15:30 UTC: the hour after it has half of it left.
+        // 02:00 becomes 02:30 at 15:30 UTC: the next hour has 30 minutes.
         check(Tz::Australia__Lord_Howe, "hour", "2024-10-05 15:29", "2024-10-05 14:30", "2024-10-06");
         check(Tz::Australia__Lord_Howe, "hour", "2024-10-05 15:45", "2024-10-05 15:30", "2024-10-06");
         check(Tz::Australia__Lord_Howe, "day", "2024-10-06 12:00", "2024-10-05 13:30", "2024-10-06");
-        // 02:00 becomes 01:30 at 15:00 UTC: one hour of 90 minutes, as it has one beginning.
+        // 02:00 becomes 01:30 at 15:00 UTC: the hour has one start and 90 minutes.
         check(Tz::Australia__Lord_Howe, "hour", "2024-04-06 14:50", "2024-04-06 14:00", "2024-04-07");
         check(Tz::Australia__Lord_Howe, "hour", "2024-04-06 15:20", "2024-04-06 14:00", "2024-04-07");
         check(Tz::Australia__Lord_Howe, "hour", "2024-04-06 15:30", "2024-04-06 15:30", "2024-04-07");
 
-        // Midnight becomes one o'clock at 22:00 UTC: the day begins at one.
+        // 00:00 becomes 01:00 at 22:00 UTC: the day begins at 01:00.
         check(Tz::Africa__Cairo, "day", "2024-04-25 21:59", "2024-04-24 22:00", "2024-04-25");
         check(Tz::Africa__Cairo, "day", "2024-04-25 22:00", "2024-04-25 22:00", "2024-04-26");
         check(Tz::Africa__Cairo, "hour", "2024-04-25 22:40", "2024-04-25 22:00", "2024-04-26");
-        // One o'clock becomes midnight at 05:00 UTC: that day has two midnights and begins with the first.
+        // 01:00 becomes 00:00 at 05:00 UTC: the day has two midnights and begins at the first.
         check(Tz::America__Havana, "day", "2024-11-03 05:30", "2024-11-03 04:00", "2024-11-03");
         check(Tz::America__Havana, "hour", "2024-11-03 04:30", "2024-11-03 04:00", "2024-11-03");
         check(Tz::America__Havana, "hour", "2024-11-03 05:30", "2024-11-03 05:00", "2024-11-03");
-        // 00:01 becomes 01:01 at 03:31 UTC: the hour of one o'clock begins a minute late.
+        // 00:01 becomes 01:01 at 03:31 UTC: the hour of 01:00 begins one minute late.
         check(Tz::America__St_Johns, "hour", "2010-03-14 03:30", "2010-03-14 03:30", "2010-03-14");
         check(Tz::America__St_Johns, "hour", "2010-03-14 03:40", "2010-03-14 03:31", "2010-03-14");
-        // The 30th of December never was.
+        // The 30th of December 2011 did not exist there.
         check(Tz::Pacific__Apia, "day", "2011-12-30 09:59", "2011-12-29 10:00", "2011-12-29");
         check(Tz::Pacific__Apia, "day", "2011-12-30 10:00", "2011-12-30 10:00", "2011-12-31");
     }

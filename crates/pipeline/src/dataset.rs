@@ -6,7 +6,7 @@ use crate::options::{CsvOptions, Encoding, Evolve, Extra};
 use crate::template::{KeyTemplate, TemplateError};
 use crate::types::ColumnType;
 
-/// One dataset: what starts it, where its data lies, and into which table it goes.
+/// A dataset: the files that it loads, and the table that it loads them into.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     pub name: String,
@@ -15,69 +15,71 @@ pub struct Dataset {
     pub table: TableName,
     pub write: WriteMode,
     pub on_new_version: OnNewVersion,
-    /// The texts that mean NULL; one empty text unless declared.
+    /// The texts that are NULL. Default: the empty text.
     pub null_values: Vec<String>,
-    /// In the order of the file; none when they are inferred, see [`Dataset::infers_columns`].
+    /// In the order of the definition. Empty when columns are inferred; see [`Dataset::infers_columns`].
     pub columns: Vec<Column>,
     pub extra: Extra,
     pub evolve: Evolve,
     pub encoding: Encoding,
     pub csv: CsvOptions,
     pub rejects: RejectLimits,
-    /// The key, in the curated bucket, of the CSV with a load's rejects; [`Dataset::rejects_key`] builds it.
+    /// The key in the curated bucket of a CSV file with a load's rejects; [`Dataset::rejects_key`] builds it.
     pub rejects_export: Option<KeyTemplate>,
 }
 
-/// The name that every template of [`Dataset::rejects_export`] has.
+/// The placeholder that every template of [`Dataset::rejects_export`] has.
 pub(crate) const LOAD_ID: &str = "load_id";
 
-/// What starts a dataset's load.
+/// The file that starts a load of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartsOn {
     /// The data file itself.
     Source,
-    /// A trigger file, whose name says which data file is ready; `wait` is how long that file may come after it.
+    /// A trigger: its name gives the key of the data file. The data file may come up to `wait` later.
     Trigger { trigger: Location, wait: Duration },
 }
 
+/// How a load changes its table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WriteMode {
     #[default]
     Append,
     /// The table becomes the file.
     Replace,
-    /// A row takes the place of the one with the same key; every key column is declared, and `not null`.
+    /// A row replaces the row with the same key. Every key column is declared as `not null`.
     Upsert { key: Vec<ColumnName> },
 }
 
-/// What a new version of an already loaded key does.
+/// The effect of a new version of a key that is loaded already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnNewVersion {
-    /// Takes the place of that key's rows.
+    /// It replaces the rows of the key.
     #[default]
     Replace,
-    /// Adds its rows to those of the versions before it.
+    /// It adds its rows to those of the earlier versions.
     Append,
-    /// Loads nothing.
+    /// It is not loaded.
     Ignore,
 }
 
+/// A column of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
     pub name: ColumnName,
-    /// What the file calls it.
+    /// The column's name in the file.
     pub header: String,
     pub kind: ColumnType,
     pub not_null: bool,
-    /// chrono's strftime, for date and time types only; `None` is ISO 8601.
+    /// The strftime format of chrono, for date and time types only. `None` is ISO 8601.
     pub format: Option<String>,
 }
 
-/// Past any of these the whole file fails; `None` is no limit.
+/// The limits of rejects: a file with more rejects fails. `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RejectLimits {
     pub max_rows: Option<u64>,
-    /// From 0 to 1, of the rows read.
+    /// The part of the rows read, from 0 to 1.
     pub max_ratio: Option<f64>,
 }
 
@@ -88,7 +90,7 @@ impl OnNewVersion {
 }
 
 impl Dataset {
-    /// A dataset that starts on its source, with everything else as if it were not declared: its columns are inferred.
+    /// Creates a dataset that starts on its source, with the default of every other key. Its columns are inferred.
     pub fn new(name: &str, source: Location, table: TableName) -> Result<Self, NameError> {
         check_label(name)?;
         Ok(Self {
@@ -109,13 +111,13 @@ impl Dataset {
         })
     }
 
-    /// Whether no columns are declared, so that the first file says them.
+    /// Returns true if no columns are declared; the first file then defines them.
     pub fn infers_columns(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// The key of the CSV with the rejects of one load, given the key of the file that was loaded; `None` when the
-    /// dataset asks for none.
+    /// Builds the key of the CSV file with a load's rejects. `source_key` is the key of the loaded file. `None` when the
+    /// dataset does not export rejects.
     pub fn rejects_key(&self, source_key: &str, load_id: i64) -> Option<Result<String, TemplateError>> {
         let template = self.rejects_export.as_ref()?;
         let captures = self.source.template.matches(source_key).unwrap_or_default();

@@ -5,23 +5,23 @@ use crate::errors::DefinitionError;
 use crate::key_lines::KeyLines;
 use crate::run::{Export, RunSettings, Transform};
 
-/// One `pipeline.toml`, checked as a whole.
+/// A checked `pipeline.toml`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
     /// The name of the pipeline's folder.
     pub pipeline: String,
-    /// Times in file names, and logical days, are in it.
+    /// The time zone of times in keys, and of periods.
     pub timezone: Tz,
-    /// Whether a load is announced; a failure always is.
+    /// Sends a notice for each successful load. Failures always send one.
     pub notify_success: bool,
     pub run: RunSettings,
-    /// In the order of the file, which is the order in which they run.
+    /// In the order of the definition, in which they run.
     pub transforms: Vec<Transform>,
-    /// In the order of the file.
+    /// In the order of the definition.
     pub exports: Vec<Export>,
-    /// In the order of the file.
+    /// In the order of the definition.
     pub datasets: Vec<Dataset>,
-    /// SHA-256 of the text, hex.
+    /// The SHA-256 of the text in hexadecimal.
     pub hash: String,
     pub(crate) declares_runs: bool,
     pub(crate) key_lines: KeyLines,
@@ -32,14 +32,13 @@ impl Definition {
         self.datasets.iter().find(|dataset| dataset.name == name)
     }
 
-    /// What is wrong with a key of this definition, and shows only beside other files; `key` is dotted, and the items of
-    /// a list are counted from 1: `datasets.orders.source`, `exports[1].to`.
+    /// Creates an error in this definition that only a check against other files finds. `key` is dotted; list items
+    /// count from 1: `datasets.orders.source`, `exports[1].to`.
     pub fn error(&self, key: &str, reason: &str) -> DefinitionError {
         self.key_lines.error(key, reason)
     }
 
-    /// Whether loads make runs: the file has `[run]`, `[[transforms]]` or `[[exports]]`. Others are loaded, and that
-    /// is all.
+    /// Returns true if the pipeline has runs: its definition has `[run]`, `[[transforms]]` or `[[exports]]`.
     pub fn has_runs(&self) -> bool {
         self.declares_runs
     }

@@ -1,15 +1,15 @@
 use std::fmt;
 
-use crate::lines::one_a_line;
+use crate::lines::one_per_line;
 
-/// One thing to correct in a definition.
+/// An error in a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefinitionError {
-    /// As the caller named it.
+    /// The file's name as the caller gave it.
     pub file: String,
     /// From 1.
     pub line: usize,
-    /// Dotted, as `datasets.orders.table`; empty when the error is the whole file's.
+    /// The dotted key, such as `datasets.orders.table`. Empty when the error concerns the whole file.
     pub key: String,
     pub reason: String,
 }
@@ -26,13 +26,13 @@ impl fmt::Display for DefinitionError {
 
 impl std::error::Error for DefinitionError {}
 
-/// Everything to correct in a definition, in the order of the file; one a line when shown.
+/// All errors in a definition, in the order of the file. Displays one error per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefinitionErrors(pub Vec<DefinitionError>);
 
 impl fmt::Display for DefinitionErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        one_a_line(f, &self.0)
+        one_per_line(f, &self.0)
     }
 }
 

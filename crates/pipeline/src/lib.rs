@@ -1,5 +1,6 @@
-//! `pipeline.toml`, parsed once: which key belongs to which dataset, and into which table and columns its rows go.
-//! Everything here takes text and gives values; nothing is read from disk, network, clock or environment.
+//! Parses and checks `pipeline.toml`, decides which dataset a key belongs to, and splits SQL files.
+//!
+//! The crate is pure: it takes text and returns values, without disk, network, clock or environment.
 
 mod calendar;
 mod catalog;

@@ -1,11 +1,11 @@
-//! From places in a text to what people read.
+//! Line numbers and text of error messages.
 
 use std::fmt;
 
-/// Of a key or a reason in an error.
+/// The length of a key or reason in an error.
 const TEXT_CHARS_MAX: usize = 500;
 
-/// Where the lines of a text end.
+/// The offsets of a text's line ends.
 #[derive(Debug)]
 pub(crate) struct LineIndex {
     ends: Vec<usize>,
@@ -16,13 +16,13 @@ impl LineIndex {
         Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
-    /// The line of a byte, from 1.
+    /// Returns the line, from 1, of a byte offset.
     pub(crate) fn line(&self, at: usize) -> usize {
         1 + self.ends.partition_point(|end| *end < at)
     }
 }
 
-/// What users wrote is quoted in errors: no line breaks, no terminal codes, and no more of it than is read.
+/// Escapes control characters and truncates the text, so that user input cannot break error messages.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::new();
     for (index, character) in text.chars().enumerate() {
@@ -39,7 +39,8 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-pub(crate) fn one_a_line(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
+/// Writes one item per line.
+pub(crate) fn one_per_line(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             f.write_str("\n")?;
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_count_from_one() {
+    fn line_index_counts_from_one() {
         let check =
             |text: &str, at: usize, line: usize| assert_eq!(LineIndex::of(text).line(at), line, "{text:?} {at}");
         check("", 0, 1);

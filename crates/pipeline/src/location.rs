@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::template::{Captures, KeyTemplate, TemplateError};
 
-/// Keys of one bucket, by template.
+/// A key template in a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     /// `None` is the landing bucket.
@@ -56,7 +56,7 @@ impl Location {
         self.bucket.as_ref().map(|bucket| format!("s3://{bucket}/")).unwrap_or_default()
     }
 
-    /// Whether keys of `bucket` can belong to this location.
+    /// Returns true if keys of `bucket` can match.
     pub fn is_in(&self, bucket: KeyBucket<'_>) -> bool {
         match (self.bucket.as_deref(), bucket) {
             (None, KeyBucket::Landing(_)) => true,
@@ -67,7 +67,8 @@ impl Location {
     }
 }
 
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>, the part that letters tell.
+/// Checks length and characters of a bucket name.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 fn is_bucket(name: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let inner = |c: char| edge(c) || c == '.' || c == '-';
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn locations() {
+    fn locations_parse() {
         let check = |text: &str, expected: Result<(Option<&str>, &str), &str>| {
             let found = Location::parse(text).map_err(|error| error.to_string());
             let found = found.as_ref().map(|l| (l.bucket.as_deref(), l.template.to_string()));
@@ -96,8 +97,11 @@ mod tests {
         check("s3://other-bucket/raw/*.csv", Ok((Some("other-bucket"), "raw/*.csv")));
         check("s3://other-bucket/", Err("the template is empty"));
         check("s3://other-bucket", Err("the template is empty"));
-        check("s3://Other/x", Err("`Other` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
-        check("s3://{a}/x", Err("`{a}` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
-        check("s3:///x", Err("`` is not a bucket's name (3 to 63 of a-z, 0-9, `.` and `-`)"));
+        check(
+            "s3://Other/x",
+            Err("`Other` is not a bucket name; expected 3 to 63 characters of a-z, 0-9, `.` and `-`"),
+        );
+        check("s3://{a}/x", Err("`{a}` is not a bucket name; expected 3 to 63 characters of a-z, 0-9, `.` and `-`"));
+        check("s3:///x", Err("`` is not a bucket name; expected 3 to 63 characters of a-z, 0-9, `.` and `-`"));
     }
 }

@@ -10,23 +10,25 @@ const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "
 pub enum NameError {
     #[error("the name is empty")]
     Empty,
-    #[error("`{0}` has {len} bytes, a PostgreSQL name has at most {IDENTIFIER_BYTES_MAX}", len = .0.len())]
+    #[error("`{0}` has {len} bytes; a PostgreSQL name has at most {IDENTIFIER_BYTES_MAX}", len = .0.len())]
     TooLong(String),
-    #[error("`{}` has a control character in it", .0.escape_debug())]
+    #[error("`{}` contains a control character", .0.escape_debug())]
     ControlCharacter(String),
-    #[error("`{0}` is neither `name` nor `schema.name`")]
+    #[error("`{0}` is not a table name; expected `name` or `schema.name`")]
     NotATable(String),
-    #[error("schema `{0}` is not for data")]
+    #[error("schema `{0}` is reserved; expected another schema")]
     ReservedSchema(String),
-    #[error("`{0}` is a system column of every PostgreSQL table")]
+    #[error("`{0}` is the name of a PostgreSQL system column")]
     SystemColumn(String),
-    #[error("`{0}`: names that begin with `_load_` are Penstock's own")]
+    #[error("`{0}` is reserved: names that begin with `_load_` belong to Penstock")]
     LineageColumn(String),
-    #[error("`{0}` must be 1 to {LABEL_BYTES_MAX} of a-z, 0-9, `_` and `-`, beginning with a letter")]
+    #[error(
+        "`{0}` is not a valid name; expected 1 to {LABEL_BYTES_MAX} characters of a-z, 0-9, `_` and `-`, with a letter first"
+    )]
     NotALabel(String),
 }
 
-/// A table's name, safe to put into SQL as [`TableName::quoted`].
+/// A table name. [`TableName::quoted`] is safe in SQL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TableName {
     schema: String,
@@ -72,12 +74,12 @@ impl fmt::Display for TableName {
     }
 }
 
-/// A column's name, safe to put into SQL as [`ColumnName::quoted`].
+/// A column name. [`ColumnName::quoted`] is safe in SQL.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ColumnName(String);
 
 impl ColumnName {
-    /// Parses a bare name, letter case kept. Names that PostgreSQL or Penstock uses itself are refused.
+    /// Parses a name without quotes; letter case is kept. Rejects names that PostgreSQL or Penstock reserves.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let name = identifier(text)?.to_owned();
         if SYSTEM_COLUMNS.contains(&text) {
@@ -120,7 +122,7 @@ fn quote(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// Checks the name of a pipeline or a dataset, which also stands in file paths, notices and metrics.
+/// Checks the name of a pipeline or dataset. The name is also part of file paths, notices and metrics.
 pub(crate) fn check_label(text: &str) -> Result<(), NameError> {
     let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase());
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
@@ -136,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables() {
+    fn table_names_parse() {
         let check = |text: &str, expected: Result<&str, &str>| {
             let found = TableName::parse(text).map(|table| table.quoted()).map_err(|error| error.to_string());
             assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text}");
@@ -149,16 +151,16 @@ mod tests {
         check("", Err("the name is empty"));
         check("a.", Err("the name is empty"));
         check(".a", Err("the name is empty"));
-        check("a.b.c", Err("`a.b.c` is neither `name` nor `schema.name`"));
-        check("a\0b", Err("`a\\0b` has a control character in it"));
-        check("penstock.load", Err("schema `penstock` is not for data"));
-        check("pg_catalog.pg_class", Err("schema `pg_catalog` is not for data"));
-        check("pg_mine.x", Err("schema `pg_mine` is not for data"));
-        check("information_schema.x", Err("schema `information_schema` is not for data"));
+        check("a.b.c", Err("`a.b.c` is not a table name; expected `name` or `schema.name`"));
+        check("a\0b", Err("`a\\0b` contains a control character"));
+        check("penstock.load", Err("schema `penstock` is reserved; expected another schema"));
+        check("pg_catalog.pg_class", Err("schema `pg_catalog` is reserved; expected another schema"));
+        check("pg_mine.x", Err("schema `pg_mine` is reserved; expected another schema"));
+        check("information_schema.x", Err("schema `information_schema` is reserved; expected another schema"));
     }
 
     #[test]
-    fn columns() {
+    fn column_names_parse() {
         let check = |text: &str, expected: Result<&str, NameError>| {
             assert_eq!(ColumnName::parse(text).map(|column| column.quoted()), expected.map(str::to_owned), "{text}");
         };
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn labels() {
+    fn labels_are_lower_case_ascii() {
         let check = |text: &str, allowed: bool| assert_eq!(check_label(text).is_ok(), allowed, "{text}");
         check("retail", true);
         check("pump_flow-2", true);

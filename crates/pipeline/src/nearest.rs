@@ -1,9 +1,9 @@
 use strsim::osa_distance;
 
-/// The known name that a mistyped one most probably means; `None` when none is near.
+/// Returns the known name that is most similar to a mistyped name; `None` when none is similar.
 pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
-    // A third of the letters: `tabel` is `table`, and `foo` is nothing.
+    // A third of the letters: `tabel` becomes `table`, and `foo` has no similar name.
     let distance_max = (typed.chars().count() / 3).max(1);
     known
         .into_iter()
@@ -13,7 +13,7 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, name)| name)
 }
 
-/// `; did you mean …?` with the known name that a mistyped one most probably means, or nothing, to end a message with.
+/// Returns the end of an error message, `; did you mean …?`, or an empty text when no known name is similar.
 pub fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(typed, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name() {
+    fn mistyped_name_finds_the_nearest() {
         let check = |typed: &str, expected: Option<&str>| {
             assert_eq!(nearest(typed, ["table", "columns", "source", "wait"]), expected, "{typed}");
         };

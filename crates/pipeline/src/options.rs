@@ -1,43 +1,43 @@
-//! How a dataset's files are written, and what becomes of that in them which the dataset does not declare.
+//! Options of a dataset: CSV dialect, encoding, undeclared columns.
 
-/// The column of [`Extra::Rescue`], `jsonb`; before `_load_id`, after all declared columns.
+/// The `jsonb` column of [`Extra::Rescue`], after all declared columns and before `_load_id`.
 pub const RESCUED_COLUMN: &str = "_rescued";
 
-/// What becomes of a file's columns, or of a JSON object's keys, that the dataset does not declare.
+/// The handling of columns, or keys of a JSON object, that the dataset does not declare.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Extra {
-    /// A header with one fails the file, an object with one is rejected.
+    /// A header with an undeclared column fails the file; a JSON object with an undeclared key is rejected.
     #[default]
     Reject,
-    /// They are left out.
+    /// They are not loaded.
     Ignore,
-    /// They go, by their names, into one object in [`RESCUED_COLUMN`].
+    /// They are stored by name in one object in [`RESCUED_COLUMN`].
     Rescue,
 }
 
-/// What a file's new columns do to the table.
+/// The effect of a file's undeclared columns on the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Evolve {
-    /// Nothing: [`Extra`] says what becomes of them.
+    /// None: [`Extra`] applies.
     #[default]
     Fail,
-    /// They are added to it, their types inferred.
+    /// They are added to the table with inferred types.
     Add,
 }
 
-/// How a text file's characters are written.
+/// The character encoding of a text file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// With or without a byte order mark.
     #[default]
     Utf8,
-    /// Which of the two, its byte order mark says.
+    /// UTF-16 with a byte order mark.
     Utf16,
     Utf16Le,
     Utf16Be,
-    /// ISO 8859-1, in which 0x80 to 0x9F are control characters.
+    /// ISO 8859-1: 0x80 to 0x9F are control characters.
     Latin1,
-    /// As Latin-1, with `€`, `“` and others from 0x80 to 0x9F.
+    /// Latin-1 with printable characters, such as `€` and `“`, from 0x80 to 0x9F.
     Windows1252,
 }
 
@@ -64,18 +64,18 @@ impl Encoding {
     ];
 }
 
-/// How a CSV file is written. Every character is ASCII, no two of them are the same, and none is NUL, CR or LF.
+/// The dialect of a CSV file. The characters are ASCII and different from each other; none is NUL, CR or LF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CsvOptions {
-    /// `None`: a tab in a `.tsv` file, else a comma.
+    /// `None`: a tab in a `.tsv` file, otherwise a comma.
     pub delimiter: Option<u8>,
-    /// `None`: nothing is quoted, and a `"` is part of its field.
+    /// `None`: fields are not quoted, and `"` is data.
     pub quote: Option<u8>,
-    /// Stands before a quote, or before itself, inside quotes. `None`: a quote inside quotes is doubled.
+    /// Precedes a quote, or itself, inside quotes. `None`: a quote inside quotes is doubled.
     pub escape: Option<u8>,
-    /// Begins a line that is no record.
+    /// Begins a comment line.
     pub comment: Option<u8>,
-    /// Without a header the file has the declared columns in their order.
+    /// `false`: the file has the declared columns in their order.
     pub header: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Datasets as text that [`crate::Definition::parse`] reads as what they are.
+//! Prints a dataset as TOML.
 
 use std::fmt::Write;
 
@@ -7,11 +7,12 @@ use crate::limits::WAIT_DEFAULT;
 use crate::names::ColumnName;
 use crate::options::{CsvOptions, Encoding, Evolve, Extra};
 
-/// A key and its value, both as they are written.
+/// A key and its value as TOML text.
 type Line = (String, String);
 
 impl Dataset {
-    /// The dataset as a section of `pipeline.toml`, ready to be pasted; what is as if not declared is left out.
+    /// Returns the dataset as a section of `pipeline.toml`, without keys that have their default.
+    /// [`crate::Definition::parse`] reads the same dataset from it.
     pub fn to_toml(&self) -> String {
         dataset(self)
     }
@@ -55,7 +56,7 @@ fn options(dataset: &Dataset) -> Vec<Line> {
     lines.extend(word("encoding", dataset.encoding, &Encoding::WORDS));
     lines.extend(csv(dataset.csv));
     lines.extend(dataset.rejects.max_rows.map(|rows| line("rejects.max_rows", rows.to_string())));
-    // With `{:?}` a float always has a point or an exponent, as TOML wants it.
+    // `{:?}` prints a float with a point or an exponent, which TOML requires.
     lines.extend(dataset.rejects.max_ratio.map(|ratio| line("rejects.max_ratio", format!("{ratio:?}"))));
     lines.extend(dataset.rejects_export.as_ref().map(|key| line("rejects.export", string(&key.to_string()))));
     lines
@@ -93,7 +94,7 @@ fn column(column: &Column) -> Line {
     (key, if more.is_empty() { kind } else { format!("{{ type = {kind}{more} }}") })
 }
 
-/// Nothing when it is the default.
+/// Returns `None` for the default.
 fn word<T: Copy + Default + PartialEq>(name: &str, value: T, words: &[(&str, T)]) -> Option<Line> {
     let (word, _) = words.iter().find(|(_, known)| *known == value && value != T::default())?;
     Some(line(name, string(word)))
@@ -120,7 +121,7 @@ fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     format!("[{}]", texts.map(string).collect::<Vec<_>>().join(", "))
 }
 
-/// <https://toml.io/en/v1.0.0#string>, a basic one.
+/// Returns a basic string. <https://toml.io/en/v1.0.0#string>
 fn string(text: &str) -> String {
     let mut quoted = "\"".to_owned();
     for character in text.chars() {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inferred_dataset_is_ready_to_be_pasted() {
+    fn printed_dataset_parses_back() {
         let columns = vec![
             column("order_id", "order_id", "integer not null", None),
             column("Größe", "Größe", "varchar(20)", None),
@@ -187,7 +188,7 @@ columns.at       = "timestamptz not null"
     }
 
     #[test]
-    fn everything_that_can_be_declared_is_printed() {
+    fn every_option_is_printed() {
         let check = |lines: &str| {
             let text = format!("[datasets.x]\ntable = 'x'\nsource = 'raw/{{scheduled:%F}}.csv'\n{lines}\n");
             let dataset = parse(&text);
@@ -209,7 +210,7 @@ columns.at       = "timestamptz not null"
 
     proptest! {
         #[test]
-        fn any_text_is_read_back(
+        fn any_text_parses_back(
             name in "\\PC{1,15}", header in "(?s).{1,15}", null_values in prop::collection::vec("(?s).{0,15}", 0..4),
         ) {
             prop_assume!(ColumnName::parse(&name).is_ok());

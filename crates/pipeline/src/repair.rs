@@ -1,4 +1,4 @@
-//! The keys of repairs: files of corrected records, each of which says which load had refused them.
+//! Keys of repairs. A repair is a file of corrected records; its key names the load that rejected them.
 
 use std::sync::LazyLock;
 
@@ -8,26 +8,28 @@ use crate::dataset::{Dataset, WriteMode};
 use crate::options::Encoding;
 use crate::template::{Captures, KeyTemplate, TemplateError};
 
-/// Every key of the landing bucket that begins so is a repair's, whatever definitions say.
+/// The prefix of every repair's key. Definitions cannot use keys of the landing bucket with this prefix.
 pub(crate) const REPAIRS: &str = "_penstock/repairs/";
 
 static KEYS: LazyLock<Result<KeyTemplate, TemplateError>> = LazyLock::new(|| {
     KeyTemplate::parse(&format!("{REPAIRS}{{pipeline}}/{{dataset}}/{{load}}/{{at:%Y-%m-%dT%H:%M:%S.%6fZ}}/{{file}}"))
 });
 
-/// What the key of a repair says: which load it repairs, and the time that the load's data is about.
+/// The parts of a repair's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepairKey {
     pub pipeline: String,
     pub dataset: String,
+    /// The load that is repaired.
     pub load_id: i64,
+    /// The logical time of that load.
     pub logical_at: DateTime<Utc>,
-    /// The file's own name, whose ending says how it is read.
+    /// The file name; its ending gives the format.
     pub file: String,
 }
 
 impl RepairKey {
-    /// Of all repairs' keys; its times are in UTC. It is there, as a test shows.
+    /// Returns the template of all repairs' keys, with times in UTC. It is never `None`, as a test shows.
     pub fn template() -> Option<&'static KeyTemplate> {
         KEYS.as_ref().ok()
     }
@@ -44,7 +46,7 @@ impl RepairKey {
         })
     }
 
-    /// Fails on a name that no key can hold.
+    /// Builds the key. Fails on a name that a key cannot contain.
     pub fn build(&self) -> Result<String, TemplateError> {
         let captures = Captures::default()
             .with_text("pipeline", &self.pipeline)
@@ -57,8 +59,8 @@ impl RepairKey {
 }
 
 impl Dataset {
-    /// As its repairs are loaded: they add to what is there, also where a whole file would become the table, and are
-    /// UTF-8, as the records of `penstock.reject` are.
+    /// Returns the dataset with the options for repairs. A repair appends, also where `write = "replace"`, and is UTF-8
+    /// like the records of `penstock.reject`.
     #[must_use]
     pub fn for_repairs(&self) -> Self {
         let write = match &self.write {
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_back_as_it_was_built() {
+    fn repair_key_parses_back() {
         let check = |file: &str, logical_at: &str, expected: &str| {
             let key = RepairKey {
                 pipeline: "retail".to_owned(),
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_repair_is_none() {
+    fn other_keys_are_not_repairs() {
         for key in [
             "_penstock/repairs/retail/orders/12/orders.csv",
             "_penstock/repairs/retail/orders/twelve/2024-05-01T00:00:00.000000Z/orders.csv",

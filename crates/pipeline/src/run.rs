@@ -1,4 +1,4 @@
-//! What a definition says of runs: when a set is complete, what is executed then, and what is exported.
+//! Runs in a definition: `[run]`, transforms and exports.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::names::TableName;
 use crate::template::sample_times;
 use crate::template::{Captures, KeyTemplate, TemplateError};
 
-/// The names that an export's key may have.
+/// The placeholders of an export's key.
 pub(crate) const RUN_DATE: &str = "run_date";
 pub(crate) const RUN_ID: &str = "run_id";
 
-/// `[run]`: which loads make a run.
+/// The settings in `[run]`: when a run starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunSettings {
     pub when: When,
     pub per: Per,
-    /// How long an incomplete set may wait, from its first load on.
+    /// The time after its first load at which an incomplete run fails.
     pub deadline: Option<Duration>,
     pub again: Again,
     /// The pipeline whose successful runs this one follows.
@@ -26,22 +26,22 @@ pub struct RunSettings {
     pub after_failure: Option<String>,
 }
 
-/// Which loads make a set complete.
+/// The loads that complete a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum When {
-    /// Every load is a run of its own.
+    /// Each load starts one run.
     #[default]
     Each,
     /// The first load of the period.
     Any,
-    /// One load at least of every dataset.
+    /// At least one load of every dataset.
     All,
 }
 
-/// The period that groups loads.
+/// The period of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Per {
-    /// Loads of exactly the same logical time.
+    /// Loads with exactly the same logical time.
     #[default]
     File,
     Hour,
@@ -49,40 +49,41 @@ pub enum Per {
     Month,
 }
 
-/// What a further load does to a period whose set was complete before.
+/// The effect of another load in a period that has run already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Again {
-    /// It is recorded.
+    /// It is recorded, and the pipeline does not run again.
     #[default]
     Skip,
-    /// The pipeline runs again over all loads of the period.
+    /// The pipeline runs again with all loads of the period.
     Rerun,
 }
 
-/// One SQL file.
+/// An SQL file that a run executes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transform {
-    /// Its name in the pipeline's folder.
+    /// The file's name in the pipeline's folder.
     pub sql: String,
 }
 
-/// What is written to the curated bucket when the transforms are committed.
+/// A file that a run writes to the curated bucket after the transforms are committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     pub source: ExportSource,
-    /// Key in the curated bucket, of `{run_date:…}` and `{run_id}`.
+    /// The key in the curated bucket, with `{run_date:…}` and `{run_id}`.
     pub to: KeyTemplate,
     pub format: ExportFormat,
 }
 
+/// The rows of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportSource {
     Table(TableName),
-    /// One `select`, with the parameters that transforms have.
+    /// One query, with the parameters of transforms.
     Query(String),
 }
 
-/// By the ending of the key.
+/// The format of an export, from the ending of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExportFormat {
     Csv,
@@ -90,7 +91,7 @@ pub enum ExportFormat {
 }
 
 impl When {
-    /// As it is written.
+    /// Returns the word of `pipeline.toml`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Each => "each",
@@ -101,7 +102,7 @@ impl When {
 }
 
 impl Per {
-    /// As it is written.
+    /// Returns the word of `pipeline.toml`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -113,7 +114,7 @@ impl Per {
 }
 
 impl Again {
-    /// As it is written.
+    /// Returns the word of `pipeline.toml`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Skip => "skip",
@@ -123,7 +124,7 @@ impl Again {
 }
 
 impl RunSettings {
-    /// Whether this pipeline's runs follow those of another, and are made by no load.
+    /// Returns true if runs of another pipeline start the runs, and loads do not.
     pub fn follows(&self) -> bool {
         self.after.is_some() || self.after_failure.is_some()
     }
@@ -136,7 +137,7 @@ impl Export {
         self.to.write(&captures(local, run_id))
     }
 
-    /// A key that both are written to by one run.
+    /// Returns a key that both exports of one run have.
     pub(crate) fn same_key(&self, other: &Export) -> Option<String> {
         sample_times().find_map(|local| {
             let key = |export: &Export| export.to.write(&captures(local, SAMPLE_RUN)).ok();
@@ -145,7 +146,7 @@ impl Export {
     }
 }
 
-/// A number that is part of no sampled time.
+/// A number that is not part of any sample time.
 const SAMPLE_RUN: i64 = 42;
 
 fn captures(local: NaiveDateTime, run_id: i64) -> Captures {

@@ -1,13 +1,13 @@
 use crate::limits::{NUMERIC_PRECISION_MAX, VARCHAR_LENGTH_MAX};
 use crate::nearest::did_you_mean;
 
-/// A column's type in PostgreSQL.
+/// The PostgreSQL type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ColumnType {
     SmallInt,
     Integer,
     BigInt,
-    /// Without precision and scale, `numeric` keeps any number as it is.
+    /// Without precision and scale, `numeric` stores every number exactly.
     Numeric {
         precision_scale: Option<(u16, u16)>,
     },
@@ -19,7 +19,7 @@ pub enum ColumnType {
     Timestamp,
     TimestampTz,
     Text,
-    /// The number counts characters, not bytes.
+    /// The length in characters.
     Varchar(u32),
     Uuid,
     Jsonb,
@@ -31,19 +31,18 @@ pub enum ColumnType {
 pub struct TypeError(String);
 
 impl ColumnType {
-    /// Parses a type as users write it: any letter case, PostgreSQL's aliases too. The flag tells whether it ends with
-    /// `not null`.
+    /// Parses a type in any letter case, with PostgreSQL's aliases. The flag is true for a type that ends with `not null`.
     pub fn parse(text: &str) -> Result<(Self, bool), TypeError> {
-        let spelling = spelling(text);
-        let (type_text, not_null) = split_not_null(&spelling);
+        let normalized = normalized(text);
+        let (type_text, not_null) = split_not_null(&normalized);
         if type_text.contains('[') || type_text.ends_with(" array") {
-            return Err(TypeError(format!("`{type_text}`: arrays cannot be loaded; use jsonb")));
+            return Err(TypeError(format!("`{type_text}`: arrays are not supported; use jsonb")));
         }
         let (name, arguments) = split_arguments(type_text)?;
         Ok((with_arguments(&name, &arguments)?, not_null))
     }
 
-    /// The type as PostgreSQL's `format_type` prints it, so that a declared column compares with an existing one.
+    /// Returns the type as PostgreSQL's `format_type` prints it, to compare it with the column of an existing table.
     pub fn sql(&self) -> String {
         let name = match self {
             Self::SmallInt => "smallint",
@@ -68,7 +67,7 @@ impl ColumnType {
         name.to_owned()
     }
 
-    /// The type as `pipeline.toml` writes it, shorter than [`ColumnType::sql`] where PostgreSQL has a shorter name.
+    /// Returns the type for `pipeline.toml`: as [`ColumnType::sql`], with PostgreSQL's shorter name where one exists.
     pub fn declared(&self) -> String {
         match self {
             Self::Time => "time".to_owned(),
@@ -79,51 +78,53 @@ impl ColumnType {
         }
     }
 
-    /// Whether a column of this type may declare a `format`.
+    /// Returns true if a column of this type may have a `format`.
     pub fn has_format(self) -> bool {
         matches!(self, Self::Date | Self::Time | Self::Timestamp | Self::TimestampTz)
     }
 }
 
-/// Lower case, one space between words, none around parentheses and commas.
-fn spelling(text: &str) -> String {
+/// Returns the text in lower case, with one space between words and none around parentheses and commas.
+fn normalized(text: &str) -> String {
     let lower = text.to_lowercase().replace('(', " ( ").replace(')', " ) ").replace(',', " , ");
     let words: Vec<&str> = lower.split_whitespace().collect();
     words.join(" ").replace(" ( ", "(").replace(" )", ")").replace(" , ", ",")
 }
 
-fn split_not_null(spelling: &str) -> (&str, bool) {
-    match spelling.strip_suffix(" not null") {
+fn split_not_null(normalized: &str) -> (&str, bool) {
+    match normalized.strip_suffix(" not null") {
         Some(rest) => (rest, true),
-        None => (spelling, false),
+        None => (normalized, false),
     }
 }
 
-/// `timestamp(3) with time zone` is `timestamp with time zone` and `3`.
+/// Splits `timestamp(3) with time zone` into `timestamp with time zone` and `3`.
 fn split_arguments(type_text: &str) -> Result<(String, Vec<&str>), TypeError> {
     let Some((before, rest)) = type_text.split_once('(') else {
         return Ok((type_text.to_owned(), Vec::new()));
     };
     let (inside, after) =
-        rest.split_once(')').ok_or_else(|| TypeError(format!("`{type_text}` has a `(` that never closes")))?;
+        rest.split_once(')').ok_or_else(|| TypeError(format!("`{type_text}` has an unclosed `(`")))?;
     Ok((format!("{before}{after}"), inside.split(',').collect()))
 }
 
 fn with_arguments(name: &str, arguments: &[&str]) -> Result<ColumnType, TypeError> {
-    if let Some(reason) = refusal(name) {
-        return Err(TypeError(format!("`{name}` cannot be loaded; {reason}")));
+    if let Some(reason) = unsupported(name) {
+        return Err(TypeError(format!("`{name}` is not supported; {reason}")));
     }
     match (name, arguments) {
         ("numeric" | "decimal", []) => Ok(ColumnType::Numeric { precision_scale: None }),
         ("numeric" | "decimal", [precision]) => numeric(precision, "0"),
         ("numeric" | "decimal", [precision, scale]) => numeric(precision, scale),
-        ("numeric" | "decimal", _) => Err(TypeError("numeric takes a precision and a scale, no more".to_owned())),
+        ("numeric" | "decimal", _) => {
+            Err(TypeError("numeric has at most two arguments, numeric(precision, scale)".to_owned()))
+        }
         ("varchar" | "character varying", [length]) => varchar(length),
         ("varchar" | "character varying", _) => {
-            Err(TypeError("varchar needs its length, as varchar(20); without one use text".to_owned()))
+            Err(TypeError("varchar requires a length, for example varchar(20); for any length use text".to_owned()))
         }
         (_, []) => plain(name),
-        (_, _) => plain(name).and_then(|_| Err(TypeError(format!("`{name}` takes nothing in parentheses here")))),
+        (_, _) => plain(name).and_then(|_| Err(TypeError(format!("`{name}` has no arguments")))),
     }
 }
 
@@ -160,42 +161,42 @@ fn plain(name: &str) -> Result<ColumnType, TypeError> {
     })
 }
 
-/// What to use in place of a type of PostgreSQL's that Penstock does not load.
-fn refusal(name: &str) -> Option<&'static str> {
+/// Returns the remedy for a PostgreSQL type that Penstock does not support.
+fn unsupported(name: &str) -> Option<&'static str> {
     Some(match name {
         "json" => "use jsonb",
-        "char" | "character" | "bpchar" | "nchar" => "it pads with spaces; use varchar(n)",
-        "float" => "say which one: real or double precision",
+        "char" | "character" | "bpchar" | "nchar" => "use varchar(n), because char pads values with spaces",
+        "float" => "use real or double precision",
         "timetz" | "time with time zone" => "use timestamptz, or time",
         "money" => "use numeric",
         "bytea" | "interval" | "xml" | "inet" | "hstore" => "use text",
         "smallserial" | "serial2" | "serial" | "serial4" | "bigserial" | "serial8" => {
-            "the values come from the file; use integer or bigint"
+            "use integer or bigint, because the values come from the file"
         }
-        _ if name.ends_with("range") => "ranges are not supported; use text, or one column for each bound",
+        _ if name.ends_with("range") => "use text, or one column for each bound",
         _ => return None,
     })
 }
 
 fn numeric(precision: &str, scale: &str) -> Result<ColumnType, TypeError> {
-    let refused = || {
+    let error = || {
         TypeError(format!(
-            "numeric({precision},{scale}): the precision is 1 to {NUMERIC_PRECISION_MAX}, the scale 0 to the precision"
+            "numeric({precision},{scale}): expected a precision from 1 to {NUMERIC_PRECISION_MAX} and a scale from 0 to the precision"
         ))
     };
-    let precision: u16 = precision.parse().map_err(|_| refused())?;
-    let scale: u16 = scale.parse().map_err(|_| refused())?;
+    let precision: u16 = precision.parse().map_err(|_| error())?;
+    let scale: u16 = scale.parse().map_err(|_| error())?;
     if (1..=NUMERIC_PRECISION_MAX).contains(&precision) && scale <= precision {
         Ok(ColumnType::Numeric { precision_scale: Some((precision, scale)) })
     } else {
-        Err(refused())
+        Err(error())
     }
 }
 
 fn varchar(length: &str) -> Result<ColumnType, TypeError> {
     match length.parse() {
         Ok(length) if (1..=VARCHAR_LENGTH_MAX).contains(&length) => Ok(ColumnType::Varchar(length)),
-        _ => Err(TypeError(format!("varchar({length}): the length is 1 to {VARCHAR_LENGTH_MAX}"))),
+        _ => Err(TypeError(format!("varchar({length}): expected a length from 1 to {VARCHAR_LENGTH_MAX}"))),
     }
 }
 
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_and_alias() {
+    fn types_and_aliases_parse() {
         check("smallint", Ok("smallint"));
         check("int2", Ok("smallint"));
         check("integer", Ok("integer"));
@@ -250,28 +251,37 @@ mod tests {
     }
 
     #[test]
-    fn refusals_name_what_to_use() {
-        check("json", Err("`json` cannot be loaded; use jsonb"));
-        check("char(3)", Err("`char` cannot be loaded; it pads with spaces; use varchar(n)"));
-        check("character(3) not null", Err("`character` cannot be loaded; it pads with spaces; use varchar(n)"));
-        check("varchar", Err("varchar needs its length, as varchar(20); without one use text"));
-        check("varchar(0)", Err("varchar(0): the length is 1 to 10485760"));
-        check("varchar(10485761)", Err("varchar(10485761): the length is 1 to 10485760"));
-        check("integer[]", Err("`integer[]`: arrays cannot be loaded; use jsonb"));
-        check("integer array", Err("`integer array`: arrays cannot be loaded; use jsonb"));
+    fn unsupported_types_name_the_remedy() {
+        check("json", Err("`json` is not supported; use jsonb"));
+        check("char(3)", Err("`char` is not supported; use varchar(n), because char pads values with spaces"));
         check(
-            "int4range",
-            Err("`int4range` cannot be loaded; ranges are not supported; use text, or one column for each bound"),
+            "character(3) not null",
+            Err("`character` is not supported; use varchar(n), because char pads values with spaces"),
         );
-        check("numeric(0)", Err("numeric(0,0): the precision is 1 to 1000, the scale 0 to the precision"));
-        check("numeric(5,6)", Err("numeric(5,6): the precision is 1 to 1000, the scale 0 to the precision"));
-        check("numeric(5,-1)", Err("numeric(5,-1): the precision is 1 to 1000, the scale 0 to the precision"));
-        check("numeric(1,2,3)", Err("numeric takes a precision and a scale, no more"));
-        check("numeric(10", Err("`numeric(10` has a `(` that never closes"));
-        check("timestamp(3)", Err("`timestamp` takes nothing in parentheses here"));
-        check("timestamp(3) with time zone", Err("`timestamp with time zone` takes nothing in parentheses here"));
-        check("timetz", Err("`timetz` cannot be loaded; use timestamptz, or time"));
-        check("serial", Err("`serial` cannot be loaded; the values come from the file; use integer or bigint"));
+        check("varchar", Err("varchar requires a length, for example varchar(20); for any length use text"));
+        check("varchar(0)", Err("varchar(0): expected a length from 1 to 10485760"));
+        check("varchar(10485761)", Err("varchar(10485761): expected a length from 1 to 10485760"));
+        check("integer[]", Err("`integer[]`: arrays are not supported; use jsonb"));
+        check("integer array", Err("`integer array`: arrays are not supported; use jsonb"));
+        check("int4range", Err("`int4range` is not supported; use text, or one column for each bound"));
+        check(
+            "numeric(0)",
+            Err("numeric(0,0): expected a precision from 1 to 1000 and a scale from 0 to the precision"),
+        );
+        check(
+            "numeric(5,6)",
+            Err("numeric(5,6): expected a precision from 1 to 1000 and a scale from 0 to the precision"),
+        );
+        check(
+            "numeric(5,-1)",
+            Err("numeric(5,-1): expected a precision from 1 to 1000 and a scale from 0 to the precision"),
+        );
+        check("numeric(1,2,3)", Err("numeric has at most two arguments, numeric(precision, scale)"));
+        check("numeric(10", Err("`numeric(10` has an unclosed `(`"));
+        check("timestamp(3)", Err("`timestamp` has no arguments"));
+        check("timestamp(3) with time zone", Err("`timestamp with time zone` has no arguments"));
+        check("timetz", Err("`timetz` is not supported; use timestamptz, or time"));
+        check("serial", Err("`serial` is not supported; use integer or bigint, because the values come from the file"));
         check("intger", Err("unknown type `intger`; did you mean `integer`?"));
         check("textnot null", Err("unknown type `textnot null`"));
         check("not null", Err("unknown type `not null`"));

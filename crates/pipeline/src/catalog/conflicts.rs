@@ -1,4 +1,4 @@
-//! What shows only when definitions stand side by side.
+//! Checks definitions against each other.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,19 +10,19 @@ use crate::nearest::did_you_mean;
 use crate::repair::{REPAIRS, RepairKey};
 use crate::template::KeyTemplate;
 
-/// What is wrong, and which definitions cannot be used because of it.
+/// An error between definitions.
 pub(super) struct Conflict {
     pub(super) error: DefinitionError,
-    /// Their places in the list of definitions.
+    /// The definitions that cannot be used, by their position in the list.
     pub(super) unusable: Vec<usize>,
 }
 
-/// In the order of the definitions.
+/// Returns the conflicts in the order of the definitions.
 pub(super) fn conflicts(definitions: &[Definition]) -> Vec<Conflict> {
     let mut conflicts: Vec<Conflict> = doubled_pipelines(definitions).chain(shared_starts(definitions)).collect();
     for (index, definition) in definitions.iter().enumerate() {
         conflicts.extend(own_input(definitions, definition).map(|error| Conflict { error, unusable: vec![index] }));
-        // Such keys are repairs all the same, so nothing is lost by going on.
+        // Such keys are handled as repairs in any case, so the definition stays usable.
         conflicts.extend(repairs(definition).map(|error| Conflict { error, unusable: Vec::new() }));
         conflicts.extend(followed(definitions, index));
     }
@@ -33,7 +33,7 @@ fn doubled_pipelines(definitions: &[Definition]) -> impl Iterator<Item = Conflic
     definitions.iter().enumerate().filter_map(|(index, definition)| {
         let name = &definition.pipeline;
         let earlier = definitions.iter().take(index).position(|earlier| earlier.pipeline == *name)?;
-        let error = definition.error("", &format!("there are two pipelines of the name {name}"));
+        let error = definition.error("", &format!("two pipelines have the name `{name}`"));
         Some(Conflict { error, unusable: vec![earlier, index] })
     })
 }
@@ -48,26 +48,26 @@ fn shared_starts(definitions: &[Definition]) -> impl Iterator<Item = Conflict> {
     })
 }
 
-/// Why the two cannot live side by side.
+/// Returns the reason why both datasets cannot be used together.
 fn shared_start(earlier: DatasetRef<'_>, dataset: DatasetRef<'_>) -> Option<String> {
     let (left, right) = (earlier.starts_on(), dataset.starts_on());
     if left == right {
         return Some(format!("{earlier} and {dataset} both start on {:?}", left.to_string()));
     }
-    // Whether an undeclared bucket and a declared one are the same shows only where the stack runs.
+    // The name of the landing bucket is known only in a stack, so locations are compared as they are written.
     let key = (left.bucket == right.bucket).then(|| left.template.shared_key(&right.template)).flatten()?;
     let (left, right) = (left.to_string(), right.to_string());
-    Some(format!("{earlier} starts on {left:?} and {dataset} on {right:?}, and {key:?} is both"))
+    Some(format!("{earlier} starts on {left:?} and {dataset} starts on {right:?}; the key {key:?} matches both"))
 }
 
-/// Keys that the definition writes and that some dataset, in whatever bucket, takes for its own: what goes out must
-/// never come in again.
+/// Returns an error for each key that the definition writes and a dataset of any bucket reads. Without this check an
+/// output could start a load.
 fn own_input(definitions: &[Definition], definition: &Definition) -> impl Iterator<Item = DefinitionError> {
     written(definition).filter_map(move |(key, template)| {
         inputs(definitions).find_map(|(dataset, role, location)| {
             let shared = template.shared_key(&location.template)?;
             let reason = format!(
-                "{shared:?} would also be {dataset}'s {role} {:?}: what goes out must never come in again",
+                "the key {shared:?} also matches {dataset}'s {role} {:?}; an output must not be read as an input",
                 location.to_string()
             );
             Some(definition.error(&key, &reason))
@@ -75,17 +75,21 @@ fn own_input(definitions: &[Definition], definition: &Definition) -> impl Iterat
     })
 }
 
-/// Keys of the definition that are kept for repairs, in whatever bucket.
+/// Returns an error for each template of the definition, in any bucket, that matches keys of repairs.
 fn repairs(definition: &Definition) -> impl Iterator<Item = DefinitionError> {
     let of_datasets = inputs(std::slice::from_ref(definition));
     let read = of_datasets
         .map(|(dataset, role, location)| (format!("datasets.{}.{role}", dataset.dataset.name), &location.template));
     read.chain(written(definition)).filter_map(|(key, template)| {
         let shared = template.shared_key(RepairKey::template()?)?;
-        Some(definition.error(&key, &format!("{shared:?} would be a repair's key: those begin with {REPAIRS:?}")))
+        Some(definition.error(
+            &key,
+            &format!("the template matches {shared:?}; keys that begin with {REPAIRS:?} are reserved for repairs"),
+        ))
     })
 }
 
+/// Returns the templates of keys that the definition writes, each with the key that declares it.
 fn written(definition: &Definition) -> impl Iterator<Item = (String, &KeyTemplate)> {
     let exports = definition.exports.iter().enumerate();
     let rejects = definition.datasets.iter().filter_map(|dataset| Some((dataset, dataset.rejects_export.as_ref()?)));
@@ -99,7 +103,7 @@ fn inputs(definitions: &[Definition]) -> impl Iterator<Item = (DatasetRef<'_>, &
         .flat_map(|dataset| dataset.inputs().into_iter().map(move |(name, location)| (dataset, name, location)))
 }
 
-/// Wrong names of the pipelines whose runs this one follows. One that nobody knows stops nothing but the following.
+/// Returns the errors in `run.after` and `run.after_failure`. An unknown pipeline does not make the definition unusable.
 fn followed(definitions: &[Definition], index: usize) -> impl Iterator<Item = Conflict> {
     let followers = definitions.get(index).into_iter();
     let names =
@@ -110,18 +114,15 @@ fn followed(definitions: &[Definition], index: usize) -> impl Iterator<Item = Co
         match definitions.iter().find(|known| known.pipeline == name) {
             None => conflict(&format!("there is no pipeline `{name}`{}", did_you_mean(name, known())), Vec::new()),
             Some(known) if known.pipeline == definition.pipeline => {
-                conflict("a pipeline that follows its own runs never ends", vec![index])
+                conflict("a pipeline cannot follow its own runs", vec![index])
             }
             Some(known) if !known.has_runs() => conflict(
-                &format!("`{name}` has no runs to follow: no [run], [[transforms]] or [[exports]]"),
+                &format!("`{name}` has no runs to follow; it needs [run], [[transforms]] or [[exports]]"),
                 Vec::new(),
             ),
             Some(_) => {
-                let way = way_back(definitions, &definition.pipeline, name)?;
-                conflict(
-                    &format!("runs that follow each other in a circle never end: {}", way.join(" after ")),
-                    vec![index],
-                )
+                let circle = circle(definitions, &definition.pipeline, name)?;
+                conflict(&format!("pipelines follow each other in a circle: {}", circle.join(" after ")), vec![index])
             }
         }
     })
@@ -132,19 +133,19 @@ fn predecessors(definition: &Definition) -> impl Iterator<Item = (&'static str, 
     named.into_iter().filter_map(|(key, name)| Some((key, name.as_deref()?)))
 }
 
-/// From `start` over its predecessor `first` to `start` again.
-fn way_back<'a>(definitions: &'a [Definition], start: &'a str, first: &'a str) -> Option<Vec<&'a str>> {
+/// Returns the pipelines from `start` over its predecessor `first` back to `start`; `None` when there is no circle.
+fn circle<'a>(definitions: &'a [Definition], start: &'a str, first: &'a str) -> Option<Vec<&'a str>> {
     let by_name: HashMap<&str, &Definition> =
         definitions.iter().map(|known| (known.pipeline.as_str(), known)).collect();
-    let (mut seen, mut ways) = (HashSet::new(), vec![vec![start, first]]);
-    while let Some(way) = ways.pop() {
-        let Some(last) = way.last().filter(|last| seen.insert(**last)) else { continue };
+    let (mut seen, mut paths) = (HashSet::new(), vec![vec![start, first]]);
+    while let Some(path) = paths.pop() {
+        let Some(last) = path.last().filter(|last| seen.insert(**last)) else { continue };
         for (_, next) in by_name.get(last).into_iter().flat_map(|definition| predecessors(definition)) {
-            let longer = [way.as_slice(), &[next]].concat();
+            let longer = [path.as_slice(), &[next]].concat();
             if next == start {
                 return Some(longer);
             }
-            ways.push(longer);
+            paths.push(longer);
         }
     }
     None

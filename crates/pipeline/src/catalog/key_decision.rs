@@ -15,7 +15,7 @@ use crate::location::KeyBucket;
 use crate::repair::{REPAIRS, RepairKey};
 use crate::template::Captures;
 
-/// What happens with a key. `matched` is `None` when the key belongs to no single dataset.
+/// The decision on a key. `matched` is `None` when the key belongs to no single dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub enum KeyDecision<'a> {
     Load { matched: DatasetMatch<'a>, file: DataFile },
@@ -108,7 +108,7 @@ impl Catalog {
             }
             // Jobs write success markers even when no dataset starts on them.
             Err(KeyFailure::NoDataset { .. }) if FileKind::is_success_marker(key) => {
-                let reason = "a marker that no dataset has as its trigger".to_owned();
+                let reason = "no dataset has this success marker as its trigger".to_owned();
                 return KeyDecision::Ignore { matched: None, reason };
             }
             Err(failure) => return KeyDecision::Fail { matched: None, failure },
@@ -125,7 +125,9 @@ impl Catalog {
         let definition = self.definitions().iter().find(|definition| definition.pipeline == pipeline);
         let found = definition.and_then(|definition| Some((definition, definition.dataset(&dataset)?)));
         let Some((definition, dataset)) = found else {
-            return no_dataset(Some(format!("it repairs load {load_id} of {pipeline}/{dataset}, which is no dataset")));
+            return no_dataset(Some(format!(
+                "it repairs load {load_id} of {pipeline}/{dataset}, which does not exist"
+            )));
         };
         let role = KeyRole::Repair { load_id, logical_at };
         let captures = RepairKey::template().and_then(|template| template.matches(key)).unwrap_or_default();
@@ -143,7 +145,7 @@ impl<'a> KeyDecision<'a> {
 }
 
 fn starts_on_trigger(found: DatasetRef<'_>) -> String {
-    format!("its dataset starts on its trigger {}, not on the data file", found.starts_on())
+    format!("the dataset starts on its trigger {}, not on its data file", found.starts_on())
 }
 
 /// Returns the data file that a trigger names.

@@ -13,13 +13,13 @@ pub enum KeyFailure {
         /// The template that matches most of the key, and where it stops matching.
         nearest: Option<String>,
     },
-    #[error("it starts both {first} and {second}; only one dataset may have it")]
+    #[error("the key starts both {first} and {second}; a key may start only one dataset")]
     Ambiguous { first: String, second: String },
-    #[error("the process that writes this dataset ended as {0:?}, and only {SUCCEEDED} loads")]
+    #[error("the trigger has the status {0:?}; only {SUCCEEDED:?} starts a load")]
     UpstreamFailed(String),
-    #[error("the key of the data file cannot be built: {0}")]
+    #[error("cannot build the key of the data file: {0}")]
     Unbuildable(TemplateError),
-    #[error("its dataset takes {0} for data, and its name says that it is none")]
+    #[error("the source {0} is not a data file by its name")]
     NotData(String),
     #[error(transparent)]
     Unsupported(UnsupportedName),

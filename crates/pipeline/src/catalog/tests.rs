@@ -33,15 +33,15 @@ fn definition(pipeline: &str, text: &str) -> Definition {
     Definition::parse(pipeline, &format!("{pipeline}.toml"), text).unwrap_or_else(|errors| panic!("{text}\n{errors}"))
 }
 
-/// The definitions of pipelines `a`, `b`, … are refused together with these messages.
-fn check_refused(texts: &[&str], expected: &[&str]) {
+/// Checks that the definitions of pipelines `a`, `b`, … are rejected together with these messages.
+fn check_rejected(texts: &[&str], expected: &[&str]) {
     let definitions = ["a", "b", "c"].into_iter().zip(texts).map(|(name, text)| definition(name, text)).collect();
     let found = Catalog::new(definitions).map(drop).map_err(|errors| errors.to_string()).err().unwrap_or_default();
     assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{texts:?}");
 }
 
 #[test]
-fn a_key_belongs_to_one_dataset() {
+fn key_belongs_to_one_dataset() {
     let catalog = Catalog::new(vec![definition("water", WATER), definition("retail", RETAIL)]).unwrap();
     let check = |bucket: &str, key: &str, expected: &str| {
         let found = match catalog.find(KeyBucket::of(bucket, "landing"), key) {
@@ -68,7 +68,7 @@ fn a_key_belongs_to_one_dataset() {
     check(
         "landing",
         "raw/retail/2024-02-29/orders.csv",
-        "it starts both retail/orders and retail/anything; only one dataset may have it",
+        "the key starts both retail/orders and retail/anything; a key may start only one dataset",
     );
     check(
         "landing",
@@ -81,77 +81,77 @@ fn a_key_belongs_to_one_dataset() {
 }
 
 #[test]
-fn definitions_that_exclude_each_other() {
+fn conflicting_definitions_are_errors() {
     let start = "triggers/pump_flow/{status}_{scheduled:%Y-%m-%d_%H:%M:%S}.trig";
-    check_refused(
+    check_rejected(
         &[WATER, WATER],
         &[
             &format!("b.toml:3: datasets.pump_flow.trigger: a/pump_flow and b/pump_flow both start on {start:?}"),
             "b.toml:9: datasets.levels.source: a/levels and b/levels both start on \"s3://meters/levels/*.csv\"",
         ],
     );
-    check_refused(
+    check_rejected(
         &[WATER, &RETAIL.replace("s3://landing/", "")],
         &[
             "b.toml:8: datasets.anything.source: b/orders starts on \"raw/retail/{date:%Y-%m-%d}/orders.csv\" and b/anything \
-         on \"raw/retail/{date:%Y-%m-%d}/*.csv\", and \"raw/retail/2024-02-29/orders.csv\" is both",
+         starts on \"raw/retail/{date:%Y-%m-%d}/*.csv\"; the key \"raw/retail/2024-02-29/orders.csv\" matches both",
         ],
     );
-    check_refused(&[WATER, &WATER.replace("\"triggers/", "\"s3://other/triggers/").replace("meters", "others")], &[]);
+    check_rejected(&[WATER, &WATER.replace("\"triggers/", "\"s3://other/triggers/").replace("meters", "others")], &[]);
     let one = "[datasets.x]\nsource = \"x\"\ntable = \"x\"\ncolumns.x = \"text\"";
     let other = one.replace("source = \"x\"", "source = \"y\"");
     let errors = Catalog::new(vec![definition("a", one), definition("a", &other)]).unwrap_err();
-    assert_eq!(errors.to_string(), "a.toml:1: there are two pipelines of the name a");
+    assert_eq!(errors.to_string(), "a.toml:1: two pipelines have the name `a`");
 }
 
 #[test]
-fn what_goes_out_never_comes_in_again() {
-    let never = "what goes out must never come in again";
+fn outputs_that_are_inputs_are_errors() {
+    let never = "an output must not be read as an input";
     let export =
         |to: &str| format!("[datasets.x]\nsource = 'x/*.csv'\ntable = 'x'\n[[exports]]\ntable = 'x'\nto = '{to}'");
-    check_refused(&[&export("out/{run_date}.csv"), WATER], &[]);
-    check_refused(
+    check_rejected(&[&export("out/{run_date}.csv"), WATER], &[]);
+    check_rejected(
         &[&export("out/a.csv"), &export("x/{run_id}.csv").replace("x/*", "y/*")],
-        &[&format!("b.toml:6: exports[1].to: \"x/x.csv\" would also be a/x's source \"x/*.csv\": {never}")],
+        &[&format!("b.toml:6: exports[1].to: the key \"x/x.csv\" also matches a/x's source \"x/*.csv\"; {never}")],
     );
-    check_refused(
+    check_rejected(
         &[&export("levels/{run_date:%F}.csv"), WATER],
         &[&format!(
-            "a.toml:6: exports[1].to: \"levels/2024-02-29.csv\" would also be b/levels's source \"s3://meters/levels/*.csv\": \
-         {never}"
+            "a.toml:6: exports[1].to: the key \"levels/2024-02-29.csv\" also matches b/levels's source \
+             \"s3://meters/levels/*.csv\"; {never}"
         )],
     );
     let rejects = "[datasets.x]\nsource = 'x/{shop}.csv'\ntable = 'x'\nrejects.export = 'x/{shop}_{load_id}.csv'";
-    check_refused(
+    check_rejected(
         &[rejects],
         &[&format!(
-            "a.toml:4: datasets.x.rejects.export: \"x/x_x.csv\" would also be a/x's source \"x/{{shop}}.csv\": {never}"
+            "a.toml:4: datasets.x.rejects.export: the key \"x/x_x.csv\" also matches a/x's source \"x/{{shop}}.csv\"; {never}"
         )],
     );
 }
 
 #[test]
-fn runs_follow_a_pipeline_that_is_there_and_never_themselves() {
+fn followed_pipeline_must_exist_without_a_circle() {
     let after = |names: &str| format!("[run]\n{names}");
     let loads = "[datasets.x]\nsource = 'x'\ntable = 'x'\n";
     let runs = &format!("{loads}[run]\n");
-    check_refused(&[&after("after = 'b'"), runs], &[]);
-    check_refused(&[&after("after = 'c'"), &after("after = 'c'"), runs], &[]);
-    check_refused(&[&after("after = 'b'\nafter_failure = 'c'"), &after("after_failure = 'c'"), runs], &[]);
-    check_refused(
+    check_rejected(&[&after("after = 'b'"), runs], &[]);
+    check_rejected(&[&after("after = 'c'"), &after("after = 'c'"), runs], &[]);
+    check_rejected(&[&after("after = 'b'\nafter_failure = 'c'"), &after("after_failure = 'c'"), runs], &[]);
+    check_rejected(
         &[&after("after = 'b'"), loads],
-        &["a.toml:2: run.after: `b` has no runs to follow: no [run], [[transforms]] or [[exports]]"],
+        &["a.toml:2: run.after: `b` has no runs to follow; it needs [run], [[transforms]] or [[exports]]"],
     );
-    check_refused(
+    check_rejected(
         &[&after("after = 'bb'"), runs],
         &["a.toml:2: run.after: there is no pipeline `bb`; did you mean `b`?"],
     );
-    check_refused(
+    check_rejected(
         &[&after("after_failure = 'a'")],
-        &["a.toml:2: run.after_failure: a pipeline that follows its own runs never ends"],
+        &["a.toml:2: run.after_failure: a pipeline cannot follow its own runs"],
     );
-    let circle = "runs that follow each other in a circle never end";
-    check_refused(
+    let circle = "pipelines follow each other in a circle";
+    check_rejected(
         &[&after("after = 'b'"), &after("after = 'c'"), &after("after_failure = 'a'")],
         &[
             &format!("a.toml:2: run.after: {circle}: a after b after c after a"),
@@ -159,7 +159,7 @@ fn runs_follow_a_pipeline_that_is_there_and_never_themselves() {
             &format!("c.toml:2: run.after_failure: {circle}: c after a after b after c"),
         ],
     );
-    check_refused(
+    check_rejected(
         &[&after("after = 'b'"), &after("after = 'c'"), &after("after = 'b'")],
         &[
             &format!("b.toml:2: run.after: {circle}: b after c after b"),
@@ -169,7 +169,7 @@ fn runs_follow_a_pipeline_that_is_there_and_never_themselves() {
 }
 
 #[test]
-fn what_is_in_use_already_loses_the_least() {
+fn usable_definitions_stay_in_use() {
     let check = |texts: &[&str], kept: &[&str]| {
         let definitions = ["a", "b", "c"].into_iter().zip(texts).map(|(name, text)| definition(name, text));
         let (catalog, unusable) = Catalog::of_usable(definitions.collect());
@@ -193,7 +193,7 @@ fn what_is_in_use_already_loses_the_least() {
 }
 
 #[test]
-fn followers_of_a_run() {
+fn followers_match_the_result_of_the_run() {
     let x = "[datasets.x]\nsource = 'x'\ntable = 'x'\n[run]\n";
     let definitions = vec![
         definition("x", x),
@@ -211,7 +211,7 @@ fn followers_of_a_run() {
 }
 
 #[test]
-fn markers_and_what_nobody_waits_for() {
+fn success_markers_without_dataset_are_ignored() {
     let text = r#"
         [datasets.orders]
         trigger = "s3://control/{date:%F}/_SUCCESS"
@@ -249,24 +249,24 @@ fn markers_and_what_nobody_waits_for() {
     };
     check("control", "2024-05-01/_SUCCESS", "orders loads s3://landing/raw/2024-05-01/orders.csv within 600s");
     check("landing", "raw/north.SUCCESS", "sites loads s3://other-bucket/north.json.gz within 60s");
-    check("landing", "raw/2024-05-01/_SUCCESS", "ignored: a marker that no dataset has as its trigger");
-    check("control", "2024-05-01/.success", "ignored: a marker that no dataset has as its trigger");
+    check("landing", "raw/2024-05-01/_SUCCESS", "ignored: no dataset has this success marker as its trigger");
+    check("control", "2024-05-01/.success", "ignored: no dataset has this success marker as its trigger");
     check(
         "landing",
         "raw/2024-05-01/orders.csv",
-        "orders ignored: its dataset starts on its trigger s3://control/{date:%F}/_SUCCESS, not on the data file",
+        "orders ignored: the dataset starts on its trigger s3://control/{date:%F}/_SUCCESS, not on its data file",
     );
     check("landing", "notes/Succeeded_a.trig", "notes UnsupportedFormat: nothing reads `.pdf` files");
     check(
         "landing",
         "notes/Failed_a.trig",
-        "notes UpstreamFailed: the process that writes this dataset ended as \"Failed\", and only Succeeded loads",
+        "notes UpstreamFailed: the trigger has the status \"Failed\"; only \"Succeeded\" starts a load",
     );
     check("landing", "x.csv", "NoDataset: no dataset has this key as its source or trigger");
 }
 
 #[test]
-fn a_repair_belongs_to_the_dataset_that_its_key_names() {
+fn repair_belongs_to_the_dataset_in_its_key() {
     let everything = "[datasets.all]\nsource = 's3://landing/*/*/*/*/*/*/*'\ntable = 't'";
     let definitions = vec![definition("water", WATER), definition("retail", RETAIL), definition("all", everything)];
     let (catalog, _) = Catalog::of_usable(definitions);
@@ -286,14 +286,14 @@ fn a_repair_belongs_to_the_dataset_that_its_key_names() {
     let orders = format!("_penstock/repairs/retail/orders/12/{at}/orders.csv");
     check("landing", &orders, "retail/orders repairs Some(12) at 2024-05-01T09:15:00Z");
     check("meters", &orders, "NoDataset: no dataset has this key as its source or trigger");
-    // The trigger is not asked for a second time.
+    // A repair needs no second trigger.
     let flow = format!("_penstock/repairs/water/pump_flow/7/{at}/flow.jsonl");
     check("landing", &flow, "water/pump_flow repairs Some(7) at 2024-05-01T09:15:00Z");
     check("landing", &flow.replace("jsonl", "pdf"), "UnsupportedFormat: nothing reads `.pdf` files");
     check(
         "landing",
         &flow.replace("pump_flow", "pumps"),
-        "NoDataset: no dataset has this key as its source or trigger; it repairs load 7 of water/pumps, which is no dataset",
+        "NoDataset: no dataset has this key as its source or trigger; it repairs load 7 of water/pumps, which does not exist",
     );
     check(
         "landing",
@@ -305,14 +305,16 @@ fn a_repair_belongs_to_the_dataset_that_its_key_names() {
 }
 
 #[test]
-fn keys_of_repairs_are_nobody_elses() {
+fn repair_keys_are_reserved() {
     let key = "_penstock/repairs/x/x/x/2024-02-29T10:15:00.000000Z/x";
-    let kept = |key: &str| format!("{key:?} would be a repair's key: those begin with \"_penstock/repairs/\"");
-    check_refused(
+    let kept = |key: &str| {
+        format!("the template matches {key:?}; keys that begin with \"_penstock/repairs/\" are reserved for repairs")
+    };
+    check_rejected(
         &["[datasets.x]\nsource = '{a}/{b}/{c}/{d}/{e}/{f}/{g}'\ntable = 'x'"],
         &[&format!("a.toml:2: datasets.x.source: {}", kept(key))],
     );
-    check_refused(
+    check_rejected(
         &["[datasets.x]\nsource = 'x/{load}'\ntrigger = '_penstock/repairs/p/d/{load}/*/{status}.trig'\ntable = 'x'
            [[exports]]\ntable = 'x'\nto = '_penstock/repairs/p/d/{run_id}/{run_date:%FT%T.000000Z}/x.csv'"],
         &[
@@ -323,5 +325,5 @@ fn keys_of_repairs_are_nobody_elses() {
             &format!("a.toml:7: exports[1].to: {}", kept(&key.replace("/x/x/x/", "/p/d/x/").replace("Z/x", "Z/x.csv"))),
         ],
     );
-    check_refused(&["[datasets.x]\nsource = '*/{a}.csv'\ntable = 'x'"], &[]);
+    check_rejected(&["[datasets.x]\nsource = '*/{a}.csv'\ntable = 'x'"], &[]);
 }

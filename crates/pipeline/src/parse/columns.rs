@@ -7,22 +7,22 @@ use crate::names::ColumnName;
 use crate::types::ColumnType;
 use crate::value_format::check_value_format;
 
-/// The declared columns in the order of the file, none when they are to be inferred; `None` when something is wrong.
+/// Parses the columns in the order of the file. Empty when they are to be inferred; `None` after an error.
 pub(super) fn parse(dataset: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Vec<Column>> {
     let Some(entry) = dataset.get("columns") else { return Some(Vec::new()) };
     let entries = entry.section(errors)?.entries();
     if entries.is_empty() || entries.len() > COLUMNS_MAX {
-        entry.error(errors, &format!("a dataset has 1 to {COLUMNS_MAX} columns, this one has {}", entries.len()));
+        entry.error(errors, &format!("expected 1 to {COLUMNS_MAX} columns, found {}", entries.len()));
         return None;
     }
     let columns: Vec<Column> = entries.iter().filter_map(|entry| column(entry, errors)).collect();
     if let Some(header) = first_duplicate(columns.iter().map(|column| column.header.as_str())) {
-        entry.error(errors, &format!("two columns are read from the header `{header}`"));
+        entry.error(errors, &format!("two columns have the header `{header}`"));
     }
     (columns.len() == entries.len()).then_some(columns)
 }
 
-/// `"date not null"`, or `{ type = "date not null", from = "day", format = "%d/%m/%Y" }`.
+/// Parses `"date not null"`, or `{ type = "date not null", from = "day", format = "%d/%m/%Y" }`.
 fn column(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Column> {
     let name = ColumnName::parse(entry.name).map_err(|error| entry.error_at_key(errors, &error.to_string())).ok();
     if !entry.is_table() {
@@ -31,7 +31,7 @@ fn column(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Colum
     }
     let section = entry.section(errors)?;
     if let Some(not_null) = section.get("not_null") {
-        not_null.error_at_key(errors, "`not null` stands in the type, as \"date not null\"");
+        not_null.error_at_key(errors, "unknown key `not_null`; write it in the type, for example \"date not null\"");
     }
     section.check_keys(&["type", "from", "format"], &["not_null"], errors);
     let typed = section.required("type", errors).and_then(|entry| column_type(&entry, errors));
@@ -52,7 +52,7 @@ fn column_type(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<
 fn header(from: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<String> {
     let text = from.string(errors)?;
     if text.is_empty() {
-        from.error(errors, "a header's name is not empty");
+        from.error(errors, "a header name must not be empty");
         return None;
     }
     Some(text.to_owned())

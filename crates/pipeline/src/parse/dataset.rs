@@ -28,7 +28,7 @@ const KEYS: [&str; 14] = [
     "rejects",
 ];
 
-/// `None` when a part that everything else needs is wrong; that is noted then.
+/// Parses a dataset. `None` after an error in a required part.
 pub(super) fn parse(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Dataset> {
     section.check_keys(&KEYS, &[], errors);
     let source_entry = section.required("source", errors);
@@ -82,7 +82,7 @@ fn starts_on(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<
     let wait = section.get("wait");
     let Some(trigger) = section.get("trigger") else {
         if let Some(wait) = wait {
-            wait.error_at_key(errors, "`wait` is for a dataset with a `trigger`; this one starts on its source");
+            wait.error_at_key(errors, "`wait` requires `trigger`");
         }
         return Some(StartsOn::Source);
     };
@@ -99,14 +99,14 @@ fn starts_on(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<
     {
         trigger.error(
             errors,
-            "a trigger's name says {status}, which must be `Succeeded` for the data to load, or ends in `_SUCCESS` or \
+            "the trigger has no status; expected the placeholder {status}, or a name that ends with `_SUCCESS` or \
              `.SUCCESS`",
         );
     }
     Some(StartsOn::Trigger { trigger: location, wait: wait? })
 }
 
-/// A trigger names exactly one data file, so its name must say all that the file's key is made of.
+/// Checks that the trigger gives every value of the source's key.
 fn check_source_of_trigger(
     entry: &TomlEntry<'_, '_>,
     source: &Location,
@@ -114,8 +114,8 @@ fn check_source_of_trigger(
     errors: &mut ErrorList<'_>,
 ) {
     if let StartsOn::Trigger { trigger, .. } = starts_on
-        && let Some(lack) = source.template.lacks_from(&trigger.template, "the trigger", &[])
+        && let Some(missing) = source.template.missing_from(&trigger.template, "the trigger", &[])
     {
-        entry.error(errors, &format!("the source's key cannot be built from the trigger: {lack}"));
+        entry.error(errors, &format!("cannot build the source's key from the trigger: {missing}"));
     }
 }

@@ -20,12 +20,12 @@ use crate::nearest::did_you_mean;
 const KEYS: [&str; 6] = ["timezone", "run", "datasets", "transforms", "exports", "notify"];
 
 impl Definition {
-    /// Checks a whole definition and gives every error at once. `pipeline` is its folder's name; `file` is only named in
-    /// messages.
+    /// Parses and checks a definition, and returns all errors together. `pipeline` is the name of its folder; `file` is
+    /// for messages only.
     pub fn parse(pipeline: &str, file: &str, text: &str) -> Result<Self, DefinitionErrors> {
         let mut errors = ErrorList::new(file, text);
         if text.len() > DEFINITION_BYTES_MAX {
-            let reason = format!("the file has {} bytes, a definition has at most {DEFINITION_BYTES_MAX}", text.len());
+            let reason = format!("the file has {} bytes; a definition has at most {DEFINITION_BYTES_MAX}", text.len());
             errors.add(0, "", &reason);
             return Err(errors.into_errors());
         }
@@ -75,7 +75,7 @@ fn notify_success(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> bool 
 }
 
 fn datasets(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec<Dataset> {
-    const NONE: &str = "a pipeline has at least one dataset, as [datasets.orders]";
+    const NONE: &str = "a pipeline requires at least one dataset, for example [datasets.orders]";
     let Some(entry) = root.get("datasets") else {
         if !run::follows(root) {
             errors.add(0, "datasets", NONE);

@@ -1,4 +1,4 @@
-//! `[[exports]]`: what is written when the transforms are committed, and where to.
+//! Parses `[[exports]]`.
 
 use super::error_list::ErrorList;
 use super::toml_table::{TomlEntry, TomlTable};
@@ -9,10 +9,10 @@ use crate::run::{RUN_DATE, RUN_ID};
 use crate::sql::Statement;
 use crate::template::{KeyTemplate, TemplateError};
 
-/// What `{run_date}` stands for.
+/// `{run_date}` with its default format.
 const RUN_DAY: &str = "{run_date:%Y-%m-%d}";
 
-/// In the order of the file; those that are wrong are left out.
+/// Parses the exports in the order of the file, without those that have an error.
 pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec<Export> {
     let sections = root.get("exports").map(|entry| entry.sections(errors)).unwrap_or_default();
     let mut exports: Vec<Export> = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec
         let Some((to, format)) = to(&entry, errors) else { continue };
         let Some(export) = source.map(|source| Export { source, to, format }) else { continue };
         if let Some(key) = exports.iter().find_map(|earlier| export.same_key(earlier)) {
-            entry.error(errors, &format!("another export is written to the same key, as {key:?}"));
+            entry.error(errors, &format!("another export writes the same key, for example {key:?}"));
         }
         exports.push(export);
     }
@@ -41,11 +41,11 @@ fn source(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Exp
             entry.accept(Statement::query(text), errors).map(|_| ExportSource::Query(text.to_owned()))
         }
         (Some(_), Some(entry)) => {
-            entry.error_at_key(errors, "an export is of a `table` or of a `query`, not of both");
+            entry.error_at_key(errors, "an export has either `table` or `query`, not both");
             None
         }
         (None, None) => {
-            section.missing_key("table", errors, "an export is of a `table` or of a `query`");
+            section.missing_key("table", errors, "an export requires `table` or `query`");
             None
         }
     }
@@ -54,7 +54,7 @@ fn source(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Exp
 fn to(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<(KeyTemplate, ExportFormat)> {
     let text = entry.string(errors)?;
     if text.starts_with("s3://") {
-        entry.error(errors, "exports go to the curated bucket; only the key is named here");
+        entry.error(errors, "expected a key of the curated bucket, without s3://");
         return None;
     }
     let format = entry.accept(format(text), errors);
@@ -73,18 +73,18 @@ fn format(key: &str) -> Result<ExportFormat, String> {
     } else if key.ends_with(".parquet") {
         Ok(ExportFormat::Parquet)
     } else if key.ends_with(".csv.gz") || key.ends_with(".csv.zst") {
-        Err("exports are not compressed; a key ends in .csv or .parquet".to_owned())
+        Err("exports are not compressed; expected a key that ends with .csv or .parquet".to_owned())
     } else {
-        Err("an export's key ends in .csv or .parquet, which says how it is written".to_owned())
+        Err("expected a key that ends with .csv or .parquet".to_owned())
     }
 }
 
 fn check_names(template: &KeyTemplate) -> Result<(), String> {
     if template.has_star() {
-        return Err("the key cannot be built: it has `*` in it".to_owned());
+        return Err("a key cannot be built from a template with `*`".to_owned());
     }
     if template.time_names().any(|name| name == RUN_ID) {
-        return Err("`{run_id}` is a number and takes no format".to_owned());
+        return Err("`{run_id}` is a number and has no format".to_owned());
     }
     let mut names = template.text_names().chain(template.time_names());
     names.find(|name| ![RUN_DATE, RUN_ID].contains(name)).map_or(Ok(()), |name| Err(unknown(name)))
@@ -92,6 +92,6 @@ fn check_names(template: &KeyTemplate) -> Result<(), String> {
 
 fn unknown(name: &str) -> String {
     let nearest = did_you_mean(name, [RUN_DATE, RUN_ID]);
-    let nearest = if nearest.is_empty() { "; known are {run_date} and {run_id}".to_owned() } else { nearest };
+    let nearest = if nearest.is_empty() { "; expected {run_date} or {run_id}".to_owned() } else { nearest };
     format!("unknown placeholder `{{{name}}}`{nearest}")
 }

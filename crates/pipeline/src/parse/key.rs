@@ -1,4 +1,4 @@
-//! `write`, and the `key` that one of its modes needs.
+//! Parses `write`, `key` and `on_new_version`.
 
 use super::duplicate::first_duplicate;
 use super::error_list::ErrorList;
@@ -11,7 +11,7 @@ use crate::nearest::did_you_mean;
 const WRITE_MODES: [(&str, WriteMode); 3] =
     [("append", WriteMode::Append), ("replace", WriteMode::Replace), ("upsert", WriteMode::Upsert { key: Vec::new() })];
 
-/// `columns` is `None` when something is wrong with them, and the key cannot be held against them.
+/// Parses `write` and `key`. `columns` is `None` when they have an error; then the key is not checked against them.
 pub(super) fn write_mode(
     dataset: &TomlTable<'_, '_>,
     columns: Option<&[Column]>,
@@ -25,11 +25,11 @@ pub(super) fn write_mode(
     match (mode, dataset.get("key"), write) {
         (WriteMode::Upsert { .. }, Some(entry), _) => Some(WriteMode::Upsert { key: key(&entry, columns, errors)? }),
         (WriteMode::Upsert { .. }, None, Some(write)) => {
-            write.error(errors, "\"upsert\" needs to know by what a row is known, as key = [\"order_id\"]");
+            write.error(errors, "`write = \"upsert\"` requires `key`, for example key = [\"order_id\"]");
             None
         }
         (mode, Some(entry), _) => {
-            entry.error_at_key(errors, "`key` is for write = \"upsert\"");
+            entry.error_at_key(errors, "`key` requires `write = \"upsert\"`");
             Some(mode)
         }
         (mode, None, _) => Some(mode),
@@ -44,7 +44,7 @@ pub(super) fn on_new_version(
     let Some(entry) = dataset.get("on_new_version") else { return Some(OnNewVersion::default()) };
     let chosen = entry.choice(&OnNewVersion::WORDS, errors)?;
     if chosen == OnNewVersion::Append && write == Some(&WriteMode::Replace) {
-        entry.error(errors, "with write = \"replace\" the table becomes the file, and keeps no rows to append to");
+        entry.error(errors, "`append` has no effect with `write = \"replace\"`, which keeps the rows of one file only");
     }
     Some(chosen)
 }
@@ -52,14 +52,14 @@ pub(super) fn on_new_version(
 fn key(entry: &TomlEntry<'_, '_>, columns: Option<&[Column]>, errors: &mut ErrorList<'_>) -> Option<Vec<ColumnName>> {
     let names = entry.strings(errors)?;
     if names.is_empty() || names.len() > KEY_COLUMNS_MAX {
-        entry.error(errors, &format!("a key has 1 to {KEY_COLUMNS_MAX} columns, this one has {}", names.len()));
+        entry.error(errors, &format!("expected 1 to {KEY_COLUMNS_MAX} columns, found {}", names.len()));
     }
     if let Some(name) = first_duplicate(names.iter().map(String::as_str)) {
-        entry.error(errors, &format!("`{name}` is in the key twice"));
+        entry.error(errors, &format!("the key contains `{name}` twice"));
     }
     let columns = columns?;
     if columns.is_empty() {
-        entry.error(errors, "a key is of declared columns, and this dataset has its columns inferred");
+        entry.error(errors, "`key` requires declared columns");
         return None;
     }
     names.iter().map(|name| entry.accept(key_column(name, columns), errors)).collect()
@@ -74,6 +74,6 @@ fn key_column(name: &str, columns: &[Column]) -> Result<ColumnName, String> {
         Ok(column.name.clone())
     } else {
         let kind = column.kind.declared();
-        Err(format!("`{name}` may be NULL, which equals no other key; declare it as \"{kind} not null\""))
+        Err(format!("`{name}` may be NULL; a column of the key must be declared as \"{kind} not null\""))
     }
 }

@@ -1,4 +1,4 @@
-//! `rejects`: how many there may be, and where they go beside the database.
+//! Parses `rejects`.
 
 use super::error_list::ErrorList;
 use super::toml_table::{TomlEntry, TomlTable};
@@ -7,7 +7,7 @@ use crate::dataset::RejectLimits;
 use crate::location::Location;
 use crate::template::KeyTemplate;
 
-/// `source` is `None` when something is wrong with it.
+/// Parses the limits and the template of the export. `source` is `None` when it has an error.
 pub(super) fn parse(
     dataset: &TomlTable<'_, '_>,
     source: Option<&Location>,
@@ -27,17 +27,17 @@ pub(super) fn parse(
 fn export(entry: &TomlEntry<'_, '_>, source: Option<&Location>, errors: &mut ErrorList<'_>) -> Option<KeyTemplate> {
     let text = entry.string(errors)?;
     if text.starts_with("s3://") {
-        entry.error(errors, "rejects go to the curated bucket; only the key is named here");
+        entry.error(errors, "expected a key of the curated bucket, without s3://");
         return None;
     }
     let template = entry.accept(KeyTemplate::parse(text), errors)?;
     let source = &source?.template;
     if source.text_names().chain(source.time_names()).any(|name| name == LOAD_ID) {
-        entry.error(errors, "the source has a {load_id} of its own, and the load's cannot be told from it");
+        entry.error(errors, "{load_id} is the number of the load here; rename the placeholder {load_id} of the source");
     } else if !template.text_names().any(|name| name == LOAD_ID) {
-        entry.error(errors, "without {load_id} one load's rejects would overwrite another's");
-    } else if let Some(lack) = template.lacks_from(source, "the source", &[LOAD_ID]) {
-        entry.error(errors, &format!("the key cannot be built: {lack}"));
+        entry.error(errors, "the key requires {load_id}, or loads would overwrite each other's rejects");
+    } else if let Some(missing) = template.missing_from(source, "the source", &[LOAD_ID]) {
+        entry.error(errors, &format!("cannot build the key: {missing}"));
     }
     Some(template)
 }

@@ -1,4 +1,4 @@
-//! `[run]`: which loads make a run.
+//! Parses `[run]`.
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ const PERS: [(&str, Per); 4] = [
 
 const AGAINS: [(&str, Again); 2] = [(Again::Skip.as_str(), Again::Skip), (Again::Rerun.as_str(), Again::Rerun)];
 
-/// Those that say which loads make a set, which another pipeline's run is not.
-const OF_SETS: [&str; 4] = ["when", "per", "deadline", "again"];
+/// The keys about loads, which do not apply to runs that follow another pipeline.
+const LOAD_KEYS: [&str; 4] = ["when", "per", "deadline", "again"];
 
-/// Shorter ones fail sets whose second file is on its way.
+/// With a shorter deadline a run would fail while its second file is under way.
 const DEADLINE_MIN: Duration = Duration::from_secs(1);
 
-/// What is wrong is noted, and as if not declared.
+/// Parses `[run]`. A setting with an error has its default.
 pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> RunSettings {
     let Some(section) = root.get("run").and_then(|entry| entry.section(errors)) else { return RunSettings::default() };
     section.check_keys(&KEYS, &[], errors);
@@ -45,8 +45,8 @@ pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Run
         after_failure: section.get("after_failure").and_then(|entry| pipeline(&entry, errors)),
     };
     if run.follows() {
-        for entry in OF_SETS.iter().filter_map(|key| section.get(key)) {
-            let reason = format!("`{}` is about loads, and these runs follow another pipeline's", entry.name);
+        for entry in LOAD_KEYS.iter().filter_map(|key| section.get(key)) {
+            let reason = format!("`{}` does not apply to runs that follow another pipeline", entry.name);
             entry.error_at_key(errors, &reason);
         }
     } else if let Some(when) = when {
@@ -55,7 +55,7 @@ pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Run
     run
 }
 
-/// Whether runs follow another pipeline's, so that no dataset is needed; also when that is wrongly written.
+/// Returns true if runs follow another pipeline, also when the key has an error. Then no dataset is required.
 pub(super) fn follows(root: &TomlTable<'_, '_>) -> bool {
     root.table("run").is_some_and(|run| run.get("after").or_else(|| run.get("after_failure")).is_some())
 }
@@ -72,29 +72,29 @@ fn pipeline(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Str
 
 fn check_when(section: &TomlTable<'_, '_>, when: When, errors: &mut ErrorList<'_>) {
     if let Some(entry) = section.get("deadline").filter(|_| when != When::All) {
-        let reason = "a deadline is for when = \"all\": nothing else waits for a dataset";
+        let reason = "`deadline` requires `when = \"all\"`";
         entry.error_at_key(errors, reason);
     }
     if let Some(entry) = section.get("again").filter(|_| when == When::Each) {
-        let reason = "`again` is for when = \"all\" and \"any\": here every load is a run of its own";
+        let reason = "`again` requires `when = \"all\"` or `when = \"any\"`";
         entry.error_at_key(errors, reason);
     }
 }
 
-/// Refuses a set that can never be complete: loads of exactly the same logical time, of a dataset whose keys tell none.
+/// Rejects a run that can never be complete: it waits for loads of one logical time, and a dataset's keys have none.
 pub(super) fn check_datasets(root: &TomlTable<'_, '_>, definition: &Definition, errors: &mut ErrorList<'_>) {
     let RunSettings { when: When::All, per: Per::File, .. } = definition.run else { return };
     let Some(datasets) = root.table("datasets").filter(|_| definition.datasets.len() > 1) else { return };
-    for dataset in definition.datasets.iter().filter(|dataset| !tells_time(dataset)) {
+    for dataset in definition.datasets.iter().filter(|dataset| !has_logical_time(dataset)) {
         if let Some(entry) = datasets.get(&dataset.name) {
-            let reason = "its keys tell no logical time ({date} or {scheduled}), and with when = \"all\" and per = \"file\" \
-                          the set is complete when all datasets have the same; say per = \"day\", or as it is";
+            let reason = "the keys have no logical time ({date} or {scheduled}), which `when = \"all\"` with \
+                          `per = \"file\"` requires; add it to the keys, or use a longer period, for example `per = \"day\"`";
             entry.error(errors, reason);
         }
     }
 }
 
-fn tells_time(dataset: &Dataset) -> bool {
+fn has_logical_time(dataset: &Dataset) -> bool {
     let template = match &dataset.starts_on {
         StartsOn::Source => &dataset.source.template,
         StartsOn::Trigger { trigger, .. } => &trigger.template,

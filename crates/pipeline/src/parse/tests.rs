@@ -13,7 +13,7 @@ use crate::types::ColumnType;
 
 const FILE: &str = "pipelines/retail/pipeline.toml";
 
-/// The example of the documentation, whole.
+/// The complete example of the documentation.
 const EXAMPLE: &str = r#"timezone = "UTC"
 
 [run]
@@ -51,7 +51,7 @@ to    = "analytics_export/{run_date:%Y-%m-%d}/agg_shipments.csv"
 success = true
 "#;
 
-/// A dataset with nothing wrong, for tests to add to; it ends inside `[datasets.orders]`, on line 5.
+/// A valid dataset to which tests add keys. Line 5 is the next line of `[datasets.orders]`.
 const ORDERS: &str = r#"[datasets.orders]
 source = "raw/{date:%Y-%m-%d}/orders.csv"
 table = "staging.orders"
@@ -65,14 +65,14 @@ fn errors(text: &str) -> Vec<String> {
     }
 }
 
-/// The example without the one line that its own comment is about.
+/// The example without its invalid line.
 fn example() -> Definition {
     let text = EXAMPLE.replace("key      = [\"order_id\"]\n", "").replace("wait    = \"10m\"", "wait = \"90s\"");
     Definition::parse("retail", FILE, &text).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 #[test]
-fn everything_arrives() {
+fn example_parses_completely() {
     let definition = example();
     assert_eq!((definition.pipeline.as_str(), definition.timezone.name()), ("retail", "UTC"));
     assert!(definition.notify_success);
@@ -118,7 +118,7 @@ fn everything_arrives() {
 }
 
 #[test]
-fn defaults() {
+fn omitted_keys_have_their_defaults() {
     let definition = Definition::parse("retail", FILE, ORDERS).unwrap();
     assert_eq!((definition.timezone.name(), definition.notify_success), ("UTC", true));
     let orders = definition.dataset("orders").unwrap();
@@ -140,7 +140,7 @@ fn defaults() {
 const HASH: &str = "fa78fb642e941be2f0e1c669f8d01b81bdf312b4804735dd1d1531f19a1fa6b8";
 
 #[test]
-fn every_way_to_write_columns() {
+fn columns_parse_in_every_syntax() {
     let check = |columns: &str| {
         let text = format!("[datasets.x]\nsource = 'x'\ntable = 'x'\n{columns}");
         let definition = Definition::parse("p", FILE, &text).unwrap_or_else(|errors| panic!("{errors}"));
@@ -170,23 +170,26 @@ fn every_way_to_write_columns() {
 }
 
 #[test]
-fn every_error_says_where() {
+fn errors_name_line_and_key() {
     let check = |text: &str, expected: &[&str]| assert_eq!(errors(text), expected, "{text}");
     let added = |line: &str| format!("{ORDERS}{line}\n");
     let check_added = |line: &str, expected: &str| check(&added(line), &[expected]);
 
-    check("", &[":1: datasets: a pipeline has at least one dataset, as [datasets.orders]"]);
-    check("\n\n[datasets]\n", &[":3: datasets: a pipeline has at least one dataset, as [datasets.orders]"]);
-    check("datasets = 1", &[":1: datasets: must be a table, not 1"]);
+    check("", &[":1: datasets: a pipeline requires at least one dataset, for example [datasets.orders]"]);
+    check(
+        "\n\n[datasets]\n",
+        &[":3: datasets: a pipeline requires at least one dataset, for example [datasets.orders]"],
+    );
+    check("datasets = 1", &[":1: datasets: expected a table, found 1"]);
     check(
         "[datasets.orders]\ncolumns.a = 'text'",
-        &[":1: datasets.orders.source: `source` is missing", ":1: datasets.orders.table: `table` is missing"],
+        &[":1: datasets.orders.source: `source` is required", ":1: datasets.orders.table: `table` is required"],
     );
     check(
         "[datasets.Orders]\nsource = 'a'\ntable = 'b'\ncolumns.a = 'text'",
         &[
-            ":1: datasets.Orders: the dataset's name: `Orders` must be 1 to 63 of a-z, 0-9, `_` and `-`, beginning with \
-           a letter",
+            ":1: datasets.Orders: the dataset's name: `Orders` is not a valid name; expected 1 to 63 characters of a-z, 0-9, \
+             `_` and `-`, with a letter first",
         ],
     );
     check(
@@ -201,101 +204,107 @@ fn every_error_says_where() {
     check_added("colums.a = 'text'", ":5: datasets.orders.colums: unknown key `colums`; did you mean `columns`?");
     check_added(
         "frobnicate = 1",
-        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; known are source, trigger, wait, table, write, \
+        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; expected one of source, trigger, wait, table, write, \
          key, on_new_version, null_values, columns, extra, evolve, encoding, csv, rejects",
     );
     check_added(
         "write = 'apend'",
-        ":5: datasets.orders.write: `apend` is none of append, replace, upsert; did you mean `append`?",
+        ":5: datasets.orders.write: `apend` is not one of append, replace, upsert; did you mean `append`?",
     );
     check_added(
         "on_new_version = 'keep'",
-        ":5: datasets.orders.on_new_version: `keep` is none of replace, append, ignore",
+        ":5: datasets.orders.on_new_version: `keep` is not one of replace, append, ignore",
     );
-    check_added("null_values = ''", ":5: datasets.orders.null_values: must be a list of strings, not the string \"\"");
+    check_added(
+        "null_values = ''",
+        ":5: datasets.orders.null_values: expected a list of strings, found the string \"\"",
+    );
     check_added(
         "null_values = [\n  '',\n  0,\n]",
-        ":7: datasets.orders.null_values: must be a list of strings, but one of them is 0",
+        ":7: datasets.orders.null_values: expected a list of strings, found 0 in the list",
     );
     check_added(
         "rejects.max_ratio = 1.5",
-        ":5: datasets.orders.rejects.max_ratio: must be a number from 0 to 1, not 1.5",
+        ":5: datasets.orders.rejects.max_ratio: expected a number from 0 to 1, found 1.5",
     );
     check_added(
         "rejects.max_ratio = nan",
-        ":5: datasets.orders.rejects.max_ratio: must be a number from 0 to 1, not nan",
+        ":5: datasets.orders.rejects.max_ratio: expected a number from 0 to 1, found nan",
     );
-    check_added("rejects.max_rows = -1", ":5: datasets.orders.rejects.max_rows: must be a whole number from 0, not -1");
+    check_added(
+        "rejects.max_rows = -1",
+        ":5: datasets.orders.rejects.max_rows: expected a whole number from 0, found -1",
+    );
     check_added(
         "rejects.rows = 1",
-        ":5: datasets.orders.rejects.rows: unknown key `rows`; known are max_ratio, max_rows, export",
+        ":5: datasets.orders.rejects.rows: unknown key `rows`; expected one of max_ratio, max_rows, export",
     );
-    check_added("columns.x = 'json'", ":5: datasets.orders.columns.x: `json` cannot be loaded; use jsonb");
-    check_added("columns.x = 1", ":5: datasets.orders.columns.x: must be a string, not 1");
+    check_added("columns.x = 'json'", ":5: datasets.orders.columns.x: `json` is not supported; use jsonb");
+    check_added("columns.x = 1", ":5: datasets.orders.columns.x: expected a string, found 1");
     check_added(
         "columns.\"a b\" = 'txt'",
         ":5: datasets.orders.columns.\"a b\": unknown type `txt`; did you mean `text`?",
     );
-    check_added("columns.x = {}", ":5: datasets.orders.columns.x.type: `type` is missing");
+    check_added("columns.x = {}", ":5: datasets.orders.columns.x.type: `type` is required");
     check_added(
         "columns.x = { type = 'text', format = '%Y' }",
-        ":5: datasets.orders.columns.x.format: `format` is for date, time, timestamp and timestamptz, not for text",
+        ":5: datasets.orders.columns.x.format: `format` applies to date, time, timestamp and timestamptz, not to text",
     );
     check(
         &added("[datasets.orders.columns.x]\ntype = 'date'\nform = 'x'\nformat = '%d/%m'"),
         &[
             ":7: datasets.orders.columns.x.form: unknown key `form`; did you mean `from`?",
-            ":8: datasets.orders.columns.x.format: `%d/%m` does not carry a whole date and nothing else (year, month \
-             and day)",
+            ":8: datasets.orders.columns.x.format: `%d/%m` must describe a complete date (year, month, day) and \
+             nothing else",
         ],
     );
     check_added(
         "columns.x = { type = 'text', not_null = true }",
-        ":5: datasets.orders.columns.x.not_null: `not null` stands in the type, as \"date not null\"",
+        ":5: datasets.orders.columns.x.not_null: unknown key `not_null`; write it in the type, for example \"date not null\"",
     );
     check_added(
         "columns._load_id = 'bigint'",
-        ":5: datasets.orders.columns._load_id: `_load_id`: names that begin with `_load_` are Penstock's own",
+        ":5: datasets.orders.columns._load_id: `_load_id` is reserved: names that begin with `_load_` belong to Penstock",
     );
     check_added(
         "columns.ctid = 'text'",
-        ":5: datasets.orders.columns.ctid: `ctid` is a system column of every PostgreSQL table",
+        ":5: datasets.orders.columns.ctid: `ctid` is the name of a PostgreSQL system column",
     );
     check_added(
         "columns.x = { type = 'text', from = 'order_id' }",
-        ":4: datasets.orders.columns: two columns are read from the header `order_id`",
+        ":4: datasets.orders.columns: two columns have the header `order_id`",
     );
-    check_added(
-        "wait = '10m'",
-        ":5: datasets.orders.wait: `wait` is for a dataset with a `trigger`; this one starts on its source",
-    );
+    check_added("wait = '10m'", ":5: datasets.orders.wait: `wait` requires `trigger`");
     check(
         &added("trigger = '{date:%F}.trig'\nwait = '25h'"),
         &[
-            ":5: datasets.orders.trigger: a trigger's name says {status}, which must be `Succeeded` for the data to load, or \
-             ends in `_SUCCESS` or `.SUCCESS`",
-            ":6: datasets.orders.wait: `25h` is not a duration from 0s to 24h, as 30s, 10m or 2h",
+            ":5: datasets.orders.trigger: the trigger has no status; expected the placeholder {status}, or a name that ends \
+             with `_SUCCESS` or `.SUCCESS`",
+            ":6: datasets.orders.wait: expected a duration from 0s to 24h, for example 30s, 10m or 2h; found `25h`",
         ],
     );
     check_added(
         "trigger = '{status}.trig'",
-        ":2: datasets.orders.source: the source's key cannot be built from the trigger: `{date:%Y-%m-%d}` is not in the \
-         trigger with a format",
+        ":2: datasets.orders.source: cannot build the source's key from the trigger: `{date:%Y-%m-%d}` is not a time of the \
+         trigger",
     );
     check(
         &ORDERS.replace("{date:%Y-%m-%d}", "{date}").replace("staging.orders", "penstock.load"),
         &[
-            ":2: datasets.orders.source: `{date}` needs a format, as {date:%Y-%m-%d}",
-            ":3: datasets.orders.table: schema `penstock` is not for data",
+            ":2: datasets.orders.source: `{date}` requires a format, for example {date:%Y-%m-%d}",
+            ":3: datasets.orders.table: schema `penstock` is reserved; expected another schema",
         ],
     );
 }
 
 #[test]
-fn syntax_errors_have_their_line() {
+fn syntax_errors_name_their_line() {
     let check = |text: &str, line: usize, part: &str| {
         let found = errors(text);
-        assert!(found[0].starts_with(&format!(":{line}: not TOML: ")) && found[0].contains(part), "{text}: {found:?}");
+        assert!(
+            found[0].starts_with(&format!(":{line}: invalid TOML: ")) && found[0].contains(part),
+            "{text}: {found:?}"
+        );
     };
     check("a = 1\nb = \n", 2, "");
     check("a = 1\na = 2\n", 2, "duplicate key `a`");
@@ -305,12 +314,12 @@ fn syntax_errors_have_their_line() {
 }
 
 #[test]
-fn the_limits_hold_at_their_edge() {
+fn size_limits_hold_at_their_edge() {
     let padded = |bytes: usize| format!("{ORDERS}#{}", "x".repeat(bytes - ORDERS.len() - 1));
     assert_eq!(errors(&padded(DEFINITION_BYTES_MAX)), [""; 0]);
     assert_eq!(
         errors(&padded(DEFINITION_BYTES_MAX + 1)),
-        [":1: the file has 131073 bytes, a definition has at most 131072"]
+        [":1: the file has 131073 bytes; a definition has at most 131072"]
     );
     let columns = |count: usize| {
         let columns: String = (1..count).map(|index| format!("columns.c{index} = 'text'\n")).collect();
@@ -319,14 +328,17 @@ fn the_limits_hold_at_their_edge() {
     assert_eq!(errors(&columns(COLUMNS_MAX)), [""; 0]);
     assert_eq!(
         errors(&columns(COLUMNS_MAX + 1)),
-        [":4: datasets.orders.columns: a dataset has 1 to 1500 columns, this one has 1501"]
+        [":4: datasets.orders.columns: expected 1 to 1500 columns, found 1501"]
     );
     let found = Definition::parse("Retail", FILE, ORDERS).unwrap_err();
-    assert!(found.to_string().contains(":1: the name of the pipeline's folder: `Retail` must be"), "{found}");
+    assert!(
+        found.to_string().contains(":1: the name of the pipeline's folder: `Retail` is not a valid name"),
+        "{found}"
+    );
 }
 
 #[test]
-fn what_users_wrote_cannot_break_the_list_of_errors() {
+fn user_input_is_escaped_in_errors() {
     let text = format!("{ORDERS}\"a\\nb\\u001b\" = 1\non_new_version = '{}'", "x".repeat(1000));
     let found = errors(&text);
     assert_eq!(found.len(), 2, "{found:?}");

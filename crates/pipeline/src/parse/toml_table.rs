@@ -1,4 +1,4 @@
-//! TOML tables that know where they stand.
+//! TOML tables and entries with their position, for error messages.
 
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable, DeValue};
@@ -6,7 +6,7 @@ use toml::de::{DeArray, DeString, DeTable, DeValue};
 use super::error_list::ErrorList;
 use crate::nearest::did_you_mean;
 
-/// A table of the file.
+/// A table of the file and its position.
 #[derive(Debug)]
 pub(super) struct TomlTable<'a, 't> {
     /// The last part of its key.
@@ -16,7 +16,7 @@ pub(super) struct TomlTable<'a, 't> {
     table: &'a DeTable<'t>,
 }
 
-/// A key of a table, and its value.
+/// A key of a table, its value and their positions.
 #[derive(Debug)]
 pub(super) struct TomlEntry<'a, 't> {
     pub(super) name: &'a str,
@@ -34,7 +34,7 @@ impl<'a, 't> TomlTable<'a, 't> {
         self.table.get_key_value(name).map(|(key, value)| self.entry(key, value))
     }
 
-    /// In the order of the file; a TOML table has none.
+    /// Returns the entries in the order of the file, which a parsed TOML table does not keep.
     pub(super) fn entries(&self) -> Vec<TomlEntry<'a, 't>> {
         let mut entries: Vec<_> = self.table.iter().map(|(key, value)| self.entry(key, value)).collect();
         entries.sort_by_key(|entry| entry.key_at);
@@ -45,13 +45,13 @@ impl<'a, 't> TomlTable<'a, 't> {
         self.table.is_empty()
     }
 
-    /// A table of the section, if it is one.
+    /// Returns a table in this table.
     pub(super) fn table(&self, name: &str) -> Option<TomlTable<'a, 't>> {
         let entry = self.get(name)?;
         Some(entry.section_of(entry.value.get_ref().as_table()?))
     }
 
-    /// Every key, dotted, with the byte at which it stands; without columns, of which there are many.
+    /// Returns every dotted key with its byte offset. Leaves out columns, since there may be many.
     pub(super) fn key_positions(&self) -> Vec<(String, usize)> {
         let mut positions = Vec::new();
         for entry in self.entries() {
@@ -63,21 +63,21 @@ impl<'a, 't> TomlTable<'a, 't> {
         positions
     }
 
-    /// Names a key that the section has not.
+    /// Adds an error about a missing key.
     pub(super) fn missing_key(&self, name: &str, errors: &mut ErrorList<'_>, reason: &str) {
         errors.add(self.at, &dotted(&self.path, name), reason);
     }
 
-    /// The key's value, whose absence is an error.
+    /// Returns the entry of a required key.
     pub(super) fn required(&self, name: &str, errors: &mut ErrorList<'_>) -> Option<TomlEntry<'a, 't>> {
         let entry = self.get(name);
         if entry.is_none() {
-            self.missing_key(name, errors, &format!("`{name}` is missing"));
+            self.missing_key(name, errors, &format!("`{name}` is required"));
         }
         entry
     }
 
-    /// One of a few words; the default where the key is missing, and where it is none of them, which is noted then.
+    /// Parses one of a few words. Returns the default when the key is missing or has an error.
     pub(super) fn choice_or_default<C: Clone + Default>(
         &self,
         name: &str,
@@ -87,12 +87,13 @@ impl<'a, 't> TomlTable<'a, 't> {
         self.get(name).and_then(|entry| entry.choice(choices, errors)).unwrap_or_default()
     }
 
-    /// Refuses every key but `known` ones; `elsewhere` are those of which somebody else takes care.
-    pub(super) fn check_keys(&self, known: &[&str], elsewhere: &[&str], errors: &mut ErrorList<'_>) {
+    /// Rejects keys that are not in `known`. The caller checks those in `others`.
+    pub(super) fn check_keys(&self, known: &[&str], others: &[&str], errors: &mut ErrorList<'_>) {
         for entry in self.entries() {
-            if !known.contains(&entry.name) && !elsewhere.contains(&entry.name) {
-                let nearest = did_you_mean(entry.name, known.iter().chain(elsewhere).copied());
-                let nearest = if nearest.is_empty() { format!("; known are {}", known.join(", ")) } else { nearest };
+            if !known.contains(&entry.name) && !others.contains(&entry.name) {
+                let nearest = did_you_mean(entry.name, known.iter().chain(others).copied());
+                let nearest =
+                    if nearest.is_empty() { format!("; expected one of {}", known.join(", ")) } else { nearest };
                 entry.error_at_key(errors, &format!("unknown key `{}`{nearest}", entry.name));
             }
         }
@@ -105,19 +106,19 @@ impl<'a, 't> TomlTable<'a, 't> {
 }
 
 impl<'a, 't> TomlEntry<'a, 't> {
-    /// Names the value's place.
+    /// Adds an error at the value.
     pub(super) fn error(&self, errors: &mut ErrorList<'_>, reason: &str) {
-        // A table's own span may be its header's, or all of it; its key is where a person looks.
+        // The span of a table may be its header or the whole table; users look at its key.
         let at = if self.value.get_ref().is_table() { self.key_at } else { self.value.span().start };
         errors.add(at, &self.path, reason);
     }
 
-    /// Names the key's place.
+    /// Adds an error at the key.
     pub(super) fn error_at_key(&self, errors: &mut ErrorList<'_>, reason: &str) {
         errors.add(self.key_at, &self.path, reason);
     }
 
-    /// The parsed value, or its error noted.
+    /// Returns the parsed value, or adds its error.
     pub(super) fn accept<T, E: ToString>(&self, result: Result<T, E>, errors: &mut ErrorList<'_>) -> Option<T> {
         result.map_err(|error| self.error(errors, &error.to_string())).ok()
     }
@@ -126,14 +127,14 @@ impl<'a, 't> TomlEntry<'a, 't> {
         self.typed(self.value.get_ref().as_str(), "a string", errors)
     }
 
-    /// One of a few words.
+    /// Parses one of a few words.
     pub(super) fn choice<T: Clone>(&self, choices: &[(&str, T)], errors: &mut ErrorList<'_>) -> Option<T> {
         let text = self.string(errors)?;
         let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, value)| value.clone());
         if chosen.is_none() {
             let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
             let nearest = did_you_mean(text, words.iter().copied());
-            self.error(errors, &format!("`{text}` is none of {}{nearest}", words.join(", ")));
+            self.error(errors, &format!("`{text}` is not one of {}{nearest}", words.join(", ")));
         }
         chosen
     }
@@ -147,19 +148,19 @@ impl<'a, 't> TomlEntry<'a, 't> {
         Some(self.section_of(table))
     }
 
-    /// The items of `[[name]]`, counted from 1 in their paths; what is none is noted.
+    /// Returns the items of `[[name]]`, counted from 1 in their paths. Adds an error for another value.
     pub(super) fn sections(&self, errors: &mut ErrorList<'_>) -> Vec<TomlTable<'a, 't>> {
         let wanted = format!("a list of tables, each as [[{}]]", self.name);
         let array = self.value.get_ref().as_array();
         let items: &[Spanned<DeValue<'t>>] = self.typed(array, &wanted, errors).map_or(&[], |array| array.as_ref());
         if let Some(item) = items.iter().find(|item| !item.get_ref().is_table()) {
-            let reason = format!("must be {wanted}, but one of them is {}", shown(item.get_ref()));
+            let reason = format!("expected {wanted}, found {} in the list", shown(item.get_ref()));
             errors.add(item.span().start, &self.path, &reason);
         }
         self.tables()
     }
 
-    /// The table that the value is, or the tables that it is a list of.
+    /// Returns the value if it is a table, or the tables of a list.
     fn tables(&self) -> Vec<TomlTable<'a, 't>> {
         match self.value.get_ref() {
             DeValue::Table(table) => vec![self.section_of(table)],
@@ -190,14 +191,14 @@ impl<'a, 't> TomlEntry<'a, 't> {
         self.value.get_ref().as_str() == Some("")
     }
 
-    /// A whole number from 0.
+    /// Parses a whole number from 0.
     pub(super) fn count(&self, errors: &mut ErrorList<'_>) -> Option<u64> {
         let integer = self.value.get_ref().as_integer();
         let count = integer.and_then(|i| u64::from_str_radix(i.as_str(), i.radix()).ok());
         self.typed(count, "a whole number from 0", errors)
     }
 
-    /// A number from 0 to 1.
+    /// Parses a number from 0 to 1.
     pub(super) fn ratio(&self, errors: &mut ErrorList<'_>) -> Option<f64> {
         let number = match self.value.get_ref() {
             DeValue::Float(float) => float.as_str().parse().ok(),
@@ -214,7 +215,7 @@ impl<'a, 't> TomlEntry<'a, 't> {
             match item.get_ref().as_str() {
                 Some(text) => strings.push(text.to_owned()),
                 None => {
-                    let reason = format!("must be a list of strings, but one of them is {}", shown(item.get_ref()));
+                    let reason = format!("expected a list of strings, found {} in the list", shown(item.get_ref()));
                     errors.add(item.span().start, &self.path, &reason);
                 }
             }
@@ -224,13 +225,13 @@ impl<'a, 't> TomlEntry<'a, 't> {
 
     fn typed<T>(&self, value: Option<T>, wanted: &str, errors: &mut ErrorList<'_>) -> Option<T> {
         if value.is_none() {
-            self.error(errors, &format!("must be {wanted}, not {}", shown(self.value.get_ref())));
+            self.error(errors, &format!("expected {wanted}, found {}", shown(self.value.get_ref())));
         }
         value
     }
 }
 
-/// A value as messages name it.
+/// Returns the value as error messages show it.
 fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("the string {text:?}"),

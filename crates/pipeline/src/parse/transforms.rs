@@ -4,7 +4,7 @@ use super::error_list::ErrorList;
 use super::toml_table::TomlTable;
 use crate::run::Transform;
 
-/// In the order of the file; those that are wrong are left out.
+/// Parses `[[transforms]]` in the order of the file, without those that have an error.
 pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec<Transform> {
     let sections = root.get("transforms").map(|entry| entry.sections(errors)).unwrap_or_default();
     let mut seen = HashSet::new();
@@ -17,7 +17,7 @@ pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec
             continue;
         }
         if !seen.insert(sql) {
-            entry.error(errors, &format!("`{sql}` is a transform already, and each file is executed once"));
+            entry.error(errors, &format!("`{sql}` is listed twice; a run executes each file once"));
         }
         transforms.push(Transform { sql: sql.to_owned() });
     }
@@ -26,9 +26,9 @@ pub(super) fn parse(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec
 
 fn check_name(sql: &str) -> Result<(), String> {
     if sql.contains(['/', '\\']) || sql.starts_with('.') || sql.chars().any(char::is_control) {
-        Err(format!("`{sql}` is not the name of a file in the pipeline's folder"))
+        Err(format!("`{sql}` is not a file name in the pipeline's folder"))
     } else if !sql.ends_with(".sql") {
-        Err(format!("`{sql}` is no SQL file: its name ends in .sql"))
+        Err(format!("`{sql}` is not an SQL file; expected a name that ends with .sql"))
     } else {
         Ok(())
     }

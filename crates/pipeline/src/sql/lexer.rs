@@ -1,12 +1,12 @@
-//! PostgreSQL's tokens, as far as they tell where a statement ends and what is a parameter.
+//! Splits SQL into the tokens that are needed to find the ends of statements and the parameters.
 //! <https://www.postgresql.org/docs/current/sql-syntax-lexical.html>
 
-/// A piece of the text; all of them together are the text.
+/// A part of the text. The tokens together are the whole text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SqlToken<'t> {
     pub(super) kind: SqlTokenKind,
     pub(super) text: &'t str,
-    /// Byte of the text.
+    /// The byte offset in the text.
     pub(super) at: usize,
 }
 
@@ -14,7 +14,7 @@ pub(super) struct SqlToken<'t> {
 pub(super) enum SqlTokenKind {
     /// White space or a comment.
     Blank,
-    /// A key word or a name without quotes.
+    /// A keyword, or a name without quotes.
     Word,
     /// A string, a number or a name in quotes.
     Value,
@@ -28,15 +28,15 @@ pub(super) enum SqlTokenKind {
     Other,
 }
 
-/// What is no token, and where. Nothing behind it is looked at.
+/// An invalid token. The lexer stops there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SqlLexError {
-    /// Byte of the text.
+    /// The byte offset in the text.
     pub(super) at: usize,
     pub(super) reason: String,
 }
 
-/// The tokens of a text in their order.
+/// Iterates over the tokens of a text.
 pub(super) struct SqlLexer<'t> {
     text: &'t str,
     at: usize,
@@ -48,7 +48,7 @@ impl<'t> SqlLexer<'t> {
         Self { text, at: 0, last: None }
     }
 
-    /// A colon right behind an operand divides it from another, as in `a[1:n]` and `json_object('k':v)`.
+    /// Reads a colon. Directly after an operand it is a separator, as in `a[1:n]` and `json_object('k':v)`.
     fn colon(&self, rest: &str) -> (SqlTokenKind, usize) {
         let is_operand = matches!(self.last, Some(SqlTokenKind::Word | SqlTokenKind::Value | SqlTokenKind::Close));
         match rest.as_bytes() {
@@ -66,14 +66,14 @@ impl<'t> SqlLexer<'t> {
             [b'-', b'-', ..] => Ok((SqlTokenKind::Blank, count(rest, |byte| !is_line_end(byte)))),
             [b'/', b'*', ..] => Ok((SqlTokenKind::Blank, block_comment(rest)?)),
             [b'\'', ..] => Ok((SqlTokenKind::Value, string(rest, 1)?)),
-            [b'"', ..] => Ok((SqlTokenKind::Value, quoted(rest, 1, b'"').ok_or("the name in quotes never ends")?)),
+            [b'"', ..] => Ok((SqlTokenKind::Value, quoted(rest, 1, b'"').ok_or("unterminated quoted name")?)),
             [b'$', ..] => dollar(rest),
             [b':', ..] => Ok(self.colon(rest)),
             [b'(' | b'[', ..] => Ok((SqlTokenKind::Open, 1)),
             [b')' | b']', ..] => Ok((SqlTokenKind::Close, 1)),
             [b';', ..] => Ok((SqlTokenKind::Semicolon, 1)),
-            [b'\\', ..] => Err("a `\\` begins a command of psql, and only SQL is executed here".to_owned()),
-            [0, ..] => Err("a NUL character, which PostgreSQL takes nowhere".to_owned()),
+            [b'\\', ..] => Err("`\\` begins a psql command; only SQL is supported".to_owned()),
+            [0, ..] => Err("a NUL character, which PostgreSQL does not accept".to_owned()),
             [first, ..] if is_blank(*first) => Ok((SqlTokenKind::Blank, count(rest, is_blank))),
             [first, ..] if first.is_ascii_digit() => Ok((SqlTokenKind::Value, count(rest, is_of_number))),
             [first, ..] if is_word_start(*first) => word(rest),
@@ -101,24 +101,24 @@ impl<'t> Iterator for SqlLexer<'t> {
     }
 }
 
-/// A word, or the string or name that it is the prefix of.
+/// Reads a word, or the string or name that begins with it.
 fn word(rest: &str) -> Result<(SqlTokenKind, usize), String> {
     match rest.as_bytes() {
         [b'e' | b'E', b'\'', ..] => Ok((SqlTokenKind::Value, escape_string(rest)?)),
         [b'b' | b'B' | b'x' | b'X' | b'n' | b'N', b'\'', ..] => Ok((SqlTokenKind::Value, string(rest, 2)?)),
         [b'u' | b'U', b'&', b'\'', ..] => Ok((SqlTokenKind::Value, string(rest, 3)?)),
         [b'u' | b'U', b'&', b'"', ..] => {
-            Ok((SqlTokenKind::Value, quoted(rest, 3, b'"').ok_or("the name in quotes never ends")?))
+            Ok((SqlTokenKind::Value, quoted(rest, 3, b'"').ok_or("unterminated quoted name")?))
         }
         _ => Ok((SqlTokenKind::Word, count(rest, |byte| is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'))),
     }
 }
 
 fn string(rest: &str, start: usize) -> Result<usize, String> {
-    quoted(rest, start, b'\'').ok_or_else(|| "the string never ends".to_owned())
+    quoted(rest, start, b'\'').ok_or_else(|| "unterminated string".to_owned())
 }
 
-/// The length up to the closing quote; a doubled quote is none. `start` is what stands before the content.
+/// Returns the length up to the closing quote. A doubled quote does not close. `start` is the length of the opening.
 fn quoted(rest: &str, start: usize, quote: u8) -> Option<usize> {
     let mut bytes = rest.bytes().enumerate().skip(start).peekable();
     while let Some((at, byte)) = bytes.next() {
@@ -129,14 +129,13 @@ fn quoted(rest: &str, start: usize, quote: u8) -> Option<usize> {
     None
 }
 
-/// `E'…'`, where a backslash takes the meaning of the quote behind it. A string that goes on behind a line break is in
-/// the same way.
+/// Reads `E'…'`, where a backslash escapes a quote. Its continuation after a line break has the same syntax.
 fn escape_string(rest: &str) -> Result<usize, String> {
     let mut at = 2;
     loop {
         let mut bytes = rest.bytes().enumerate().skip(at).peekable();
         let end = loop {
-            match bytes.next().ok_or("the string never ends")? {
+            match bytes.next().ok_or("unterminated string")? {
                 (_, b'\\') => drop(bytes.next()),
                 (end, b'\'') if bytes.next_if(|(_, next)| *next == b'\'').is_none() => break end + 1,
                 _ => {}
@@ -149,7 +148,7 @@ fn escape_string(rest: &str) -> Result<usize, String> {
     }
 }
 
-/// The bytes up to the quote with which a string goes on: white space and comments with a line break in them.
+/// Returns the bytes up to the quote that continues a string: white space and comments with a line break.
 fn continued(rest: &str) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -163,7 +162,7 @@ fn continued(rest: &str) -> Option<usize> {
     }
 }
 
-/// Block comments lie in each other.
+/// Reads a block comment. Block comments nest.
 fn block_comment(rest: &str) -> Result<usize, String> {
     let (mut depth, mut at) = (0_usize, 0);
     loop {
@@ -172,23 +171,23 @@ fn block_comment(rest: &str) -> Result<usize, String> {
             Some([b'*', b'/', ..]) if depth == 1 => return Ok(at + 2),
             Some([b'*', b'/', ..]) => (depth, at) = (depth - 1, at + 2),
             Some([_, ..]) => at += 1,
-            _ => return Err("the comment never ends".to_owned()),
+            _ => return Err("unterminated comment".to_owned()),
         }
     }
 }
 
-/// `$$…$$` or `$tag$…$tag$`.
+/// Reads `$$…$$` or `$tag$…$tag$`.
 fn dollar(rest: &str) -> Result<(SqlTokenKind, usize), String> {
     let after = rest.get(1..).unwrap_or_default();
     if after.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err("`$1` and its like have no values here; the parameters are :run_date and :run_id".to_owned());
+        return Err("parameters such as `$1` are not supported; expected :run_date or :run_id".to_owned());
     }
     let tag = count(after, |byte| is_word_start(byte) || byte.is_ascii_digit());
     let Some(delimiter) = rest.get(..tag + 2).filter(|delimiter| delimiter.ends_with('$')) else {
         return Ok((SqlTokenKind::Other, 1));
     };
     let body = rest.get(delimiter.len()..).unwrap_or_default();
-    let end = body.find(delimiter).ok_or_else(|| format!("the text that begins with `{delimiter}` never ends"))?;
+    let end = body.find(delimiter).ok_or_else(|| format!("unterminated string that begins with `{delimiter}`"))?;
     Ok((SqlTokenKind::Value, end + 2 * delimiter.len()))
 }
 
@@ -204,7 +203,7 @@ fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Everything beyond ASCII is a letter to PostgreSQL.
+/// PostgreSQL treats every character beyond ASCII as a letter.
 fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
 }

@@ -1,4 +1,4 @@
-//! SQL files: into statements, with the two parameters replaced, and what cannot be part of a run refused.
+//! Splits SQL files into statements, replaces their parameters, and rejects statements that a run cannot execute.
 
 mod forbidden;
 mod lexer;

@@ -3,40 +3,40 @@ use std::fmt;
 use super::statement::Statement;
 use super::{forbidden, split};
 use crate::limits::SQL_BYTES_MAX;
-use crate::lines::{one_a_line, one_line};
+use crate::lines::{one_line, one_per_line};
 
-/// A SQL file, ready to be executed statement by statement in one transaction.
+/// The statements of an SQL file, for one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// As the caller named it.
+    /// The file's name as the caller gave it.
     pub file: String,
     /// At least one.
     pub statements: Vec<Statement>,
 }
 
-/// One thing to correct in a SQL file.
+/// An error in an SQL file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError {
-    /// As the caller named it.
+    /// The file's name as the caller gave it.
     pub file: String,
     /// From 1.
     pub line: usize,
     pub reason: String,
 }
 
-/// What to correct in a SQL file, in its order, the first few; one a line when shown.
+/// The first errors of an SQL file, in its order. Displays one error per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlErrors(pub Vec<SqlError>);
 
 impl Script {
-    /// Splits a file into its statements, as psql does, and refuses what cannot be part of a run's one transaction.
-    /// `file` is only named in messages. Whether the statements are right, PostgreSQL says.
+    /// Splits a file into its statements, as psql does, and rejects statements that cannot run in the transaction of a
+    /// run. `file` is for messages only. PostgreSQL checks the statements themselves when they run.
     pub fn parse(file: &str, text: &str) -> Result<Self, SqlErrors> {
         let failed = |line, reason| SqlErrors(vec![SqlError { file: file.to_owned(), line, reason }]);
         if text.len() > SQL_BYTES_MAX {
             return Err(failed(
                 1,
-                format!("the file has {} bytes, a transform has at most {SQL_BYTES_MAX}", text.len()),
+                format!("the file has {} bytes; a transform has at most {SQL_BYTES_MAX}", text.len()),
             ));
         }
         let (statements, problems) = split::statements(text.strip_prefix('\u{feff}').unwrap_or(text));
@@ -46,14 +46,14 @@ impl Script {
             return Err(SqlErrors(problems.into_iter().map(error).collect()));
         }
         if statements.is_empty() {
-            return Err(failed(1, "there is no statement in it".to_owned()));
+            return Err(failed(1, "no statement found".to_owned()));
         }
         Ok(Self { file: file.to_owned(), statements })
     }
 }
 
 impl Statement {
-    /// The one query of an export; a `;` after it is left out. The error is its reason alone.
+    /// Parses the query of an export, which may end with `;`. The error has no file and line.
     pub fn query(text: &str) -> Result<Self, String> {
         let script = Script::parse("", text).map_err(|errors| {
             let reasons: Vec<String> = errors.0.into_iter().map(|error| error.reason).collect();
@@ -63,8 +63,8 @@ impl Statement {
         let mut statements = script.statements.into_iter();
         match (statements.next(), count) {
             (Some(statement), 1) if forbidden::is_query(&statement.sql) => Ok(statement),
-            (Some(_), 1) => Err("a query begins with select, with, values or table".to_owned()),
-            _ => Err(format!("a query is one statement, these are {count}")),
+            (Some(_), 1) => Err("a query must begin with select, with, values or table".to_owned()),
+            _ => Err(format!("a query must be one statement, found {count}")),
         }
     }
 }
@@ -79,7 +79,7 @@ impl std::error::Error for SqlError {}
 
 impl fmt::Display for SqlErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        one_a_line(f, &self.0)
+        one_per_line(f, &self.0)
     }
 }
 

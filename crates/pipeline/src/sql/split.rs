@@ -5,10 +5,10 @@ use super::statement::Statement;
 use crate::limits::SQL_ERRORS_MAX;
 use crate::lines::LineIndex;
 
-/// A line from 1, and what is wrong there.
+/// A line, from 1, and the error there.
 type Problem = (usize, String);
 
-/// The statements of a text, and what is wrong with them, up to [`SQL_ERRORS_MAX`].
+/// Returns the statements of a text, and its errors up to [`SQL_ERRORS_MAX`].
 pub(super) fn statements(text: &str) -> (Vec<Statement>, Vec<Problem>) {
     let (mut statements, mut problems) = (Vec::new(), Vec::new());
     let lines = LineIndex::of(text);
@@ -24,38 +24,38 @@ pub(super) fn statements(text: &str) -> (Vec<Statement>, Vec<Problem>) {
                 draft = Draft::default();
             }
             Ok(token) => problems.extend(draft.push(token).err().map(|reason| (line(token.at), reason))),
-            Err(no) => {
-                // What came before it is half a statement, of which nothing more can be said.
-                problems.push((line(no.at), no.reason));
+            Err(error) => {
+                // The statement before the error is incomplete and cannot be checked.
+                problems.push((line(error.at), error.reason));
                 return (statements, problems);
             }
         }
     }
     if let Some(unclosed) = draft.open.last() {
-        problems.push((line(unclosed.at), format!("`{}` never closes", unclosed.text)));
+        problems.push((line(unclosed.at), format!("unclosed `{}`", unclosed.text)));
     } else if let Some(body) = draft.bodies.first() {
-        problems.push((line(body.at), "`begin atomic` never ends".to_owned()));
+        problems.push((line(body.at), "`begin atomic` has no `end`".to_owned()));
     } else {
         draft.finish(&mut statements, &mut problems, line);
     }
     (statements, problems)
 }
 
-/// A statement while it is read.
+/// A statement that is being read.
 #[derive(Default)]
 struct Draft<'t> {
-    /// From its first token that is no blank.
+    /// The tokens, without leading blanks.
     tokens: Vec<SqlToken<'t>>,
-    /// Those outside of parentheses, in lower case.
+    /// The words outside parentheses, in lower case.
     words: Vec<String>,
-    /// The parentheses and brackets around here.
+    /// The open parentheses and brackets.
     open: Vec<SqlToken<'t>>,
-    /// The `begin atomic` of a routine, and every `case` in it, that have no `end` yet.
+    /// The `begin atomic` of a routine and each `case` in it, until their `end`.
     bodies: Vec<SqlToken<'t>>,
 }
 
 impl<'t> Draft<'t> {
-    /// Whether a `;` ends it here.
+    /// Returns true if a `;` ends the statement here.
     fn is_whole(&self) -> bool {
         self.open.is_empty() && self.bodies.is_empty()
     }
@@ -79,20 +79,20 @@ impl<'t> Draft<'t> {
         let opening = if token.text == ")" { "(" } else { "[" };
         match self.open.pop() {
             Some(open) if open.text == opening => Ok(()),
-            Some(open) => Err(format!("`{}` closes `{}`", token.text, open.text)),
-            None => Err(format!("`{}` closes nothing", token.text)),
+            Some(open) => Err(format!("`{}` does not match `{}`", token.text, open.text)),
+            None => Err(format!("unmatched `{}`", token.text)),
         }
     }
 
-    /// Inside of brackets a colon also divides the bounds of a slice, as in `a[:n]`.
+    /// Accepts an unknown parameter in brackets: there a colon separates the bounds of a slice, as in `a[:n]`.
     fn slice(&self, reason: String) -> Result<(), String> {
         if self.open.last().is_some_and(|open| open.text == "[") { Ok(()) } else { Err(reason) }
     }
 
-    /// Follows the one construct that has a `;` in it: `create function … begin atomic …; …; end`.
+    /// Tracks the only statement that contains a `;`: `create function … begin atomic …; …; end`.
     fn word(&mut self, token: SqlToken<'t>) {
         let word = token.text.to_lowercase();
-        let is_body = self.words.last().is_some_and(|last| last == "begin") && self.makes_a_routine();
+        let is_body = self.words.last().is_some_and(|last| last == "begin") && self.creates_routine();
         match word.as_str() {
             "atomic" if is_body && self.bodies.is_empty() => self.bodies.push(token),
             "case" if !self.bodies.is_empty() => self.bodies.push(token),
@@ -102,7 +102,7 @@ impl<'t> Draft<'t> {
         self.words.push(word);
     }
 
-    fn makes_a_routine(&self) -> bool {
+    fn creates_routine(&self) -> bool {
         let words: Vec<&str> = self.words.iter().take(4).map(String::as_str).collect();
         matches!(
             words.as_slice(),
@@ -113,16 +113,16 @@ impl<'t> Draft<'t> {
     fn finish(&self, statements: &mut Vec<Statement>, problems: &mut Vec<Problem>, line: impl Fn(usize) -> usize) {
         let Some(first) = self.tokens.first() else { return };
         let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
-        problems.extend(forbidden::refusal(&words).map(|reason| (line(first.at), reason)));
+        problems.extend(forbidden::reason(&words).map(|reason| (line(first.at), reason)));
         if let Some(named) = self.tokens.iter().find(|token| token.kind == SqlTokenKind::Parameter) {
-            problems.extend(forbidden::keeps_parameters(&words).map(|reason| (line(named.at), reason)));
+            problems.extend(forbidden::parameter_reason(&words).map(|reason| (line(named.at), reason)));
         }
         let last = self.tokens.iter().rposition(|token| token.kind != SqlTokenKind::Blank).unwrap_or_default();
         let sql = self.tokens.iter().take(last + 1).map(Draft::sent).collect();
         statements.push(Statement { number: statements.len() + 1, line: line(first.at), sql });
     }
 
-    /// What is sent in a token's place.
+    /// Returns the text that is sent for a token.
     fn sent<'a>(token: &'a SqlToken<'t>) -> &'a str {
         match token.kind {
             SqlTokenKind::Parameter => parameter(token.text).unwrap_or(token.text),

@@ -13,7 +13,7 @@ fn statements(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn statements_end_where_postgresql_ends_them() {
+fn statements_end_as_in_postgresql() {
     let check = |text: &str, expected: &[&str]| assert_eq!(statements(text), expected, "{text}");
     check("select 1", &["select 1"]);
     check("select 1;", &["select 1"]);
@@ -41,7 +41,7 @@ fn statements_end_where_postgresql_ends_them() {
 }
 
 #[test]
-fn a_routine_s_body_is_part_of_its_statement() {
+fn routine_body_belongs_to_its_statement() {
     let check = |text: &str| assert_eq!(statements(&format!("{text}; select 1")), [text, "select 1"]);
     check("create function f() returns int begin atomic select 1; select case when true then 2 end; end");
     check(
@@ -53,7 +53,7 @@ fn a_routine_s_body_is_part_of_its_statement() {
 }
 
 #[test]
-fn parameters_are_replaced_where_they_are_parameters() {
+fn parameters_are_replaced_outside_of_literals() {
     let check = |text: &str, expected: &str| {
         let expected = expected.replace("DATE", RUN_DATE).replace("ID", RUN_ID);
         assert_eq!(statements(text), [expected], "{text}");
@@ -64,8 +64,8 @@ fn parameters_are_replaced_where_they_are_parameters() {
     check("select :run_date::text, (:run_id)::int, x::date", "select DATE::text, (ID)::int, x::date");
     check("create table t as select :run_date as d", "create table t as select DATE as d");
     check(
-        "select ':run_date', \":run_id\", $$:run_id$$ -- :nobody\n, /* :nothing */ 1",
-        "select ':run_date', \":run_id\", $$:run_id$$ -- :nobody\n, /* :nothing */ 1",
+        "select ':run_date', \":run_id\", $$:run_id$$ -- :other\n, /* :nothing */ 1",
+        "select ':run_date', \":run_id\", $$:run_id$$ -- :other\n, /* :nothing */ 1",
     );
     check("select E'\\':run_date', 'a' :run_id", "select E'\\':run_date', 'a' ID");
     check("call f(a := 1, b := :run_id)", "call f(a := 1, b := ID)");
@@ -78,58 +78,57 @@ fn parameters_are_replaced_where_they_are_parameters() {
 }
 
 #[test]
-fn what_cannot_run_is_refused_with_its_line() {
+fn forbidden_statements_name_their_line() {
     let check = |text: &str, expected: &[&str]| {
         let errors = Script::parse("pipelines/p/x.sql", text).map(drop).unwrap_err().to_string();
         let found: Vec<String> = errors.lines().map(|line| line.replacen("pipelines/p/x.sql:", "", 1)).collect();
         assert_eq!(found, expected, "{text}");
     };
-    let one = "all statements of a run are one transaction, which begins and ends by itself";
-    check("", &["1: there is no statement in it"]);
-    check("-- select 1;\n;", &["1: there is no statement in it"]);
-    check("begin;\nselect 1;\n\nCOMMIT", &[&format!("1: `begin`: {one}"), &format!("4: `commit`: {one}")]);
-    check("/* a */\nsavepoint a", &[&format!("2: `savepoint`: {one}")]);
+    let one = "is not allowed: Penstock runs all statements in one transaction";
+    check("", &["1: no statement found"]);
+    check("-- select 1;\n;", &["1: no statement found"]);
+    check("begin;\nselect 1;\n\nCOMMIT", &[&format!("1: `begin` {one}"), &format!("4: `commit` {one}")]);
+    check("/* a */\nsavepoint a", &[&format!("2: `savepoint` {one}")]);
     for word in ["start transaction", "end", "rollback to a", "abort", "release a"] {
-        check(word, &[&format!("1: `{}`: {one}", word.split(' ').next().unwrap())]);
+        check(word, &[&format!("1: `{}` {one}", word.split(' ').next().unwrap())]);
     }
-    check("prepare transaction 'x'", &[&format!("1: `prepare transaction`: {one}")]);
-    let alone = "cannot run inside of a transaction, and all statements of a run are one";
+    check("prepare transaction 'x'", &[&format!("1: `prepare transaction` {one}")]);
+    let alone = "cannot run in a transaction, and Penstock runs all statements in one";
     check("vacuum t", &[&format!("1: `vacuum` {alone}")]);
     check("Create Database d", &[&format!("1: `create database` {alone}")]);
     check("create unique index concurrently i on t (a)", &[&format!("1: `concurrently` {alone}")]);
     check("alter system set x = 1", &[&format!("1: `alter system` {alone}")]);
-    let copy =
-        "`copy` with stdin or stdout needs somebody at the other end; load data as a dataset, write it as an export";
+    let copy = "`copy` with stdin or stdout is not supported; load data as a dataset, write it as an export";
     check("copy t from stdin;\n1\n", &[&format!("1: {copy}")]);
     check("copy (select 1) to STDOUT", &[&format!("1: {copy}")]);
-    check("select 1;\n\\i other.sql", &["2: a `\\` begins a command of psql, and only SQL is executed here"]);
+    check("select 1;\n\\i other.sql", &["2: `\\` begins a psql command; only SQL is supported"]);
     check("select :run_dat", &["1: unknown parameter `:run_dat`; did you mean `:run_date`?"]);
     check(
         "select\n :day, :id;select :x",
         &[
-            "2: unknown parameter `:day`; known are :run_date and :run_id",
-            "2: unknown parameter `:id`; known are :run_date and :run_id",
-            "2: unknown parameter `:x`; known are :run_date and :run_id",
+            "2: unknown parameter `:day`; expected :run_date or :run_id",
+            "2: unknown parameter `:id`; expected :run_date or :run_id",
+            "2: unknown parameter `:x`; expected :run_date or :run_id",
         ],
     );
-    check("select\n$1", &["2: `$1` and its like have no values here; the parameters are :run_date and :run_id"]);
-    let outlives = "outlives the run and the parameter's value; write the value into a table";
+    check("select\n$1", &["2: parameters such as `$1` are not supported; expected :run_date or :run_id"]);
+    let outlives = "cannot use a parameter, because it remains after the run; write the value to a table";
     check("create or replace temp view v as\nselect :run_id", &[&format!("2: a view {outlives}")]);
     check("create materialized view v as select :run_id", &[&format!("1: a view {outlives}")]);
-    check("select 1;\nselect 'a\n\n", &["2: the string never ends"]);
-    check("select E'a\\'", &["1: the string never ends"]);
-    check("select \"a", &["1: the name in quotes never ends"]);
-    check("\nselect /* /* */ 1", &["2: the comment never ends"]);
-    check("select $a$ $$", &["1: the text that begins with `$a$` never ends"]);
-    check("select (1;\nselect 2", &["1: `(` never closes"]);
-    check("select 1);\nselect (2]", &["1: `)` closes nothing", "2: `]` closes `(`"]);
-    check("create function f() returns int\nbegin atomic select 1;", &["2: `begin atomic` never ends"]);
-    check("select '\0'; select \0", &["1: a NUL character, which PostgreSQL takes nowhere"]);
-    check(&" ".repeat(1024 * 1024 + 1), &["1: the file has 1048577 bytes, a transform has at most 1048576"]);
+    check("select 1;\nselect 'a\n\n", &["2: unterminated string"]);
+    check("select E'a\\'", &["1: unterminated string"]);
+    check("select \"a", &["1: unterminated quoted name"]);
+    check("\nselect /* /* */ 1", &["2: unterminated comment"]);
+    check("select $a$ $$", &["1: unterminated string that begins with `$a$`"]);
+    check("select (1;\nselect 2", &["1: unclosed `(`"]);
+    check("select 1);\nselect (2]", &["1: unmatched `)`", "2: `]` does not match `(`"]);
+    check("create function f() returns int\nbegin atomic select 1;", &["2: `begin atomic` has no `end`"]);
+    check("select '\0'; select \0", &["1: a NUL character, which PostgreSQL does not accept"]);
+    check(&" ".repeat(1024 * 1024 + 1), &["1: the file has 1048577 bytes; a transform has at most 1048576"]);
 }
 
 #[test]
-fn a_hostile_file_is_read_in_one_pass_and_its_errors_are_few_and_short() {
+fn hostile_file_has_few_short_errors() {
     let parse = |piece: &str| Script::parse("x.sql", &piece.repeat(1024 * 1024 / piece.len()));
     assert_eq!(parse("1;").unwrap().statements.len(), 512 * 1024);
     assert_eq!(parse("E''\n''\n").unwrap().statements.len(), 1);
@@ -140,7 +139,7 @@ fn a_hostile_file_is_read_in_one_pass_and_its_errors_are_few_and_short() {
 }
 
 #[test]
-fn positions_of_postgresql_are_lines_of_the_file() {
+fn postgresql_positions_map_to_lines() {
     let text = "-- two\n-- lines\nselect :run_date,\n  'é',\n  nothing\nfrom t;\n\n\n  select 2";
     let script = Script::parse("x.sql", text).unwrap();
     let [first, second] = script.statements.as_slice() else { panic!("{script:?}") };
@@ -153,7 +152,7 @@ fn positions_of_postgresql_are_lines_of_the_file() {
 }
 
 #[test]
-fn queries_of_exports() {
+fn export_query_is_one_query() {
     let check = |text: &str, expected: Result<&str, &str>| {
         let found = Statement::query(text).map(|statement| statement.sql);
         assert_eq!(found.as_deref().map_err(String::as_str), expected, "{text}");
@@ -162,13 +161,13 @@ fn queries_of_exports() {
     check("-- all\n(SELECT 1) union all select 2", Ok("(SELECT 1) union all select 2"));
     check("with a as (select 1) table a", Ok("with a as (select 1) table a"));
     check("values (1)", Ok("values (1)"));
-    check("select 1; select 2", Err("a query is one statement, these are 2"));
-    check("delete from t returning *", Err("a query begins with select, with, values or table"));
-    check("select :day", Err("unknown parameter `:day`; known are :run_date and :run_id"));
-    check("", Err("there is no statement in it"));
+    check("select 1; select 2", Err("a query must be one statement, found 2"));
+    check("delete from t returning *", Err("a query must begin with select, with, values or table"));
+    check("select :day", Err("unknown parameter `:day`; expected :run_date or :run_id"));
+    check("", Err("no statement found"));
 }
 
-/// Pieces that SQL is made of, whole ones and such as begin what the next ends.
+/// Pieces of SQL, also incomplete ones that the next piece may complete.
 const PIECES: [&str; 24] = [
     "'", "''", "E'", "\\'", "\"", "$$", "$a$", "--", "\n", "/*", "*/", ";", ":run_id", "::", ":", "(", ")", "[", "]",
     "a", "1", " ", "é", "U&'",
@@ -176,7 +175,7 @@ const PIECES: [&str; 24] = [
 
 proptest! {
     #[test]
-    fn tokens_are_the_text(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..40)) {
+    fn tokens_cover_the_text(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..40)) {
         let text = pieces.concat();
         let mut at = 0;
         for token in SqlLexer::new(&text) {
@@ -189,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_split_and_joined_is_split_again(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..40)) {
+    fn split_and_joined_text_splits_again(pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..40)) {
         let text = pieces.concat();
         let Ok(script) = Script::parse("x.sql", &text) else { return Ok(()) };
         let sent: Vec<String> = script.statements.into_iter().map(|statement| statement.sql).collect();
@@ -197,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn whole_statements_come_back(
+    fn joined_statements_split_again(
         bodies in prop::collection::vec(prop::sample::select(vec![
             "select 1", "insert into t values ('a;b', \";\")", "select $x$;$x$", "select E'\\';'", "delete from t /* ; */ where a",
             "do $$ begin; end $$", "select a[1:n]",
@@ -208,7 +207,7 @@ proptest! {
     }
 
     #[test]
-    fn a_parameter_is_no_other_token(text in "\\PC{0,30}") {
+    fn parameters_begin_with_a_colon(text in "\\PC{0,30}") {
         for token in SqlLexer::new(&text).flatten().filter(|token| token.kind == SqlTokenKind::Parameter) {
             prop_assert!(token.text.starts_with(':') && token.text.len() > 1);
         }

@@ -1,6 +1,6 @@
 use chrono::NaiveDateTime;
 
-/// What the names of a template stand for in one key.
+/// The values of a template's placeholders in one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captures {
     texts: Vec<(String, String)>,
@@ -8,22 +8,23 @@ pub struct Captures {
 }
 
 impl Captures {
+    /// Returns the text of a placeholder without format.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.texts.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
-    /// In the pipeline's zone. A format without a time of day gives midnight, one without a day the first of the month,
-    /// one without a month the first of January.
+    /// Returns the time of a placeholder with a format, in the pipeline's zone. A format without a time of day gives
+    /// midnight, without a day the first of the month, and without a month January.
     pub fn time(&self, name: &str) -> Option<NaiveDateTime> {
         self.times.iter().find(|(known, _)| known == name).map(|(_, time)| *time)
     }
 
-    /// What `{date}` or `{scheduled}` says: the time that the data is about, in the pipeline's zone.
+    /// Returns the logical time, from `{date}` or `{scheduled}`, in the pipeline's zone.
     pub fn logical_time(&self) -> Option<NaiveDateTime> {
         self.time("scheduled").or_else(|| self.time("date"))
     }
 
-    /// For building a key by hand: with `name` standing for `text`.
+    /// Sets the text of `name`.
     #[must_use]
     pub fn with_text(mut self, name: &str, text: &str) -> Self {
         self.texts.retain(|(known, _)| known != name);
@@ -32,7 +33,7 @@ impl Captures {
         self
     }
 
-    /// For building a key by hand: with `name` standing for `time`.
+    /// Sets the time of `name`.
     #[must_use]
     pub fn with_time(mut self, name: &str, time: NaiveDateTime) -> Self {
         self.times.retain(|(known, _)| known != name);

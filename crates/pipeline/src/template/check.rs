@@ -1,4 +1,4 @@
-//! What makes a template reversible.
+//! Checks that a template is reversible.
 
 use super::error::TemplateError;
 use super::segment::{Atom, Segment};
@@ -19,12 +19,12 @@ pub(super) fn check(tokens: &[TemplateToken], segments: &[Segment]) -> Result<()
     Ok(())
 }
 
-/// How many parts of the segment can stand for texts of different lengths.
+/// Returns the number of atoms without a fixed length.
 pub(super) fn variables(segment: &[Atom]) -> usize {
     segment.iter().filter(|atom| atom.is_variable()).count()
 }
 
-/// Every field of a name, from all its uses together.
+/// Returns the fields of a placeholder from all its uses.
 pub(super) fn fields_of(tokens: &[TemplateToken], wanted: &str) -> Vec<TimeField> {
     tokens
         .iter()
@@ -63,8 +63,8 @@ fn check_kinds(tokens: &[TemplateToken]) -> Result<(), TemplateError> {
     }
 }
 
-/// A text used twice must be told by one folder alone; elsewhere it is then as good as a literal. Without that rule
-/// a key would have to be taken apart by trial and error, which a hostile key makes endless.
+/// Checks that one folder or file name alone gives the text of a placeholder that is used twice. Elsewhere the text is
+/// then a literal. Otherwise a key must be matched by trial and error, which takes too long for a hostile key.
 fn check_texts_used_twice(tokens: &[TemplateToken], segments: &[Segment]) -> Result<(), TemplateError> {
     let uses =
         |name: &str| tokens.iter().filter(|token| matches!(token, TemplateToken::Text(known) if known == name)).count();
@@ -84,7 +84,8 @@ fn check_texts_used_twice(tokens: &[TemplateToken], segments: &[Segment]) -> Res
     Ok(())
 }
 
-/// A time between two variable parts is looked for, so nothing else may depend on where it is found.
+/// Checks that a time between two parts of variable length is used once. Its position is searched, so nothing else may
+/// depend on it.
 fn check_times_used_twice(segments: &[Segment]) -> Result<(), TemplateError> {
     for (index, segment) in segments.iter().enumerate() {
         let runs: Vec<&[Atom]> = segment.split(Atom::is_variable).collect();

@@ -12,20 +12,19 @@ use super::template_token::{self, TemplateToken};
 use super::time_format::{self, FormatPart, fields};
 use crate::limits::KEY_BYTES_MAX;
 
-/// The pattern of a dataset's keys, readable both ways: [`KeyTemplate::matches`] takes a key apart,
-/// [`KeyTemplate::build`] puts one together.
+/// The template of keys. [`KeyTemplate::matches`] reads the values of a key, and [`KeyTemplate::build`] builds a key.
 ///
-/// `*` stands for any text without a `/`, also none; `{name}` for one of at least one character; `{name:FORMAT}` for a
-/// time in digits of fixed width (`%Y %m %d %j %H %M %S %3f %6f %9f %f %F %T %R %%`). Where a key can be taken apart in
-/// more than one way, each name from the left stands for the shortest text that lets the whole key fit: of
-/// `{a}_{b}` and `x_y_z`, `a` is `x`. A name used twice must stand for the same text; of a time used twice, the fields
-/// in both places must agree, and all of them together are the time.
+/// `*` matches any text without `/`, also the empty text. `{name}` matches the same, but at least one character.
+/// `{name:FORMAT}` matches a time in digits of fixed width (`%Y %m %d %j %H %M %S %3f %6f %9f %f %F %T %R %%`). Where a
+/// key matches in several ways, each placeholder from the left has the shortest possible text: for `{a}_{b}` and
+/// `x_y_z`, `a` is `x`. A placeholder that is used twice has the same text in both places. A time that is used twice has
+/// the fields of both places, which must agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTemplate {
     text: String,
     pub(super) tokens: Vec<TemplateToken>,
     pub(super) segments: Vec<Segment>,
-    /// The order in which segments are read: those first that tell a name for sure.
+    /// The order in which segments are read: first those with at most one part of variable length.
     order: Vec<usize>,
 }
 
@@ -38,7 +37,7 @@ pub struct Placeholder<'a> {
 }
 
 impl KeyTemplate {
-    /// Refuses every template that cannot be reversed, so that what is built from it is read back as it was.
+    /// Parses a template. Rejects a template that is not reversible: a key built from it must give the same values again.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.is_empty() {
             return Err(TemplateError::Empty);
@@ -54,6 +53,7 @@ impl KeyTemplate {
         Ok(Self { text: text.to_owned(), tokens, segments, order })
     }
 
+    /// Returns the values of a key; `None` when the key does not match.
     pub fn matches(&self, key: &str) -> Option<Captures> {
         if key.len() > KEY_BYTES_MAX {
             return None;
@@ -73,13 +73,13 @@ impl KeyTemplate {
         Some(found.texts.iter().fold(captures, |captures, (name, text)| captures.with_text(name, text)))
     }
 
-    /// The key that is read as `captures`. Fails on a template with `*`, on a name that `captures` has not, and on a
-    /// text that would be read back as another.
+    /// Builds the key with these values. Fails on a template with `*`, on a placeholder without a value, and on a text
+    /// that [`KeyTemplate::matches`] would not return from the key.
     pub fn build(&self, captures: &Captures) -> Result<String, TemplateError> {
         self.check_read_back(self.write(captures)?, captures)
     }
 
-    /// As [`KeyTemplate::build`], for a key that nobody reads back.
+    /// Builds a key without the check that [`KeyTemplate::matches`] returns the same values.
     pub(crate) fn write(&self, captures: &Captures) -> Result<String, TemplateError> {
         let mut key = String::new();
         for token in &self.tokens {
@@ -124,12 +124,12 @@ impl KeyTemplate {
         })
     }
 
-    /// Whether the template has a `*`, and can match but not build.
+    /// Returns true if the template has a `*`: then it can match keys, but not build them.
     pub fn has_star(&self) -> bool {
         self.tokens.contains(&TemplateToken::Star)
     }
 
-    /// The names without a format, each as often as it is used.
+    /// Returns the names of placeholders without format, each as often as it is used.
     pub(crate) fn text_names(&self) -> impl Iterator<Item = &str> {
         self.tokens.iter().filter_map(|token| match token {
             TemplateToken::Text(name) => Some(name.as_str()),
@@ -137,7 +137,7 @@ impl KeyTemplate {
         })
     }
 
-    /// The names with a format, each as often as it is used.
+    /// Returns the names of placeholders with a format, each as often as it is used.
     pub(crate) fn time_names(&self) -> impl Iterator<Item = &str> {
         self.tokens.iter().filter_map(|token| match token {
             TemplateToken::Time { name, .. } => Some(name.as_str()),
@@ -145,29 +145,29 @@ impl KeyTemplate {
         })
     }
 
-    /// Why keys of this template cannot be built from what `other` captures and the texts of the names `given`; `None`
-    /// when they can. `role` is what messages call `other`.
-    pub(crate) fn lacks_from(&self, other: &KeyTemplate, role: &str, given: &[&str]) -> Option<String> {
+    /// Returns the reason why the values of `other`, and texts for the names `given`, do not suffice to build a key;
+    /// `None` when they do. `role` is the name of `other` in messages.
+    pub(crate) fn missing_from(&self, other: &KeyTemplate, role: &str, given: &[&str]) -> Option<String> {
         self.tokens.iter().find_map(|token| match token {
-            TemplateToken::Star => Some(format!("it has `*` in it, for which {role} gives no text")),
+            TemplateToken::Star => Some("a key cannot be built from a template with `*`".to_owned()),
             TemplateToken::Text(name)
                 if !given.contains(&name.as_str()) && !other.text_names().any(|known| known == name) =>
             {
                 Some(format!("`{}` is not in {role}", token.written()))
             }
             TemplateToken::Time { name, .. } if !other.time_names().any(|known| known == name) => {
-                Some(format!("`{}` is not in {role} with a format", token.written()))
+                Some(format!("`{}` is not a time of {role}", token.written()))
             }
             TemplateToken::Time { name, parts, .. } => {
                 let known = check::fields_of(&other.tokens, name);
-                let lacking = fields(parts).any(|field| !time_format::provides(&known, field));
-                lacking.then(|| format!("`{}` says more than {{{name}}} of {role} does", token.written()))
+                let is_missing = fields(parts).any(|field| !time_format::provides(&known, field));
+                is_missing.then(|| format!("`{}` has more parts than {{{name}}} of {role}", token.written()))
             }
             TemplateToken::Literal(_) | TemplateToken::Text(_) => None,
         })
     }
 
-    /// How far the template fits a key that it does not match, to tell a person.
+    /// Returns how much of a key matches, for messages about a key that does not match.
     pub(crate) fn prefix_match(&self, key: &str) -> PrefixMatch {
         prefix_match(&self.tokens, key)
     }

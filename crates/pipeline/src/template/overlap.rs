@@ -1,5 +1,6 @@
-//! Whether two templates claim the same keys, told by a key that both match. Such a key is looked for folder by folder,
-//! with times filled in from samples; that none is found does not mean that there is none.
+//! Finds a key that two templates share.
+//!
+//! The search compares the templates folder by folder, with sample times. It may miss a shared key.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,7 +10,7 @@ use super::key_template::KeyTemplate;
 use super::segment::{Atom, Segment};
 use crate::limits::OVERLAP_PAIRS_MAX;
 
-/// What a place in a folder's or file's name can be.
+/// The characters that a position of a folder or file name can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Symbol {
     Char(char),
@@ -19,7 +20,7 @@ enum Symbol {
     Many,
 }
 
-/// Places in the two names that are reached together.
+/// Positions in the two names that the same text reaches.
 type Pair = (usize, usize);
 
 impl KeyTemplate {
@@ -39,11 +40,11 @@ fn shared_key(left: &KeyTemplate, right: &KeyTemplate) -> Option<String> {
             pairs.map(|(left, right)| shared_name(&symbols(left, time), &symbols(right, time))).collect();
         Some(names?.join("/"))
     });
-    // Names used twice are not seen above, and neither is what the calendar forbids.
+    // The search ignores placeholders that are used twice, and invalid dates.
     keys.find(|key| left.matches(key).is_some() && right.matches(key).is_some())
 }
 
-/// Times to try templates with: one that people know for a time, and one whose fields agree wherever they stand: `%m-%d` and `%d-%m`.
+/// Returns times to try templates with: a common time, and one with equal fields, which `%m-%d` and `%d-%m` share.
 pub(crate) fn sample_times() -> impl Iterator<Item = NaiveDateTime> {
     let at = |(year, month, day), (hour, minute, second)| {
         NaiveDate::from_ymd_opt(year, month, day)?.and_hms_opt(hour, minute, second)
@@ -64,7 +65,7 @@ fn symbols(segment: &Segment, time: NaiveDateTime) -> Vec<Symbol> {
     symbols
 }
 
-/// The shortest text that fits both.
+/// Returns the shortest text that both names match.
 fn shared_name(left: &[Symbol], right: &[Symbol]) -> Option<String> {
     let end = (left.len(), right.len());
     if left.len().saturating_mul(right.len()) > OVERLAP_PAIRS_MAX {
@@ -86,7 +87,7 @@ fn shared_name(left: &[Symbol], right: &[Symbol]) -> Option<String> {
     None
 }
 
-/// Where one more character leads, or none where a [`Symbol::Many`] ends.
+/// Returns the positions after one more character, or after the end of a [`Symbol::Many`] without a character.
 fn steps(left: &[Symbol], right: &[Symbol], (l, r): Pair) -> Vec<(Pair, Option<char>)> {
     let (left, right) = (left.get(l), right.get(r));
     let mut steps = Vec::new();
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_both_match() {
+    fn shared_keys_are_found() {
         let check = |left: &str, right: &str, expected: Option<&str>| {
             assert_eq!(shared(left, right).as_deref(), expected, "{left} {right}");
             assert_eq!(shared(right, left).is_some(), expected.is_some(), "{right} {left}");
@@ -149,20 +150,20 @@ mod tests {
         check("{status}_{scheduled:%F}.trig", "Succeeded_*.trig", Some("Succeeded_2024-02-29.trig"));
         check("orders-{date:%F}", "shipments-{date:%F}", None);
         check("größe*", "{name}ße", Some("größe"));
-        // These do share keys, which only shows when one comes.
+        // These share keys that the search does not find.
         check("{shop}/{shop}", "a/*", None);
         check("{date:%Y-%m}", "2023-01", None);
     }
 
     #[test]
-    fn long_names_are_left_to_the_keys_themselves() {
+    fn long_names_are_not_searched() {
         let long = "x".repeat(500);
         assert_eq!(shared(&format!("{long}*"), &format!("*{long}")), None);
     }
 
     proptest! {
         #[test]
-        fn a_template_shares_keys_with_a_wider_one(names in prop::collection::vec("[ab]{1,4}", 1..4), star in 0..4_usize) {
+        fn wider_template_shares_the_key(names in prop::collection::vec("[ab]{1,4}", 1..4), star in 0..4_usize) {
             let key = names.join("/");
             let wider: Vec<String> = names
                 .iter()

@@ -1,28 +1,28 @@
-//! How far a template fits a key that it does not match.
+//! Finds how much of a key a template matches, for messages about a key that does not match.
 
 use super::segment::PartialCaptures;
 use super::template_token::TemplateToken;
 use super::time_format::{FormatPart, TimeField, assemble};
 
-/// Where a template stops matching.
+/// The part of a key that a template matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PrefixMatch {
-    /// Bytes of the key that the template explains.
+    /// The length of the matched part in bytes.
     pub(crate) bytes: usize,
-    /// What the template wants there, for people.
+    /// The text that the template expects there, for messages.
     pub(crate) expects: String,
 }
 
-/// Follows every way in which the beginning of the key can be taken apart, all at once, until none is left.
+/// Matches token by token and keeps every possible end, until no end is left.
 pub(super) fn prefix_match(tokens: &[TemplateToken], key: &str) -> PrefixMatch {
-    let mut ways = vec![0];
-    // Where the key was last explained by more than `*` or a name, which explain anything.
+    let mut ends = vec![0];
+    // The end of the last literal or time. `*` and `{name}` match almost anything, so they do not count.
     let mut anchor = 0;
     let mut skipped = String::new();
     for token in tokens {
-        let next = step(token, key, &ways);
+        let next = step(token, key, &ends);
         if next.is_empty() {
-            return stopped(token, key, &ways, anchor, &skipped);
+            return stopped(token, key, &ends, anchor, &skipped);
         }
         if token.is_variable() {
             skipped = token.written();
@@ -30,29 +30,29 @@ pub(super) fn prefix_match(tokens: &[TemplateToken], key: &str) -> PrefixMatch {
             skipped.clear();
             anchor = next.iter().copied().min().unwrap_or(anchor);
         }
-        ways = next;
+        ends = next;
     }
-    if ways.contains(&key.len()) {
-        return PrefixMatch { bytes: key.len(), expects: "names and dates that agree with each other".to_owned() };
+    if ends.contains(&key.len()) {
+        return PrefixMatch { bytes: key.len(), expects: "consistent values of its placeholders".to_owned() };
     }
-    let bytes = ways.iter().copied().max().unwrap_or(anchor);
+    let bytes = ends.iter().copied().max().unwrap_or(anchor);
     PrefixMatch { bytes, expects: "the end of the key".to_owned() }
 }
 
-/// Everywhere the token can end, given where it can begin.
-fn step(token: &TemplateToken, key: &str, ways: &[usize]) -> Vec<usize> {
+/// Returns the positions where the token can end, from those where it can begin.
+fn step(token: &TemplateToken, key: &str, ends: &[usize]) -> Vec<usize> {
     let rest = |at: usize| key.get(at..).unwrap_or_default();
     match token {
         TemplateToken::Literal(text) => {
-            ways.iter().filter(|at| rest(**at).starts_with(text.as_str())).map(|at| at + text.len()).collect()
+            ends.iter().filter(|at| rest(**at).starts_with(text.as_str())).map(|at| at + text.len()).collect()
         }
         TemplateToken::Time { parts, .. } => {
-            ways.iter().filter_map(|at| read_time(parts, rest(*at)).map(|bytes| at + bytes)).collect()
+            ends.iter().filter_map(|at| read_time(parts, rest(*at)).map(|bytes| at + bytes)).collect()
         }
         TemplateToken::Star | TemplateToken::Text(_) => {
             let mut reached: Vec<usize> = Vec::new();
-            for at in ways {
-                // An earlier way has passed here already and reached all that this one can.
+            for at in ends {
+                // An earlier start has passed this position and reached the same ends.
                 if reached.last().is_some_and(|last| last > at) {
                     continue;
                 }
@@ -67,21 +67,21 @@ fn step(token: &TemplateToken, key: &str, ways: &[usize]) -> Vec<usize> {
     }
 }
 
-fn stopped(token: &TemplateToken, key: &str, ways: &[usize], anchor: usize, skipped: &str) -> PrefixMatch {
-    let first = ways.first().copied().unwrap_or(anchor);
+fn stopped(token: &TemplateToken, key: &str, ends: &[usize], anchor: usize, skipped: &str) -> PrefixMatch {
+    let first = ends.first().copied().unwrap_or(anchor);
     let (bytes, expects) = match token {
         TemplateToken::Literal(text) => {
-            let explained = |at: usize| common(text, key.get(at..).unwrap_or_default());
-            // The earliest of those that explain most.
-            let best = ways.iter().rev().copied().max_by_key(|at| explained(*at)).unwrap_or(anchor);
-            if explained(best) > 0 {
-                let rest = text.get(explained(best)..).unwrap_or_default();
-                return PrefixMatch { bytes: best + explained(best), expects: format!("`{rest}`") };
+            let matched = |at: usize| common(text, key.get(at..).unwrap_or_default());
+            // Of the longest matches the earliest.
+            let best = ends.iter().rev().copied().max_by_key(|at| matched(*at)).unwrap_or(anchor);
+            if matched(best) > 0 {
+                let rest = text.get(matched(best)..).unwrap_or_default();
+                return PrefixMatch { bytes: best + matched(best), expects: format!("`{rest}`") };
             }
             (first, format!("`{text}`"))
         }
         TemplateToken::Time { format, .. } => (first, format!("a time in the format {format}")),
-        TemplateToken::Star => (first, "anything but `/`".to_owned()),
+        TemplateToken::Star => (first, "any text without `/`".to_owned()),
         TemplateToken::Text(name) => (first, format!("at least one character for {{{name}}}")),
     };
     if skipped.is_empty() {
@@ -91,12 +91,12 @@ fn stopped(token: &TemplateToken, key: &str, ways: &[usize], anchor: usize, skip
     }
 }
 
-/// Bytes, cut at a character.
+/// Returns the length of the common prefix in bytes.
 fn common(left: &str, right: &str) -> usize {
     left.chars().zip(right.chars()).take_while(|(l, r)| l == r).map(|(l, _)| l.len_utf8()).sum()
 }
 
-/// The length of the time at the beginning of `text`.
+/// Returns the length of the time at the beginning of `text`.
 fn read_time(parts: &[FormatPart], text: &str) -> Option<usize> {
     let mut found = PartialCaptures::default();
     let mut at = 0;
@@ -110,7 +110,7 @@ fn read_time(parts: &[FormatPart], text: &str) -> Option<usize> {
             }
         }
     }
-    // A format may carry a part of the time only; the first year with every date stands in for a missing one.
+    // A format may have a part of the time only. 2000 replaces a missing year, since it has every date.
     let mut fields = found.fields_of("");
     if !fields.iter().any(|(field, _)| *field == TimeField::Year) {
         fields.push((TimeField::Year, 2000));

@@ -1,11 +1,13 @@
-//! Taking a key apart. A name or `*` never stands for a `/`, so a template and a key are compared folder by folder;
-//! inside a folder every variable part is as short as it can be, from the left, and the whole must fit.
-//! Nothing is ever tried twice at one place, so the time is bounded by the key's length times the template's.
+//! Matches a key against a template.
+//!
+//! A placeholder never matches `/`, so template and key are compared folder by folder. In a folder, each part of
+//! variable length is as short as possible, from the left. No position is tried twice, so the time is at most
+//! proportional to the length of the key times the length of the template.
 
 use super::template_token::TemplateToken;
 use super::time_format::{FormatPart, TimeField, assemble};
 
-/// One piece of a folder's or file's name.
+/// A part of a folder or file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Atom {
     Literal(String),
@@ -20,10 +22,10 @@ impl Atom {
     }
 }
 
-/// What stands between two `/`.
+/// A folder or file name: the parts between two `/`.
 pub(super) type Segment = Vec<Atom>;
 
-/// Splits a template at its `/`, those inside formats too.
+/// Splits a template at each `/`, also those in formats.
 pub(super) fn segments(tokens: &[TemplateToken]) -> Vec<Segment> {
     let mut segments = vec![Segment::new()];
     for token in tokens {
@@ -63,7 +65,7 @@ fn push_literal(segments: &mut Vec<Segment>, text: &str) {
     }
 }
 
-/// What has been read of a key so far.
+/// The values read from a key so far.
 #[derive(Debug, Default)]
 pub(super) struct PartialCaptures {
     pub(super) texts: Vec<(String, String)>,
@@ -75,13 +77,13 @@ impl PartialCaptures {
         self.texts.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
-    /// The fields of one name.
+    /// Returns the fields of one placeholder.
     pub(super) fn fields_of(&self, name: &str) -> Vec<(TimeField, u32)> {
         self.fields.iter().filter(|(known, ..)| known == name).map(|(_, field, number)| (*field, *number)).collect()
     }
 }
 
-/// Reads one folder's or file's name into `found`; names that are already in `found` must stand for the same text.
+/// Reads a folder or file name into `found`. A placeholder that `found` already has must match the same text.
 pub(super) fn read_segment(segment: &[Atom], part: &str, found: &mut PartialCaptures) -> Option<()> {
     let bound = bind(segment, found);
     let runs: Vec<&[Atom]> = bound.split(Atom::is_variable).collect();
@@ -102,7 +104,7 @@ pub(super) fn read_segment(segment: &[Atom], part: &str, found: &mut PartialCapt
     read_run(last, part, tail, found).map(|_| ())
 }
 
-/// Names that are known by now are literals.
+/// Replaces placeholders that have a text by literals.
 fn bind(segment: &[Atom], found: &PartialCaptures) -> Segment {
     segment
         .iter()
@@ -140,7 +142,7 @@ fn read_variable(variable: &Atom, text: &str, found: &mut PartialCaptures) -> Op
     Some(())
 }
 
-/// The first place in `from..=tail` where the run fits and ends before `tail`.
+/// Returns start and end of the first match of `run` in `from..=tail` that ends before `tail`.
 fn search_run(
     run: &[Atom],
     part: &str,
@@ -151,7 +153,7 @@ fn search_run(
     let last = tail.checked_sub(width(run))?;
     let known = found.fields.len();
     (from..=last).find_map(|start| {
-        let end = read_run(run, part, start, found).filter(|_| real_times(found, known));
+        let end = read_run(run, part, start, found).filter(|_| are_valid_times(found, known));
         if end.is_none() {
             found.fields.truncate(known);
         }
@@ -159,13 +161,13 @@ fn search_run(
     })
 }
 
-/// Whether the times that were read since `known` are in the calendar: one between two variable parts is whole.
-fn real_times(found: &PartialCaptures, known: usize) -> bool {
+/// Returns true if the times read since `known` are valid dates. A time between two parts of variable length is complete.
+fn are_valid_times(found: &PartialCaptures, known: usize) -> bool {
     let names = found.fields.iter().skip(known).map(|(name, ..)| name);
     names.into_iter().all(|name| assemble(&found.fields_of(name)).is_some())
 }
 
-/// Reads literals and digits from `at` on and gives where they end.
+/// Reads literals and digits from `at` and returns their end.
 fn read_run(run: &[Atom], part: &str, mut at: usize, found: &mut PartialCaptures) -> Option<usize> {
     for atom in run {
         let rest = part.as_bytes().get(at..)?;

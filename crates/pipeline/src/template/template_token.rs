@@ -1,4 +1,4 @@
-//! A template as it is written: literal text, `*`, `{name}`, `{name:FORMAT}`.
+//! Splits a template into tokens: literal text, `*`, `{name}` and `{name:FORMAT}`.
 
 use super::error::TemplateError;
 use super::time_format::{FormatPart, parse_format};
@@ -12,7 +12,7 @@ pub(super) enum TemplateToken {
 }
 
 impl TemplateToken {
-    /// As it stands in the template.
+    /// Returns the token as the template writes it.
     pub(super) fn written(&self) -> String {
         match self {
             Self::Literal(text) => text.clone(),
@@ -22,7 +22,7 @@ impl TemplateToken {
         }
     }
 
-    /// Whether it can stand for texts of different lengths.
+    /// Returns true if the token has no fixed length.
     pub(super) fn is_variable(&self) -> bool {
         matches!(self, Self::Star | Self::Text(_))
     }

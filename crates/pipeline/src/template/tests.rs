@@ -20,7 +20,7 @@ fn time(text: &str) -> NaiveDateTime {
 }
 
 #[test]
-fn keys_are_taken_apart_and_put_together_again() {
+fn keys_match_and_build_again() {
     let check = |text: &str, key: &str, expected: Captures| {
         let template = template(text);
         assert_eq!(template.matches(key).as_ref(), Some(&expected), "{text} {key}");
@@ -65,7 +65,7 @@ fn keys_are_taken_apart_and_put_together_again() {
 }
 
 #[test]
-fn keys_that_do_not_match() {
+fn other_keys_do_not_match() {
     let check = |text: &str, key: &str| assert_eq!(template(text).matches(key), None, "{text} {key}");
     check("orders.csv", "orders.csv.gz");
     check("orders.csv", "/orders.csv");
@@ -94,7 +94,7 @@ fn keys_that_do_not_match() {
 }
 
 #[test]
-fn a_star_is_any_text_without_a_slash() {
+fn star_matches_any_text_without_a_slash() {
     let check = |text: &str, key: &str| assert_eq!(template(text).matches(key), Some(Captures::default()), "{key}");
     check("a/*.csv", "a/.csv");
     check("a/*.csv", "a/x.csv.csv");
@@ -105,77 +105,73 @@ fn a_star_is_any_text_without_a_slash() {
 }
 
 #[test]
-fn the_shortest_text_from_the_left_wins() {
+fn shortest_text_from_the_left_wins() {
     let captures = template("{a}_{b}.csv").matches("x_y_z.csv").unwrap();
     assert_eq!((captures.text("a"), captures.text("b")), (Some("x"), Some("y_z")));
 }
 
 #[test]
-fn what_cannot_be_reversed_is_refused() {
+fn irreversible_templates_are_errors() {
     let check = |text: &str, expected: &str| {
         let found = KeyTemplate::parse(text).expect_err(text).to_string();
         assert!(found.contains(expected), "{text}: {found}");
     };
     check("", "the template is empty");
     check(&"a".repeat(1025), "1025 bytes");
-    check("{a", "`{` at byte 0 never closes");
-    check("raw/a}", "`}` at byte 5 closes nothing");
-    check("{}", "`{}`: a name is");
-    check("{:%Y}", "`{:%Y}`: a name is");
-    check("{Site}", "`{Site}`: a name is");
-    check("{a b}", "`{a b}`: a name is");
-    check("{{a}}", "`{{a}`: a name is");
-    check("{date}", "`{date}` needs a format");
-    check("{scheduled}", "`{scheduled}` needs a format");
-    check("{status:%Y}", "`{status}` takes no format");
-    check("{a}{b}", "nothing stands between `{a}` and `{b}`");
-    check("{a}*", "nothing stands between `{a}` and `*`");
-    check("**", "nothing stands between `*` and `*`");
+    check("{a", "unclosed `{` at byte 0");
+    check("raw/a}", "unmatched `}` at byte 5");
+    check("{}", "`{}` is not a placeholder");
+    check("{:%Y}", "`{:%Y}` is not a placeholder");
+    check("{Site}", "`{Site}` is not a placeholder");
+    check("{a b}", "`{a b}` is not a placeholder");
+    check("{{a}}", "`{{a}` is not a placeholder");
+    check("{date}", "`{date}` requires a format");
+    check("{scheduled}", "`{scheduled}` requires a format");
+    check("{status:%Y}", "`{status}` has no format");
+    check("{a}{b}", "`{a}` and `{b}` are adjacent");
+    check("{a}*", "`{a}` and `*` are adjacent");
+    check("**", "`*` and `*` are adjacent");
     check("{x}/{x:%Y}", "has a format in one place and none in another");
-    check("{x:%y%m%d}", "a year of two digits");
-    check("{x:%D}", "a year of two digits");
-    check("{x:%Y-%b-%d}", "has `%b` in it");
-    check("{x:%Y-%-m-%d}", "has `%-` in it");
-    check("{x:%s}", "has `%s` in it");
-    check("{x:%F %I:%M}", "has `%I` in it");
-    check("{x:%F%z}", "has `%z` in it");
-    check("{x:%F%.3f}", "has `%.` in it");
-    check("{x:%Y%}", "has `%` in it");
-    check("{x:}", "has no %Y, %m or other part");
-    check("{x:csv}", "has no %Y, %m or other part");
-    check("{x:%Y*}", "in its format");
-    check("{x:%Y{y}}", "in its format");
-    check("{x:%m-%d}", "`{x}` has a time without its year (%Y)");
+    check("{x:%y%m%d}", "has a year of two digits");
+    check("{x:%D}", "has a year of two digits");
+    check("{x:%Y-%b-%d}", "contains `%b`");
+    check("{x:%Y-%-m-%d}", "contains `%-`");
+    check("{x:%s}", "contains `%s`");
+    check("{x:%F %I:%M}", "contains `%I`");
+    check("{x:%F%z}", "contains `%z`");
+    check("{x:%F%.3f}", "contains `%.`");
+    check("{x:%Y%}", "contains `%`");
+    check("{x:}", "has no part of a time");
+    check("{x:csv}", "has no part of a time");
+    check("{x:%Y*}", "contains `*` or `{`");
+    check("{x:%Y{y}}", "contains `*` or `{`");
+    check("{x:%m-%d}", "`{x}` has a time without a year (%Y)");
     check("{x:%Y-%d}", "`{x}` has %d without %m");
     check("{x:%Y-%m %H}", "`{x}` has %H without a day");
     check("{x:%F %M}", "`{x}` has %M without %H");
     check("{x:%F %H %S}", "`{x}` has %S without %M");
     check("{x:%F %R %3f}", "`{x}` has %f without %S");
-    check("{date:%F}/{scheduled:%F}", "both say the logical time");
-    check("{a}-{a}", "`{a}` is used twice, and no folder");
-    check("{a}-{b}/{a}-{b}", "`{a}` is used twice, and no folder");
-    check("{d:%F}/{a}_{d:%F}_{b}", "`{d}` is used twice, once between");
-    check("{a}_{d:%F}_{b}_{d:%F}_{c}", "`{d}` is used twice, once between");
+    check("{date:%F}/{scheduled:%F}", "are both the logical time");
+    check("{a}-{a}", "`{a}` is used twice; in one folder");
+    check("{a}-{b}/{a}-{b}", "`{a}` is used twice; in one folder");
+    check("{d:%F}/{a}_{d:%F}_{b}", "`{d}` is used twice; then it must not stand between");
+    check("{a}_{d:%F}_{b}_{d:%F}_{c}", "`{d}` is used twice; then it must not stand between");
 }
 
 #[test]
-fn only_what_is_read_back_the_same_is_built() {
+fn irreversible_values_are_not_built() {
     let check = |text: &str, captures: Captures, expected: &str| {
         let found = template(text).build(&captures).expect_err(text).to_string();
         assert!(found.contains(expected), "{text}: {found}");
     };
     let ab = |a: &str, b: &str| Captures::default().with_text("a", a).with_text("b", b);
-    check("{a}_{b}", ab("x_y", "z"), "`{a}` = `x_y` would be read back differently from `x_y_z`");
-    check("{a}_{b}", ab("x", ""), "`{b}` cannot stand for ``");
-    check("{a}_{b}", ab("x", "../y"), "`{b}` cannot stand for `../y`");
-    check("{a}_{b}", Captures::default().with_text("a", "x"), "nothing is known for `{b}`");
+    check("{a}_{b}", ab("x_y", "z"), "`{a}` = `x_y` cannot be read back from the key `x_y_z`");
+    check("{a}_{b}", ab("x", ""), "`{b}` cannot have the value ``");
+    check("{a}_{b}", ab("x", "../y"), "`{b}` cannot have the value `../y`");
+    check("{a}_{b}", Captures::default().with_text("a", "x"), "`{b}` has no value");
     check("{a}_{b}", ab("x", &"y".repeat(1023)), "the key has 1025 bytes");
-    check("{date:%F}", Captures::default(), "nothing is known for `{date}`");
-    check(
-        "{date:%F}",
-        Captures::default().with_time("date", NaiveDate::MIN.into()),
-        "its year is not one of 1 to 9999",
-    );
+    check("{date:%F}", Captures::default(), "`{date}` has no value");
+    check("{date:%F}", Captures::default().with_time("date", NaiveDate::MIN.into()), "expected a year from 1 to 9999");
 }
 
 #[test]
@@ -191,9 +187,9 @@ fn fill_in_keeps_placeholders_without_value() {
 }
 
 #[test]
-fn a_trigger_must_say_all_that_its_source_needs() {
+fn trigger_must_give_every_value_of_its_source() {
     let check = |trigger: &str, source: &str, expected: Option<&str>| {
-        let found = template(source).lacks_from(&template(trigger), "the trigger", &["given"]);
+        let found = template(source).missing_from(&template(trigger), "the trigger", &["given"]);
         match (&found, expected) {
             (None, None) => {}
             (Some(found), Some(expected)) if found.contains(expected) => {}
@@ -204,18 +200,18 @@ fn a_trigger_must_say_all_that_its_source_needs() {
     check("{date:%Y-%j}", "{date:%d/%m/%Y}", None);
     check("{date:%F %T.%6f}", "{date:%F %T.%3f}", None);
     check("{date:%F}", "constant.csv", None);
-    check("{date:%F}", "{date:%F %H}", Some("`{date:%F %H}` says more than {date} of the trigger does"));
-    check("{date:%F %T.%3f}", "{date:%F %T.%6f}", Some("says more"));
-    check("{date:%Y-%m}", "{date:%F}", Some("says more"));
-    check("{date:%F}", "{scheduled:%F}", Some("`{scheduled:%F}` is not in the trigger with a format"));
+    check("{date:%F}", "{date:%F %H}", Some("`{date:%F %H}` has more parts than {date} of the trigger"));
+    check("{date:%F %T.%3f}", "{date:%F %T.%6f}", Some("has more parts"));
+    check("{date:%Y-%m}", "{date:%F}", Some("has more parts"));
+    check("{date:%F}", "{scheduled:%F}", Some("`{scheduled:%F}` is not a time of the trigger"));
     check("{date:%F}", "{site}.csv", Some("`{site}` is not in the trigger"));
-    check("{date:%F}", "*.csv", Some("it has `*` in it"));
+    check("{date:%F}", "*.csv", Some("a template with `*`"));
     check("{date:%F}", "{given}.csv", None);
-    check("{date:%F}", "{given:%F}.csv", Some("`{given:%F}` is not in the trigger with a format"));
+    check("{date:%F}", "{given:%F}.csv", Some("`{given:%F}` is not a time of the trigger"));
 }
 
 #[test]
-fn where_a_template_stops_matching() {
+fn prefix_match_names_the_expected_text() {
     let check = |text: &str, key: &str, upto: &str, expects: &str| {
         let progress = template(text).prefix_match(key);
         assert_eq!((&key[..progress.bytes], progress.expects.as_str()), (upto, expects), "{text} {key}");
@@ -232,12 +228,12 @@ fn where_a_template_stops_matching() {
     check(TRIGGER, "triggers/pump_flow/done.trig", "triggers/pump_flow/", "{status} followed by `_`");
     check("{a}.csv", "orders.txt", "orders.", "`csv`");
     check("a/{a}", "a/", "a/", "at least one character for {a}");
-    check("{a}/{a}", "x/y", "x/y", "names and dates that agree with each other");
-    check("{date:%d.}{date:%m.%Y}", "31.02.2024", "31.02.2024", "names and dates that agree with each other");
+    check("{a}/{a}", "x/y", "x/y", "consistent values of its placeholders");
+    check("{date:%d.}{date:%m.%Y}", "31.02.2024", "31.02.2024", "consistent values of its placeholders");
 }
 
 #[test]
-fn hostile_keys_take_no_time() {
+fn hostile_keys_match_fast() {
     let started = std::time::Instant::now();
     let many = (b'a'..=b'z').map(|letter| format!("{{{0}}}a", char::from(letter))).collect::<String>();
     for text in
@@ -251,7 +247,7 @@ fn hostile_keys_take_no_time() {
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
-/// Tries every way of taking a key apart: slow, and plainly right.
+/// Matches by trial and error: slow, but simple enough to be right.
 fn fits(tokens: &[TemplateToken], key: &str, texts: &mut Vec<(String, String)>, found: &mut PartialCaptures) -> bool {
     let Some((token, rest)) = tokens.split_first() else {
         let names: Vec<String> = found.fields.iter().map(|(name, ..)| name.clone()).collect();
@@ -320,10 +316,10 @@ fn any_template() -> impl Strategy<Value = KeyTemplate> {
         "{d:%m}",
     ]);
     prop::collection::vec(piece, 1..9)
-        .prop_filter_map("not reversible", |pieces| KeyTemplate::parse(&pieces.concat()).ok())
+        .prop_filter_map("reversible templates", |pieces| KeyTemplate::parse(&pieces.concat()).ok())
 }
 
-/// A key that the template may stand for: every name is filled, rightly most of the time, and at times a letter is lost.
+/// A key that mostly matches the template: some values are invalid, and sometimes one character is missing.
 fn any_key(template: &KeyTemplate) -> impl Strategy<Value = String> + use<> {
     let texts = ["a", "_", "2", "a_2", "2024", "2_2024-01_", "2024-13", "ab_"];
     let tokens = template.tokens.clone();
@@ -352,7 +348,7 @@ fn template_and_key() -> impl Strategy<Value = (KeyTemplate, String)> {
     })
 }
 
-/// One key that the template can stand for, from texts and years.
+/// Builds a key of the template from texts and a year.
 fn fill(template: &KeyTemplate, texts: &[&str], year: i32, month: u32) -> (Captures, Option<String>) {
     let date = NaiveDate::from_ymd_opt(year, month, 1).unwrap();
     let mut captures = Captures::default();
@@ -372,7 +368,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn matching_finds_a_way_whenever_there_is_one((template, key) in template_and_key()) {
+    fn matching_equals_trial_and_error((template, key) in template_and_key()) {
         let expected = fits(&template.tokens, &key, &mut Vec::new(), &mut PartialCaptures::default());
         let found = template.matches(&key);
         prop_assert_eq!(found.is_some(), expected, "{} {}", template, key);
@@ -382,7 +378,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_built_is_read_back(
+    fn built_keys_match_with_their_values(
         template in any_template(),
         texts in prop::collection::vec("[a_2é]{1,4}", 3),
         year in 1_i32..=9_999,

@@ -1,11 +1,11 @@
-//! The formats of `{name:FORMAT}`: chrono's strftime, cut down to digits of a fixed width, so that a key can be read
-//! in one way only.
+//! Parses the formats of `{name:FORMAT}`: the part of chrono's strftime that has digits of a fixed width. So a key can
+//! be read in one way only.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 use super::error::TemplateError;
 
-/// One part of a time, a number of fixed width.
+/// A field of a time, a number of fixed width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum TimeField {
     Year,
@@ -16,12 +16,12 @@ pub(super) enum TimeField {
     Hour,
     Minute,
     Second,
-    /// That many digits of the second's fraction.
+    /// The fraction of the second, with this number of digits.
     Fraction(u8),
 }
 
 impl TimeField {
-    /// Digits.
+    /// Returns the number of digits.
     pub(super) fn width(self) -> usize {
         match self {
             Self::Year => 4,
@@ -44,12 +44,12 @@ impl TimeField {
         }
     }
 
-    /// As a key has it.
+    /// Returns the digits in a key.
     pub(super) fn digits(self, time: NaiveDateTime) -> String {
         format!("{:0width$}", self.of(time), width = self.width())
     }
 
-    /// The number at the beginning of `text`.
+    /// Reads the number at the beginning of `text`.
     pub(super) fn read(self, text: &[u8]) -> Option<u32> {
         let digits = text.get(..self.width())?;
         digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u32::from(byte - b'0')))
@@ -66,7 +66,7 @@ pub(super) enum FormatPart {
     Field(TimeField),
 }
 
-/// Splits a format into its digits and what stands between them.
+/// Splits a format into fields and literals.
 pub(super) fn parse_format(format: &str) -> Result<Vec<FormatPart>, TemplateError> {
     if format.contains(['*', '{']) {
         return Err(TemplateError::FormatText(format.to_owned()));
@@ -85,9 +85,9 @@ pub(super) fn parse_format(format: &str) -> Result<Vec<FormatPart>, TemplateErro
     }
 }
 
-/// Takes the specifier at the beginning of `after` (its `%` is gone) and gives what follows it.
+/// Reads the specifier at the beginning of `after`, which is the text after its `%`. Returns the rest.
 fn push_specifier<'a>(parts: &mut Vec<FormatPart>, format: &str, after: &'a str) -> Result<&'a str, TemplateError> {
-    // The longest first: `%3f` before `%3`.
+    // `%3f` has two characters, every other specifier has one.
     let length = match after.as_bytes() {
         [b'3' | b'6' | b'9', b'f', ..] => 2,
         _ => after.chars().next().map_or(0, char::len_utf8),
@@ -122,7 +122,7 @@ fn push_literal(parts: &mut Vec<FormatPart>, text: &str) {
     }
 }
 
-/// Returns the numbers of a format.
+/// Returns the fields of a format.
 pub(super) fn fields(parts: &[FormatPart]) -> impl Iterator<Item = TimeField> {
     parts.iter().filter_map(|part| match part {
         FormatPart::Field(field) => Some(*field),
@@ -130,13 +130,13 @@ pub(super) fn fields(parts: &[FormatPart]) -> impl Iterator<Item = TimeField> {
     })
 }
 
-/// Checks that a time can be made of the fields: no part without the larger one that it belongs to.
+/// Checks that the fields give a time: each field requires the next larger one.
 pub(super) fn check_complete(name: &str, fields: &[TimeField]) -> Result<(), TemplateError> {
     let has = |wanted: TimeField| fields.contains(&wanted);
     let has_fraction = fields.iter().any(|field| matches!(field, TimeField::Fraction(_)));
     let has_day = has(TimeField::Ordinal) || has(TimeField::Day);
     let rules = [
-        (true, "a time", has(TimeField::Year), "its year (%Y)"),
+        (true, "a time", has(TimeField::Year), "a year (%Y)"),
         (has(TimeField::Day), "%d", has(TimeField::Month), "%m"),
         (has(TimeField::Hour), "%H", has_day, "a day (%m and %d, or %j)"),
         (has(TimeField::Minute), "%M", has(TimeField::Hour), "%H"),
@@ -151,7 +151,7 @@ pub(super) fn check_complete(name: &str, fields: &[TimeField]) -> Result<(), Tem
     Ok(())
 }
 
-/// Whether a time that was read from `known` fields has a true value in the `wanted` one, not one filled in.
+/// Returns true if the `known` fields give the value of `wanted`, so that it is not a default.
 pub(super) fn provides(known: &[TimeField], wanted: TimeField) -> bool {
     let has = |field: TimeField| known.contains(&field);
     let whole_date =
@@ -165,8 +165,8 @@ pub(super) fn provides(known: &[TimeField], wanted: TimeField) -> bool {
     }
 }
 
-/// The time that has all these fields; the first month, day and moment where none is given. `None` when there is no
-/// such time in the calendar, or the fields contradict each other.
+/// Returns the time with these fields. A missing month or day is 1, a missing part of the time of day is 0. `None` when
+/// the date does not exist, or the fields contradict each other.
 pub(super) fn assemble(fields: &[(TimeField, u32)]) -> Option<NaiveDateTime> {
     let get = |wanted: TimeField| fields.iter().find(|(field, _)| *field == wanted).map(|(_, number)| *number);
     let year = i32::try_from(get(TimeField::Year)?).ok().filter(|year| *year >= 1)?;

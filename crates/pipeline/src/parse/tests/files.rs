@@ -1,4 +1,4 @@
-//! How rows are written, how files are, and what may be in them.
+//! `write`, `key`, columns, encoding, `csv` and `rejects`.
 
 use super::{FILE, ORDERS, errors};
 use crate::dataset::{Dataset, OnNewVersion, WriteMode};
@@ -12,7 +12,7 @@ fn orders(lines: &str) -> Dataset {
     definition.datasets.into_iter().next().unwrap()
 }
 
-/// `lines` begin on line 5; their errors are given without what all have in common.
+/// Checks the errors of `lines`, which begin on line 5, without their common prefix.
 fn check_errors(lines: &str, expected: &[&str]) {
     let found = errors(&format!("{ORDERS}{lines}\n"));
     let found: Vec<&str> = found.iter().map(|error| error.trim_start_matches(':')).collect();
@@ -21,7 +21,7 @@ fn check_errors(lines: &str, expected: &[&str]) {
 }
 
 #[test]
-fn ways_to_write() {
+fn write_and_key_are_checked_together() {
     let key = |lines: &str| match orders(lines).write {
         WriteMode::Upsert { key } => key.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>().join(" "),
         other => format!("{other:?}"),
@@ -33,25 +33,30 @@ fn ways_to_write() {
     assert_eq!(key(two), "day order_id");
     assert_eq!(orders("write = 'replace'\non_new_version = 'ignore'").on_new_version, OnNewVersion::Ignore);
 
-    check_errors("write = 'apend'", &["5: write: `apend` is none of append, replace, upsert; did you mean `append`?"]);
+    check_errors(
+        "write = 'apend'",
+        &["5: write: `apend` is not one of append, replace, upsert; did you mean `append`?"],
+    );
     check_errors(
         "write = 'upsrt'\nkey = ['order_id']",
-        &["5: write: `upsrt` is none of append, replace, upsert; did you mean `upsert`?"],
+        &["5: write: `upsrt` is not one of append, replace, upsert; did you mean `upsert`?"],
     );
     check_errors(
         "write = 'upsert'",
-        &["5: write: \"upsert\" needs to know by what a row is known, as key = [\"order_id\"]"],
+        &["5: write: `write = \"upsert\"` requires `key`, for example key = [\"order_id\"]"],
     );
-    check_errors("key = ['order_id']", &["5: key: `key` is for write = \"upsert\""]);
-    check_errors("write = 'replace'\nkey = ['order_id']", &["6: key: `key` is for write = \"upsert\""]);
+    check_errors("key = ['order_id']", &["5: key: `key` requires `write = \"upsert\"`"]);
+    check_errors("write = 'replace'\nkey = ['order_id']", &["6: key: `key` requires `write = \"upsert\"`"]);
     check_errors(
         "write = 'replace'\non_new_version = 'append'",
-        &["6: on_new_version: with write = \"replace\" the table becomes the file, and keeps no rows to append to"],
+        &[
+            "6: on_new_version: `append` has no effect with `write = \"replace\"`, which keeps the rows of one file only",
+        ],
     );
     let upsert = |key: &str| format!("write = 'upsert'\ncolumns.day = {{ type = 'date', from = 'Day' }}\nkey = {key}");
-    check_errors(&upsert("'order_id'"), &["7: key: must be a list of strings, not the string \"order_id\""]);
-    check_errors(&upsert("[]"), &["7: key: a key has 1 to 32 columns, this one has 0"]);
-    check_errors(&upsert("['order_id', 'order_id']"), &["7: key: `order_id` is in the key twice"]);
+    check_errors(&upsert("'order_id'"), &["7: key: expected a list of strings, found the string \"order_id\""]);
+    check_errors(&upsert("[]"), &["7: key: expected 1 to 32 columns, found 0"]);
+    check_errors(&upsert("['order_id', 'order_id']"), &["7: key: the key contains `order_id` twice"]);
     check_errors(
         &upsert("['oder_id']"),
         &["7: key: `oder_id` is not a column of the dataset; did you mean `order_id`?"],
@@ -59,9 +64,9 @@ fn ways_to_write() {
     check_errors(&upsert("['Day']"), &["7: key: `Day` is not a column of the dataset; did you mean `day`?"]);
     check_errors(
         &upsert("['day']"),
-        &["7: key: `day` may be NULL, which equals no other key; declare it as \"date not null\""],
+        &["7: key: `day` may be NULL; a column of the key must be declared as \"date not null\""],
     );
-    // What is wrong with the columns is said once, and not again by the key.
+    // An error in the columns is reported once, not also at the key.
     check_errors(
         "write = 'upsert'\nkey = ['x']\ncolumns.x = 'txt'",
         &["7: columns.x: unknown type `txt`; did you mean `text`?"],
@@ -69,7 +74,7 @@ fn ways_to_write() {
 }
 
 #[test]
-fn the_key_has_as_many_columns_as_an_index() {
+fn key_columns_are_limited() {
     let upsert = |count: usize| {
         let names: Vec<String> = (0..count).map(|index| format!("c{index}")).collect();
         let columns: String = names.iter().map(|name| format!("columns.{name} = 'text not null'\n")).collect();
@@ -78,30 +83,24 @@ fn the_key_has_as_many_columns_as_an_index() {
     assert!(
         matches!(orders(&upsert(KEY_COLUMNS_MAX)).write, WriteMode::Upsert { key } if key.len() == KEY_COLUMNS_MAX)
     );
-    check_errors(&upsert(KEY_COLUMNS_MAX + 1), &["39: key: a key has 1 to 32 columns, this one has 33"]);
+    check_errors(&upsert(KEY_COLUMNS_MAX + 1), &["39: key: expected 1 to 32 columns, found 33"]);
 }
 
 #[test]
-fn a_dataset_without_columns_has_them_inferred() {
+fn omitted_columns_are_inferred() {
     let check = |lines: &str, expected: &[&str]| {
         let text = format!("[datasets.x]\nsource = 'x.csv'\ntable = 'x'\n{lines}");
         assert_eq!(errors(&text), expected, "{text}");
     };
     check("", &[]);
     check("extra = 'rescue'\nencoding = 'utf-16'\ncsv.delimiter = ';'", &[]);
-    check("columns = {}", &[":4: datasets.x.columns: a dataset has 1 to 1500 columns, this one has 0"]);
-    check(
-        "write = 'upsert'\nkey = ['id']",
-        &[":5: datasets.x.key: a key is of declared columns, and this dataset has its columns inferred"],
-    );
-    check(
-        "csv.header = false",
-        &[":4: datasets.x.csv: csv.header = false: only a header names columns to infer; declare them"],
-    );
+    check("columns = {}", &[":4: datasets.x.columns: expected 1 to 1500 columns, found 0"]);
+    check("write = 'upsert'\nkey = ['id']", &[":5: datasets.x.key: `key` requires declared columns"]);
+    check("csv.header = false", &[":4: datasets.x.csv: `columns` is required with `csv.header = false`"]);
 }
 
 #[test]
-fn columns_that_nobody_declared() {
+fn extra_and_evolve_are_checked_together() {
     let check = |lines: &str, extra: Extra, evolve: Evolve| {
         let dataset = orders(lines);
         assert_eq!((dataset.extra, dataset.evolve), (extra, evolve), "{lines}");
@@ -112,19 +111,22 @@ fn columns_that_nobody_declared() {
     check("evolve = 'add'", Extra::Reject, Evolve::Add);
     check("columns._rescued = 'jsonb'", Extra::Reject, Evolve::Fail);
 
-    check_errors("extra = 'rescu'", &["5: extra: `rescu` is none of reject, ignore, rescue; did you mean `rescue`?"]);
-    check_errors("evolve = true", &["5: evolve: must be a string, not true"]);
-    let left = "evolve = \"add\" adds a file's new columns to the table, so none is left for `extra`";
+    check_errors(
+        "extra = 'rescu'",
+        &["5: extra: `rescu` is not one of reject, ignore, rescue; did you mean `rescue`?"],
+    );
+    check_errors("evolve = true", &["5: evolve: expected a string, found true"]);
+    let left = "`extra` has no effect with `evolve = \"add\"`, which adds undeclared columns to the table";
     check_errors("extra = 'ignore'\nevolve = 'add'", &[&format!("5: extra: {left}")]);
     check_errors("evolve = 'add'\nextra = 'rescue'", &[&format!("6: extra: {left}")]);
     check_errors(
         "columns._rescued = 'jsonb'\nextra = 'rescue'",
-        &["6: extra: `_rescued` is a column of the dataset already"],
+        &["6: extra: `extra = \"rescue\"` creates the column `_rescued`, which the dataset also declares"],
     );
 }
 
 #[test]
-fn encodings() {
+fn encodings_parse() {
     let check = |name: &str, expected: Encoding| {
         assert_eq!(orders(&format!("encoding = '{name}'")).encoding, expected, "{name}");
     };
@@ -137,13 +139,13 @@ fn encodings() {
     check_errors(
         "encoding = 'utf8'",
         &[
-            "5: encoding: `utf8` is none of utf-8, utf-16, utf-16le, utf-16be, latin-1, windows-1252; did you mean `utf-8`?",
+            "5: encoding: `utf8` is not one of utf-8, utf-16, utf-16le, utf-16be, latin-1, windows-1252; did you mean `utf-8`?",
         ],
     );
 }
 
 #[test]
-fn ways_to_write_csv() {
+fn csv_options_parse() {
     let default = CsvOptions::default();
     let check = |lines: &str, expected: CsvOptions| assert_eq!(orders(lines).csv, expected, "{lines}");
     check("csv = {}", default);
@@ -159,10 +161,10 @@ fn ways_to_write_csv() {
 }
 
 #[test]
-fn csv_that_cannot_be_read() {
-    check_errors("csv = ';'", &["5: csv: must be a table, not the string \";\""]);
+fn contradicting_csv_options_are_errors() {
+    check_errors("csv = ';'", &["5: csv: expected a table, found the string \";\""]);
     check_errors("csv.delimeter = ';'", &["5: csv.delimeter: unknown key `delimeter`; did you mean `delimiter`?"]);
-    let one = "must be one ASCII character, as \";\" or \"\\t\", not";
+    let one = "expected one ASCII character, for example \";\" or \"\\t\", found";
     check_errors("csv.delimiter = ''", &[&format!("5: csv.delimiter: {one} \"\"")]);
     check_errors("csv.delimiter = 'tab'", &[&format!("5: csv.delimiter: {one} \"tab\"")]);
     check_errors(
@@ -170,37 +172,46 @@ fn csv_that_cannot_be_read() {
         &[&format!("5: csv.quote: {one} \"«\""), &format!("6: csv.escape: {one} \"||\"")],
     );
     check_errors(r#"csv.comment = "\u0000""#, &[&format!("5: csv.comment: {one} \"\\0\"")]);
-    check_errors(r#"csv.delimiter = "\n""#, &["5: csv.delimiter: a line's end ends its record, too"]);
-    check_errors("csv.delimiter = 't'", &["5: csv.delimiter: `t` is part of most values; a tab is \"\\t\""]);
-    check_errors("csv.header = 'none'", &["5: csv.header: must be true or false, not the string \"none\""]);
+    check_errors(r#"csv.delimiter = "\n""#, &["5: csv.delimiter: a line end always ends the record"]);
+    check_errors(
+        "csv.delimiter = 't'",
+        &["5: csv.delimiter: `t` is a letter or digit, which values contain; a tab is written \"\\t\""],
+    );
+    check_errors("csv.header = 'none'", &["5: csv.header: expected true or false, found the string \"none\""]);
 
-    check_errors("csv.delimiter = '|'\ncsv.quote = '|'", &["6: csv.quote: the quote is the delimiter, too"]);
-    check_errors("csv.delimiter = '\"'", &["5: csv.delimiter: the quote is the delimiter, too"]);
-    check_errors("csv.quote = ','", &["5: csv.quote: the quote is the delimiter, too"]);
-    check_errors(r#"csv.comment = "\t""#, &["5: csv.comment: the comment is the delimiter, too"]);
-    check_errors("csv.escape = ','", &["5: csv.escape: the escape is the delimiter, too"]);
-    check_errors("csv.comment = '\"'", &["5: csv.comment: the comment is the quote, too"]);
-    check_errors("csv.comment = '#'\ncsv.escape = '#'", &["5: csv.comment: the comment is the escape, too"]);
+    check_errors(
+        "csv.delimiter = '|'\ncsv.quote = '|'",
+        &["6: csv.quote: `quote` and `delimiter` are the same character"],
+    );
+    check_errors("csv.delimiter = '\"'", &["5: csv.delimiter: `quote` and `delimiter` are the same character"]);
+    check_errors("csv.quote = ','", &["5: csv.quote: `quote` and `delimiter` are the same character"]);
+    check_errors(r#"csv.comment = "\t""#, &["5: csv.comment: `comment` and `delimiter` are the same character"]);
+    check_errors("csv.escape = ','", &["5: csv.escape: `escape` and `delimiter` are the same character"]);
+    check_errors("csv.comment = '\"'", &["5: csv.comment: `comment` and `quote` are the same character"]);
+    check_errors(
+        "csv.comment = '#'\ncsv.escape = '#'",
+        &["5: csv.comment: `comment` and `escape` are the same character"],
+    );
     check_errors(
         "csv.quote = ''\ncsv.escape = '#'",
-        &["6: csv.escape: an escape is for quoted fields, and quote = \"\" says that there are none"],
+        &["6: csv.escape: `escape` has no effect with `quote = \"\"`: it applies inside quotes"],
     );
 
     check_errors(
         "csv.header = false\nextra = 'ignore'",
-        &["6: extra: csv.header = false: only a header names columns that are not declared"],
+        &["6: extra: `extra` has no effect with `csv.header = false`"],
     );
     check_errors(
         "csv.header = false\nevolve = 'add'",
-        &["6: evolve: csv.header = false: only a header names new columns"],
+        &["6: evolve: `evolve` has no effect with `csv.header = false`"],
     );
     check_errors(
         "csv.header = false\ncolumns.x = { type = 'text', from = 'X' }",
-        &["4: columns: csv.header = false: `x` is `from` a header, and is read by its place"],
+        &["4: columns: `from` of `x` has no effect with `csv.header = false`"],
     );
 
     let not_csv = |source: &str| errors(&format!("{ORDERS}csv.comment = '#'").replace("orders.csv", source));
-    let refused = ":5: datasets.orders.csv: the source's ending says that its files are not CSV";
+    let refused = ":5: datasets.orders.csv: `csv` applies to CSV files, and the ending of `source` is another format";
     assert_eq!(not_csv("orders.jsonl.gz"), [refused]);
     assert_eq!(not_csv("orders.parquet"), [refused]);
     assert_eq!(not_csv("orders.tsv"), [""; 0]);
@@ -208,12 +219,15 @@ fn csv_that_cannot_be_read() {
     assert_eq!(not_csv("{name}"), [""; 0]);
 
     let encoded = |source: &str| errors(&format!("{ORDERS}encoding = 'latin-1'").replace("orders.csv", source));
-    assert_eq!(encoded("orders.parquet"), [":5: datasets.orders.encoding: texts in Parquet are UTF-8"]);
+    assert_eq!(
+        encoded("orders.parquet"),
+        [":5: datasets.orders.encoding: `encoding` does not apply to Parquet, which is always UTF-8"]
+    );
     assert_eq!(encoded("orders.json"), [""; 0]);
 }
 
 #[test]
-fn rejects_beside_the_database() {
+fn rejects_export_requires_load_id() {
     let exported = |key: &str| format!("rejects.export = '{key}'");
     let dataset = orders(&exported("rejects/{date:%Y/%m}/{load_id}.csv"));
     let key = dataset.rejects_key("raw/2024-02-29/orders.csv", 42).unwrap();
@@ -221,7 +235,7 @@ fn rejects_beside_the_database() {
     assert!(dataset.rejects_key("elsewhere/orders.csv", 42).unwrap().is_err());
     assert_eq!(orders("").rejects_key("raw/2024-02-29/orders.csv", 42), None);
 
-    // What is captured need not be read back from the rejects' key: nobody does.
+    // The key of rejects need not be reversible, because nothing reads its values.
     let text = format!("{ORDERS}{}", exported("{shop}_{load_id}.csv")).replace("orders.csv", "{shop}.csv");
     let definition = Definition::parse("retail", FILE, &text).unwrap();
     let key = definition.datasets[0].rejects_key("raw/2024-02-29/a_b.csv", 42).unwrap();
@@ -229,34 +243,34 @@ fn rejects_beside_the_database() {
 
     check_errors(
         &exported("rejects.csv"),
-        &["5: rejects.export: without {load_id} one load's rejects would overwrite another's"],
+        &["5: rejects.export: the key requires {load_id}, or loads would overwrite each other's rejects"],
     );
     check_errors(
         &exported("{load_id}/{shop}.csv"),
-        &["5: rejects.export: the key cannot be built: `{shop}` is not in the source"],
+        &["5: rejects.export: cannot build the key: `{shop}` is not in the source"],
     );
     check_errors(
         &exported("{load_id}/{date:%F %H}.csv"),
-        &["5: rejects.export: the key cannot be built: `{date:%F %H}` says more than {date} of the source does"],
+        &["5: rejects.export: cannot build the key: `{date:%F %H}` has more parts than {date} of the source"],
     );
     check_errors(
         &exported("{load_id}/*.csv"),
-        &["5: rejects.export: the key cannot be built: it has `*` in it, for which the source gives no text"],
+        &["5: rejects.export: cannot build the key: a key cannot be built from a template with `*`"],
     );
     check_errors(
         &exported("{date}/{load_id}.csv"),
-        &["5: rejects.export: `{date}` needs a format, as {date:%Y-%m-%d}"],
+        &["5: rejects.export: `{date}` requires a format, for example {date:%Y-%m-%d}"],
     );
     check_errors(
         &exported("s3://other/{load_id}.csv"),
-        &["5: rejects.export: rejects go to the curated bucket; only the key is named here"],
+        &["5: rejects.export: expected a key of the curated bucket, without s3://"],
     );
-    check_errors("rejects.export = true", &["5: rejects.export: must be a string, not true"]);
+    check_errors("rejects.export = true", &["5: rejects.export: expected a string, found true"]);
     let own = format!("{ORDERS}{}", exported("{load_id}.csv")).replace("orders.csv", "{load_id}.csv");
     assert_eq!(
         errors(&own),
         [
-            ":5: datasets.orders.rejects.export: the source has a {load_id} of its own, and the load's cannot be told from it",
+            ":5: datasets.orders.rejects.export: {load_id} is the number of the load here; rename the placeholder {load_id} of the source",
         ]
     );
 }
