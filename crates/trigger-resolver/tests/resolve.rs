@@ -238,7 +238,7 @@ fn unused_success_marker_is_ignored() {
             panic!("{key}: not ignored");
         };
         assert_eq!((pipeline, dataset), (None, None));
-        assert_eq!(reason, "a marker that no dataset has as its trigger");
+        assert_eq!(reason, "no dataset has this success marker as its trigger");
     }
     // An invalid definition may have this marker as its trigger.
     let definitions = Definitions::parse([("broken", "[datasets.x]\n"), ("retail", RETAIL)]);
@@ -288,9 +288,8 @@ fn awaited_file_loads_unless_empty() {
 fn only_a_succeeded_trigger_loads() {
     for status in ["Failed", "succeeded", "Cancelled"] {
         let key = TRIGGER_KEY.replace("Succeeded", status);
-        let message = format!(
-            "s3://landing/{key}: the process that writes this dataset ended as {status:?}, and only Succeeded loads"
-        );
+        let message =
+            format!("s3://landing/{key}: the trigger has the status {status:?}; only \"Succeeded\" starts a load");
         check_error(&request(event(&key)), Some(head()), FailureName::UpstreamFailed, &message);
     }
 }
@@ -301,7 +300,7 @@ fn data_file_of_a_trigger_is_ignored() {
         panic!("not ignored");
     };
     assert_eq!((pipeline.as_deref(), dataset.as_deref()), (Some("water"), Some("pump_flow")));
-    assert!(reason.starts_with("its dataset starts on its trigger triggers/pump_flow/{status}_"), "{reason}");
+    assert!(reason.starts_with("the dataset starts on its trigger triggers/pump_flow/{status}_"), "{reason}");
 }
 
 #[test]

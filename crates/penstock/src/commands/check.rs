@@ -121,22 +121,22 @@ mod tests {
                 assert_eq!(lines(path), expected, "{} of {text}", path.display());
             }
         };
-        check("", &["FILE:1: datasets: a pipeline has at least one dataset, as [datasets.orders]"]);
-        check("[datasets.orders\n", &["FILE:1: not TOML: unclosed table, expected `]`"]);
-        check(&ORDERS.replace("table = \"orders\"\n", ""), &["FILE:1: datasets.orders.table: `table` is missing"]);
+        check("", &["FILE:1: datasets: a pipeline requires at least one dataset, for example [datasets.orders]"]);
+        check("[datasets.orders\n", &["FILE:1: invalid TOML: unclosed table, expected `]`"]);
+        check(&ORDERS.replace("table = \"orders\"\n", ""), &["FILE:1: datasets.orders.table: `table` is required"]);
         check(
             &ORDERS.replace("integer", "integr"),
             &["FILE:4: datasets.orders.columns.id: unknown type `integr`; did you mean `integer`?"],
         );
         check(
             &ORDERS.replace("orders.csv", "{date}.csv"),
-            &["FILE:2: datasets.orders.source: `{date}` needs a format, as {date:%Y-%m-%d}"],
+            &["FILE:2: datasets.orders.source: `{date}` requires a format, for example {date:%Y-%m-%d}"],
         );
         check(
             &format!("timezone = \"Europe/Berlim\"\n{ORDERS}write = \"upsert\"\n"),
             &[
                 "FILE:1: timezone: `Europe/Berlim` is not an IANA time zone; did you mean `Europe/Berlin`?",
-                "FILE:6: datasets.orders.write: \"upsert\" needs to know by what a row is known, as key = [\"order_id\"]",
+                "FILE:6: datasets.orders.write: `write = \"upsert\"` requires `key`, for example key = [\"order_id\"]",
             ],
         );
     }
@@ -275,9 +275,9 @@ to = "out/{run_id}.parquet"
         check(
             &[("a.sql", "\n\ncommit;"), ("b.sql", "select 1;\nselect :run_dat, '")],
             &[
-                "DIR/a.sql:3: `commit`: all statements of a run are one transaction, which begins and ends by itself",
+                "DIR/a.sql:3: `commit` is not allowed: Penstock runs all statements in one transaction",
                 "DIR/b.sql:2: unknown parameter `:run_dat`; did you mean `:run_date`?",
-                "DIR/b.sql:2: the string never ends",
+                "DIR/b.sql:2: unterminated string",
             ],
         );
     }
@@ -294,7 +294,7 @@ to = "out/{run_id}.parquet"
         let own = format!("{ORDERS}[[exports]]\ntable = \"x\"\nto = \"raw/orders.csv\"\n");
         let own = folder(&[("pipeline.toml", &own)]);
         let found = lines(&own.path().join("retail"));
-        assert!(found[0].contains("pipeline.toml:7: exports[1].to: \"raw/orders.csv\" would also be"), "{found:?}");
+        assert!(found[0].contains("pipeline.toml:7: exports[1].to: the key \"raw/orders.csv\" also matches"), "{found:?}");
     }
 
     #[test]

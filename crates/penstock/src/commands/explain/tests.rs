@@ -67,7 +67,7 @@ fn key_is_explained_with_its_reasons() {
     check(
         "triggers/pump_flow/Failed_2024-05-01_09:15:00_2024-05-01_09:16:40.trig",
         &[
-            "fails as UpstreamFailed: the process that writes this dataset ended as \"Failed\", and only Succeeded loads",
+            "fails as UpstreamFailed: the trigger has the status \"Failed\"; only \"Succeeded\" starts a load",
             "  matches  water/pump_flow's trigger PUMP_TRIGGER",
             "  names    status = Failed, scheduled = 2024-05-01T09:15:00, actual = 2024-05-01T09:16:40",
             "  time     2024-05-01T09:15:00Z",
@@ -93,7 +93,7 @@ fn key_is_explained_with_its_reasons() {
         ],
     );
     check("x/y.csv", &["fails as NoDataset: no dataset has this key as its source or trigger"]);
-    check("raw_data/retail/2024-05-01/_SUCCESS", &["ignored: a marker that no dataset has as its trigger"]);
+    check("raw_data/retail/2024-05-01/_SUCCESS", &["ignored: no dataset has this success marker as its trigger"]);
     check("raw_data/retail/2024-05-01/_started", &["ignored: a marker: its name starts with an underscore"]);
     check("raw_data/retail/2024-05-01/", &["ignored: a folder marker"]);
     check("raw_data/retail/2024-05-01/orders.pdf", &["fails as UnsupportedFormat: nothing reads `.pdf` files"]);
@@ -160,7 +160,7 @@ fn zones_buckets_and_conflicts_are_explained() {
     check(
         "sites/sites.csv.zst",
         None,
-        &["fails as InvalidDefinition: it starts both p/sites and p/all_sites; only one dataset may have it"],
+        &["fails as InvalidDefinition: the key starts both p/sites and p/all_sites; a key may start only one dataset"],
     );
     check(
         "flow/north-Succeeded.trig",
