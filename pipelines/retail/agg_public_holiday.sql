@@ -1,4 +1,4 @@
--- Orders placed on a public holiday, by month.
+-- Counts the orders on public holidays by month.
 
 delete from analytics.agg_public_holiday where ingestion_date = :run_date;
 

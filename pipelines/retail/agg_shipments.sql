@@ -1,4 +1,4 @@
--- Shipments that are late, and orders that nothing has become of.
+-- Counts late shipments, and old orders that are neither shipped nor delivered.
 
 delete from analytics.agg_shipments where ingestion_date = :run_date;
 

@@ -1,4 +1,4 @@
--- The product that customers praised most, and how it was ordered and shipped.
+-- Finds the product with the best reviews, and figures of its orders and shipments.
 
 delete from analytics.best_performing_product where ingestion_date = :run_date;
 
@@ -43,7 +43,7 @@ shipped as (
     join ordered using (order_id)
     where _load_id in (select load_id from input) and shipment_date is not null
 )
--- A row for every day, also when nobody wrote a review.
+-- Insert a row for every day, also for a day without reviews.
 select
     :run_date, product_id, product_name, order_date, day_of_the_week_num between 1 and 5 and not working_day, points,
     one_star, two_star, three_star, four_star, five_star, early, late

@@ -1,9 +1,9 @@
--- What the analysts read: one row a day in each table. A run replaces the row of its day.
+-- Creates the tables for analysts. Each table has one row per day; a run replaces the row of its day.
 
--- Of two runs that begin together, the second waits here until the first has created what both need.
+-- Wait for a concurrent run that creates the same tables.
 select pg_advisory_xact_lock(hashtext('analytics'));
 
--- `create schema if not exists` asks for the right to create even when there is nothing to do.
+-- `create schema if not exists` requires the privilege to create a schema even if the schema exists.
 do $$
 begin
     if to_regnamespace('analytics') is null then
@@ -28,19 +28,19 @@ create table if not exists analytics.agg_public_holiday (
     tt_order_hol_dec bigint not null
 );
 comment on table analytics.agg_public_holiday is
-    'orders placed on a public holiday in the year before ingestion_date, by month: a holiday is a day from Monday to Friday that is not a working day';
-comment on column analytics.agg_public_holiday.ingestion_date is 'the day of the run; it is not in its year, the same day a year earlier is';
+    'orders on public holidays in the year before ingestion_date, by month; a public holiday is a day from Monday to Friday that is not a working day';
+comment on column analytics.agg_public_holiday.ingestion_date is 'day of the run; the year ends the day before it';
 
 create table if not exists analytics.agg_shipments (
     ingestion_date       date primary key,
     tt_late_shipments    bigint not null,
     tt_undelivered_items bigint not null
 );
-comment on table analytics.agg_shipments is 'what is late, as of ingestion_date; a shipment without a known order is not counted';
-comment on column analytics.agg_shipments.ingestion_date is 'the day of the run';
-comment on column analytics.agg_shipments.tt_late_shipments is 'shipped 6 or more days after the order, and not delivered';
+comment on table analytics.agg_shipments is 'late shipments as of ingestion_date; shipments without a known order do not count';
+comment on column analytics.agg_shipments.ingestion_date is 'day of the run';
+comment on column analytics.agg_shipments.tt_late_shipments is 'shipments that left 6 or more days after the order and are not delivered';
 comment on column analytics.agg_shipments.tt_undelivered_items is
-    'neither shipped nor delivered, though the order is 15 or more days older than ingestion_date';
+    'shipments that are neither shipped nor delivered 15 or more days after the order';
 
 create table if not exists analytics.best_performing_product (
     ingestion_date      date primary key,
@@ -58,21 +58,21 @@ create table if not exists analytics.best_performing_product (
     pct_late_shipments  numeric(5,2)
 );
 comment on table analytics.best_performing_product is
-    'the product with the most review points of the day''s snapshot; a row of nulls when there is no review. Each percentage is rounded half up by itself';
-comment on column analytics.best_performing_product.ingestion_date is 'the day of the run';
-comment on column analytics.best_performing_product.product_id is 'of several with as many points, the lowest';
-comment on column analytics.best_performing_product.product_name is 'null when staging.dim_products does not know the product';
+    'product with the most review points in the snapshot of the day; all columns are null without a review. Each percentage is rounded half up';
+comment on column analytics.best_performing_product.ingestion_date is 'day of the run';
+comment on column analytics.best_performing_product.product_id is 'lowest id of the products with the most points';
+comment on column analytics.best_performing_product.product_name is 'null when the product is not in staging.dim_products';
 comment on column analytics.best_performing_product.most_ordered_day is
-    'the day with the most orders of the product, whatever their quantity; of several the earliest; null without an order';
+    'day with the most orders of the product, regardless of quantity; the earliest of several; null without an order';
 comment on column analytics.best_performing_product.is_public_holiday is
-    'whether most_ordered_day was one; null when staging.dim_dates does not have it';
-comment on column analytics.best_performing_product.tt_review_points is 'sum of the product''s stars';
-comment on column analytics.best_performing_product.pct_one_star is 'of the product''s reviews';
-comment on column analytics.best_performing_product.pct_two_star is 'of the product''s reviews';
-comment on column analytics.best_performing_product.pct_three_star is 'of the product''s reviews';
-comment on column analytics.best_performing_product.pct_four_star is 'of the product''s reviews';
-comment on column analytics.best_performing_product.pct_five_star is 'of the product''s reviews';
+    'true if most_ordered_day is a public holiday; null when the day is not in staging.dim_dates';
+comment on column analytics.best_performing_product.tt_review_points is 'sum of the stars of the product';
+comment on column analytics.best_performing_product.pct_one_star is 'percentage of the reviews of the product';
+comment on column analytics.best_performing_product.pct_two_star is 'percentage of the reviews of the product';
+comment on column analytics.best_performing_product.pct_three_star is 'percentage of the reviews of the product';
+comment on column analytics.best_performing_product.pct_four_star is 'percentage of the reviews of the product';
+comment on column analytics.best_performing_product.pct_five_star is 'percentage of the reviews of the product';
 comment on column analytics.best_performing_product.pct_early_shipments is
-    'shipped within 5 days of the order, of the product''s shipments that have a shipment date; null when none has';
+    'percentage of the shipments of the product that left within 5 days of the order; only shipments with a shipment date count; null without one';
 comment on column analytics.best_performing_product.pct_late_shipments is
-    'shipped 6 or more days after the order, delivered or not, of the same shipments';
+    'percentage of the same shipments that left 6 or more days after the order, delivered or not';

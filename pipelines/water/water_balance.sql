@@ -1,10 +1,10 @@
--- The balance of this run's hour: what the pumps moved into the reservoirs, what the reservoirs gained, and the
--- difference, which has been drawn or lost. A measurement stands for the quarter of an hour that ends with it.
+-- Calculates the balance of the run's hour: the inflow by pumps, the gain of the reservoirs, and the difference, which
+-- customers used or leaks lost. A measurement covers the 15 minutes before it.
 
--- Of two runs that begin together, the second waits here until the first has created what both need.
+-- Wait for a concurrent run that creates the same tables.
 select pg_advisory_xact_lock(hashtext('analytics'));
 
--- `create schema if not exists` asks for the right to create even when there is nothing to do.
+-- `create schema if not exists` requires the privilege to create a schema even if the schema exists.
 do $$
 begin
     if to_regnamespace('analytics') is null then
@@ -21,17 +21,17 @@ create table if not exists analytics.water_balance (
     unaccounted_m3   numeric(12,2) not null
 );
 comment on table analytics.water_balance is
-    'an hour a row: what the pumps moved against what the reservoirs gained, over the quarters that both have measured';
-comment on column analytics.water_balance.hour is 'start of the hour that the measurements are from';
+    'inflow by pumps and gain of reservoirs for each hour, over the quarters of the hour that have both measurements';
+comment on column analytics.water_balance.hour is 'start of the hour';
 comment on column analytics.water_balance.quarters is
-    'how many of its four quarters count: those with a flow, a level, and a level a quarter of an hour before';
-comment on column analytics.water_balance.inflow_m3 is 'moved by the pumps that were running; a pump without a flow counts as none';
+    'number of quarters, at most four, that count: those with a flow, a level, and a level 15 minutes earlier';
+comment on column analytics.water_balance.inflow_m3 is 'volume moved by running pumps; a pump without a flow counts as zero';
 comment on column analytics.water_balance.volume_change_m3 is
-    'gained by the reservoirs that have a volume at both ends of the quarter; below zero when they lost';
-comment on column analytics.water_balance.unaccounted_m3 is 'inflow less gain: drawn by customers, or lost';
+    'gain of the reservoirs that have a volume at both ends of the quarter; negative for a loss';
+comment on column analytics.water_balance.unaccounted_m3 is 'inflow minus gain: used by customers, or lost';
 
--- The hour's last level is where the next hour begins: that one is balanced anew too when it is there already, so that
--- hours may come in any order.
+-- The last level of an hour is the first of the next hour. So calculate the next hour again too, if it exists: the files
+-- of the hours may come in any order.
 delete from analytics.water_balance
 using penstock.run
 where run_id = :run_id and hour in (logical_at, logical_at + interval '1 hour');

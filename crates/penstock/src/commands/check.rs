@@ -294,7 +294,10 @@ to = "out/{run_id}.parquet"
         let own = format!("{ORDERS}[[exports]]\ntable = \"x\"\nto = \"raw/orders.csv\"\n");
         let own = folder(&[("pipeline.toml", &own)]);
         let found = lines(&own.path().join("retail"));
-        assert!(found[0].contains("pipeline.toml:7: exports[1].to: the key \"raw/orders.csv\" also matches"), "{found:?}");
+        assert!(
+            found[0].contains("pipeline.toml:7: exports[1].to: the key \"raw/orders.csv\" also matches"),
+            "{found:?}"
+        );
     }
 
     #[test]
