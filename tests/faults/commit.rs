@@ -1,5 +1,5 @@
 use protocol::{FailureName, LoadOutcome};
-use test_support::runtime_api::Outcome;
+use test_support::runtime_api::InvocationOutcome;
 use tokio::task::block_in_place;
 
 use crate::environment::{Bucket, Environment, LoaderProcess, check_failure, load_report, orders, request};
@@ -37,7 +37,7 @@ pub(crate) async fn lost_commit_reply_is_answered_from_ledger() -> String {
     let load = loader.begin(&request);
     block_in_place(|| proxy.wait_for_fault());
     process.kill();
-    assert_eq!(load.await.unwrap().1, Outcome::Exited);
+    assert_eq!(load.await.unwrap().1, InvocationOutcome::Exited);
     proxy.release();
     environment.session.check_rows(ROWS, "unread").await;
     let mut other_loader = environment.loader();

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use protocol::{FailureName, LoadOutcome, LoadReport, LoadRequest};
-use test_support::runtime_api::Outcome;
+use test_support::runtime_api::InvocationOutcome;
 
 use crate::environment::{Bucket, Environment, LoaderProcess, load_report, orders, request};
 use crate::pick;
@@ -46,8 +46,9 @@ pub(crate) async fn concurrent_deliveries_load_once() -> String {
 }
 
 /// Loads with retries, as the state machine does while another load holds the claim.
-fn load_with_retries(loader: &mut LoaderProcess, request: &LoadRequest) -> Outcome {
-    let is_in_progress = |outcome: &Outcome| outcome.error_type() == Some(FailureName::LoadInProgress.as_str());
+fn load_with_retries(loader: &mut LoaderProcess, request: &LoadRequest) -> InvocationOutcome {
+    let is_in_progress =
+        |outcome: &InvocationOutcome| outcome.error_type() == Some(FailureName::LoadInProgress.as_str());
     let mut attempts = (0..ATTEMPTS_MAX).map(|_| loader.load(request));
     attempts.find(|outcome| !is_in_progress(outcome)).expect("the other load ends")
 }
@@ -82,12 +83,12 @@ pub(crate) async fn burst_uses_one_connection_per_loader() -> String {
         let (mut loader, waiting) = (environment.loader(), Arc::clone(&waiting));
         tokio::task::spawn_blocking(move || {
             let next = || waiting.lock().unwrap().pop_front();
-            std::iter::from_fn(next).map(|request| loader.load(&request)).collect::<Vec<Outcome>>()
+            std::iter::from_fn(next).map(|request| loader.load(&request)).collect::<Vec<InvocationOutcome>>()
         })
     });
     let mut work = Box::pin(join_all(work));
     let mut connections = 0;
-    let outcomes: Vec<Outcome> = loop {
+    let outcomes: Vec<InvocationOutcome> = loop {
         tokio::select! {
             done = &mut work => break done.into_iter().flat_map(Result::unwrap).collect(),
             () = tokio::time::sleep(POLL) => {
@@ -100,7 +101,7 @@ pub(crate) async fn burst_uses_one_connection_per_loader() -> String {
     let bad = files.div_ceil(10);
     let refused = FailureName::HeaderMismatch.as_str();
     assert_eq!(outcomes.iter().filter(|outcome| outcome.error_type() == Some(refused)).count(), bad);
-    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Ok(_))).count(), files - bad);
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, InvocationOutcome::Ok(_))).count(), files - bad);
     let loaded = i64::try_from(files - bad).unwrap();
     assert_eq!(environment.session.count("penstock.load where outcome = 'Loaded'").await, loaded);
     assert_eq!(environment.session.count_rows("burst").await, 2 * loaded);

@@ -12,7 +12,7 @@ use local_stack::{CREDENTIAL, Emulator, EmulatorKind, REGION};
 use pipeline::Definition;
 use protocol::{Compression, FailureName, Format, LoadReport, LoadRequest, ObjectRef};
 use rustix::process::{Pid, Signal, kill_process};
-use test_support::runtime_api::{Function, Outcome};
+use test_support::runtime_api::{Function, InvocationOutcome};
 use test_support::{TestDatabase, binary, database, scratch_folder};
 use tokio::sync::OnceCell;
 use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
@@ -154,21 +154,25 @@ impl LoaderProcess {
         Self(function("loader", endpoint, database_url, &[]))
     }
 
-    pub(crate) fn load(&mut self, request: &LoadRequest) -> Outcome {
+    pub(crate) fn load(&mut self, request: &LoadRequest) -> InvocationOutcome {
         self.load_within(TIMEOUT, request)
     }
 
-    pub(crate) fn load_within(&mut self, time: Duration, request: &LoadRequest) -> Outcome {
+    pub(crate) fn load_within(&mut self, time: Duration, request: &LoadRequest) -> InvocationOutcome {
         let payload = serde_json::to_vec(request).unwrap();
         block_in_place(|| self.0.invoke(payload, time))
     }
 
     /// Starts the load and returns while it runs.
-    pub(crate) fn begin(self, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
+    pub(crate) fn begin(self, request: &LoadRequest) -> JoinHandle<(Self, InvocationOutcome)> {
         self.begin_within(TIMEOUT, request)
     }
 
-    pub(crate) fn begin_within(mut self, time: Duration, request: &LoadRequest) -> JoinHandle<(Self, Outcome)> {
+    pub(crate) fn begin_within(
+        mut self,
+        time: Duration,
+        request: &LoadRequest,
+    ) -> JoinHandle<(Self, InvocationOutcome)> {
         let payload = serde_json::to_vec(request).unwrap();
         spawn_blocking(move || {
             let outcome = self.0.invoke(payload, time);
@@ -210,12 +214,12 @@ impl FunctionProcess {
     }
 }
 
-pub(crate) fn load_report(outcome: Outcome) -> LoadReport {
+pub(crate) fn load_report(outcome: InvocationOutcome) -> LoadReport {
     serde_json::from_value(outcome.answer()).unwrap()
 }
 
 #[track_caller]
-pub(crate) fn check_failure(outcome: &Outcome, name: FailureName) {
+pub(crate) fn check_failure(outcome: &InvocationOutcome, name: FailureName) {
     assert_eq!(outcome.error_type(), Some(name.as_str()), "{outcome:?}");
 }
 

@@ -1,5 +1,5 @@
 use protocol::LoadOutcome;
-use test_support::runtime_api::Outcome;
+use test_support::runtime_api::InvocationOutcome;
 
 use crate::environment::{Bucket, Environment, load_report, orders, request};
 use crate::fault_proxy::{FaultProxy, ProxyFault};
@@ -26,7 +26,7 @@ pub(crate) async fn loader_killed_at_any_point_leaves_no_rows() -> String {
         environment.session.wait_for_copy().await;
         process.kill();
         let (_, outcome) = load.await.unwrap();
-        assert_eq!(outcome, Outcome::Exited);
+        assert_eq!(outcome, InvocationOutcome::Exited);
         assert_eq!(
             environment.session.count_rows(&customer).await,
             0,

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::{FailureName, LoadOutcome};
-use test_support::runtime_api::Outcome;
+use test_support::runtime_api::InvocationOutcome;
 use tokio::task::block_in_place;
 
 use crate::environment::{Bucket, Environment, check_failure, load_report, orders, request};
@@ -81,7 +81,7 @@ pub(crate) async fn loader_killed_at_timeout_leaves_no_rows() -> String {
     block_in_place(|| proxy.wait_for_fault());
     environment.session.wait_for_copy().await;
     process.freeze();
-    assert_eq!(load.await.unwrap().1, Outcome::TimedOut);
+    assert_eq!(load.await.unwrap().1, InvocationOutcome::TimedOut);
     proxy.release();
     environment.session.wait_for_no_copy().await;
     assert_eq!(environment.session.count_rows("timed-out").await, 0);

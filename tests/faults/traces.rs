@@ -8,7 +8,7 @@ use proptest::prelude::{Just, Strategy};
 use proptest::prop_oneof;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 use protocol::{LoadOutcome, LoadRequest};
-use test_support::runtime_api::Outcome;
+use test_support::runtime_api::InvocationOutcome;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
@@ -95,7 +95,7 @@ impl Replay<'_> {
         let load = loader.begin(request);
         block_in_place(|| proxy.wait_for_fault());
         process.kill();
-        assert_eq!(load.await.unwrap().1, Outcome::Exited);
+        assert_eq!(load.await.unwrap().1, InvocationOutcome::Exited);
         proxy.release();
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pipeline::Definition;
 use protocol::{FailureName, RunOutcome, RunReport, RunRequest};
-use test_support::runtime_api::{Function, Outcome};
+use test_support::runtime_api::{Function, InvocationOutcome};
 use tokio::task::{JoinHandle, block_in_place, spawn_blocking};
 
 use crate::environment::{
@@ -70,21 +70,21 @@ impl TransformerProcess {
         transformer
     }
 
-    fn invoke(&mut self, request: &RunRequest) -> Outcome {
+    fn invoke(&mut self, request: &RunRequest) -> InvocationOutcome {
         let payload = serde_json::to_vec(request).unwrap();
         block_in_place(|| self.0.invoke(payload, TIMEOUT))
     }
 
-    fn run(&mut self, run_id: i64) -> Outcome {
+    fn run(&mut self, run_id: i64) -> InvocationOutcome {
         self.run_as("arn:one", run_id)
     }
 
-    fn run_as(&mut self, execution: &str, run_id: i64) -> Outcome {
+    fn run_as(&mut self, execution: &str, run_id: i64) -> InvocationOutcome {
         self.invoke(&RunRequest::Run { execution: execution.to_owned(), run_id })
     }
 
     /// Starts the run and returns while it executes.
-    fn begin(mut self, run_id: i64) -> JoinHandle<(Self, Outcome)> {
+    fn begin(mut self, run_id: i64) -> JoinHandle<(Self, InvocationOutcome)> {
         spawn_blocking(move || {
             let payload = serde_json::to_vec(&RunRequest::Run { execution: "arn:one".to_owned(), run_id }).unwrap();
             let outcome = self.0.invoke(payload, TIMEOUT);
@@ -97,7 +97,7 @@ impl TransformerProcess {
     }
 }
 
-fn run_report(outcome: Outcome) -> RunReport {
+fn run_report(outcome: InvocationOutcome) -> RunReport {
     serde_json::from_value(outcome.answer()).unwrap()
 }
 
@@ -194,7 +194,7 @@ pub(crate) async fn killed_transformer_leaves_nothing() -> String {
     let run = transformer.begin(run_id);
     environment.session.wait_until(WAITING_FOR_LOCK, |waiting| waiting == 1).await;
     process.kill();
-    assert_eq!(run.await.unwrap().1, Outcome::Exited);
+    assert_eq!(run.await.unwrap().1, InvocationOutcome::Exited);
     let killed = Instant::now();
     // The lock stays held, so only PostgreSQL's check for its client can end the session.
     environment.session.wait_until(WAITING_FOR_LOCK, |waiting| waiting == 0).await;
@@ -238,7 +238,7 @@ pub(crate) async fn lost_commit_reply_runs_transforms_once() -> String {
     let run = transformer.begin(run_id);
     block_in_place(|| proxy.wait_for_fault());
     process.kill();
-    assert_eq!(run.await.unwrap().1, Outcome::Exited);
+    assert_eq!(run.await.unwrap().1, InvocationOutcome::Exited);
     proxy.release();
     assert_eq!(environment.session.count(&format!("analytics.totals where run_id = {run_id}")).await, 2);
     assert_eq!(exports(storage, "lost-reply", run_id).await, [""; 0]);

@@ -1,5 +1,5 @@
 use protocol::{FailureName, LoadOutcome, ObjectRef};
-use test_support::runtime_api::Outcome;
+use test_support::runtime_api::InvocationOutcome;
 
 use crate::environment::{Bucket, Environment, check_failure, load_report, orders, request};
 use crate::pick;
@@ -85,7 +85,7 @@ pub(crate) async fn overwritten_object_never_mixes_versions() -> String {
         let outcome;
         (loader, outcome) = loaded.unwrap();
         assert_eq!(environment.session.count_rows(&new).await, 0, "round {round}: rows of the other version");
-        if let Outcome::Ok(_) = &outcome {
+        if let InvocationOutcome::Ok(_) = &outcome {
             read += 1;
             environment.session.check_rows(ROWS, &old).await;
         } else {

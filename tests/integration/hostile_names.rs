@@ -5,7 +5,7 @@ use std::time::Duration;
 use pipeline::Definition;
 use protocol::{Compression, FailureName, Format, LoadRequest, ObjectRef};
 use serde_json::{Value, json};
-use test_support::runtime_api::{Function, Outcome};
+use test_support::runtime_api::{Function, InvocationOutcome};
 use test_support::{Stack, binary};
 
 use crate::silent_bucket::{SILENT_BUCKET, put_silently, silent_bucket};
@@ -71,15 +71,15 @@ impl Functions {
     }
 }
 
-fn call(function: &mut Function, payload: &Value) -> Outcome {
+fn call(function: &mut Function, payload: &Value) -> InvocationOutcome {
     tokio::task::block_in_place(|| function.invoke(payload.to_string(), TIMEOUT))
 }
 
 /// Returns the function's result. None when it failed by a name with a remedy.
-fn result(name: &str, outcome: Outcome) -> Option<Value> {
+fn result(name: &str, outcome: InvocationOutcome) -> Option<Value> {
     let failure = outcome.error_type().and_then(FailureName::parse);
     match outcome {
-        Outcome::Ok(result) => Some(result),
+        InvocationOutcome::Ok(result) => Some(result),
         failed => {
             let has_remedy =
                 failure.is_some_and(|it| !matches!(it, FailureName::InternalError | FailureName::InvalidInput));

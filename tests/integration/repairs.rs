@@ -13,7 +13,10 @@ async fn exported(stack: &Stack, folder: &tempfile::TempDir, key: &str, body: im
     let dropped = stack.drop_file(key, body).await;
     let load = dropped.report()["load_id"].to_string();
     let listed = penstock(stack, &[], &["rejects", &load]);
-    assert!(listed.stdout.contains(&format!("`penstock rejects {load} --export` writes them")), "{listed:?}");
+    assert!(
+        listed.stdout.contains(&format!("to correct and load them: penstock rejects {load} --export")),
+        "{listed:?}"
+    );
     let ending = if key.ends_with(".csv") { "csv" } else { "jsonl" };
     let file = folder.path().join(format!("repaired.{ending}")).display().to_string();
     let exported = penstock(stack, &[], &["rejects", &load, "--export", &file]);
@@ -37,7 +40,10 @@ fn csv_rejects_are_exported_and_repaired() {
         // Correct one of the two rejects first.
         fs::write(&file, "joined,id,name\n,2,Bob\nyesterday,3,\"E,ve\"\n").unwrap();
         let repaired = penstock(stack, &[], &["repair", &load, &file]);
-        assert!(repaired.succeeded && repaired.stdout.contains("to correct them: penstock rejects "), "{repaired:?}");
+        assert!(
+            repaired.succeeded && repaired.stdout.contains("to correct the rejects: penstock rejects "),
+            "{repaired:?}"
+        );
         let database = stack.database().await;
         let second = format!("select max(load_id) from penstock.load where repairs = {load}");
         let second = count(&database, &second).await.to_string();

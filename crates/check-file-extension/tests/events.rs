@@ -5,19 +5,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use protocol::{CheckedFile, FileKind};
-use test_support::runtime_api::{Function, Outcome};
+use test_support::runtime_api::{Function, InvocationOutcome};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The state that the machine goes to from here.
-fn next_state(outcome: &Outcome) -> &'static str {
+fn next_state(outcome: &InvocationOutcome) -> &'static str {
     match outcome {
-        Outcome::Ok(answer) => match serde_json::from_value::<CheckedFile>(answer.clone()).unwrap().file {
+        InvocationOutcome::Ok(answer) => match serde_json::from_value::<CheckedFile>(answer.clone()).unwrap().file {
             FileKind::Data { .. } | FileKind::Trigger {} => "resolve-trigger",
             FileKind::Ignored { .. } => "ignored",
         },
-        Outcome::Error { .. } => "notify-failure",
-        Outcome::Exited | Outcome::TimedOut => "nowhere",
+        InvocationOutcome::Error { .. } => "notify-failure",
+        InvocationOutcome::Exited | InvocationOutcome::TimedOut => "nowhere",
     }
 }
 
@@ -41,7 +41,7 @@ fn each_failure_leaves_under_its_own_name() {
     let mut function = Function::start(env!("CARGO_BIN_EXE_check-file-extension"), &[]);
     let mut check = |event: &str, name: &str, first_line: &str| {
         let outcome = function.invoke(event, TIMEOUT);
-        let Outcome::Error { error_type, error_message } = outcome else { panic!("{event}: {outcome:?}") };
+        let InvocationOutcome::Error { error_type, error_message } = outcome else { panic!("{event}: {outcome:?}") };
         assert_eq!((error_type.as_str(), error_message.lines().next()), (name, Some(first_line)), "{event}");
     };
     check("{}", "InvalidEvent", "an event of no shape that is known: it is an empty object");

@@ -28,7 +28,7 @@ pub(crate) async fn receive(
     let mut last_arrival = Instant::now();
     let mut notices = Vec::new();
     loop {
-        let batch = take_messages(clients, queue).await?;
+        let batch = take_messages(&clients.sqs, queue).await?;
         if !batch.is_empty() {
             last_arrival = Instant::now();
         }

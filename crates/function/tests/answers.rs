@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use protocol::FailureName;
 use serde_json::{Value, json};
-use test_support::runtime_api::{Function, Outcome};
+use test_support::runtime_api::{Function, InvocationOutcome};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -25,8 +25,10 @@ fn every_failure_leaves_under_its_own_name() {
     let mut function = start(&[("LIMIT", "7")]);
     let mut check = |payload: &str, name: &str, message: &str| {
         let advice = FailureName::parse(name).unwrap().what_to_do();
-        let expected =
-            Outcome::Error { error_type: name.to_owned(), error_message: format!("{message}\nWhat to do: {advice}") };
+        let expected = InvocationOutcome::Error {
+            error_type: name.to_owned(),
+            error_message: format!("{message}\nWhat to do: {advice}"),
+        };
         assert_eq!(function.invoke(payload, TIMEOUT), expected, "{payload}");
     };
 
@@ -90,7 +92,8 @@ fn a_failed_setup_is_answered_to_every_invocation() {
     ] {
         let mut function = start(&env);
         for _ in 0..2 {
-            let Outcome::Error { error_type, error_message } = function.invoke(r#"{"count": 1}"#, TIMEOUT) else {
+            let InvocationOutcome::Error { error_type, error_message } = function.invoke(r#"{"count": 1}"#, TIMEOUT)
+            else {
                 panic!("{env:?}: no error");
             };
             assert_eq!(error_type, "InvalidConfiguration");
@@ -161,7 +164,7 @@ fn a_planned_crash_comes_before_the_work_or_after_it() {
         let folder = test_support::scratch_folder("crash");
         let mark = folder.join("worked");
         let payload = json!({"count": 3, "mark": mark, "fault": fault});
-        assert_eq!(start(&CHAOS).invoke(payload.to_string(), TIMEOUT), Outcome::Exited, "{fault}");
+        assert_eq!(start(&CHAOS).invoke(payload.to_string(), TIMEOUT), InvocationOutcome::Exited, "{fault}");
         mark.exists()
     };
     assert!(!crashed("crash-before"));
@@ -172,7 +175,7 @@ fn a_planned_crash_comes_before_the_work_or_after_it() {
 fn a_fault_that_nobody_plans_is_refused() {
     let check = |env: &[(&str, &str)], fault: Value, at: &str| {
         let outcome = start(env).invoke(json!({"count": 3, "fault": fault}).to_string(), TIMEOUT);
-        let Outcome::Error { error_type, error_message } = &outcome else { panic!("{outcome:?}") };
+        let InvocationOutcome::Error { error_type, error_message } = &outcome else { panic!("{outcome:?}") };
         assert_eq!(error_type, "InvalidInput");
         assert!(error_message.starts_with(&format!("the payload does not fit at `{at}`: ")), "{error_message}");
     };
@@ -189,5 +192,5 @@ fn a_fault_that_nobody_plans_is_refused() {
 fn a_process_that_ends_is_seen_as_one_that_ended() {
     let mut function = start(&[("LIMIT", "7")]);
     function.kill();
-    assert_eq!(function.invoke("{}", TIMEOUT), Outcome::Exited);
+    assert_eq!(function.invoke("{}", TIMEOUT), InvocationOutcome::Exited);
 }

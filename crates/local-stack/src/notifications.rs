@@ -34,10 +34,10 @@ pub(crate) async fn subscribe(clients: &AwsClients, topic: &str) -> Result<Strin
 }
 
 /// Removes all messages from the queue and returns them in their order of arrival.
-pub async fn take_messages(clients: &AwsClients, queue: &str) -> Result<Vec<TopicMessage>> {
+pub async fn take_messages(sqs: &aws_sdk_sqs::Client, queue: &str) -> Result<Vec<TopicMessage>> {
     let mut messages = Vec::new();
     loop {
-        let received = clients.sqs.receive_message().queue_url(queue).max_number_of_messages(10).send().await;
+        let received = sqs.receive_message().queue_url(queue).max_number_of_messages(10).send().await;
         let batch = received.map_err(Error::aws("reading the notices"))?.messages.unwrap_or_default();
         if batch.is_empty() {
             return Ok(messages);
@@ -45,7 +45,7 @@ pub async fn take_messages(clients: &AwsClients, queue: &str) -> Result<Vec<Topi
         for message in batch {
             messages.extend(serde_json::from_str::<TopicMessage>(&message.body.unwrap_or_default()).ok());
             let handle = message.receipt_handle.unwrap_or_default();
-            let deleted = clients.sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await;
+            let deleted = sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await;
             deleted.map_err(Error::aws("deleting a notice"))?;
         }
     }

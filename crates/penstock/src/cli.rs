@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 pub struct Cli {
     /// Folder of the stack: data, logs and addresses. Each folder is a separate stack
     /// [default: .local in the project]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     state: Option<PathBuf>,
 
     #[command(subcommand)]

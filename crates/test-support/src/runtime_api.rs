@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// The result of one invocation.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum InvocationOutcome {
     Ok(Value),
     /// The function reported an error.
     Error {
@@ -28,7 +28,7 @@ pub enum Outcome {
     TimedOut,
 }
 
-impl Outcome {
+impl InvocationOutcome {
     /// Returns the result of a successful invocation.
     ///
     /// # Panics
@@ -54,7 +54,7 @@ impl Outcome {
 pub struct Function {
     process: Child,
     invocations: Sender<Invocation>,
-    outcomes: Receiver<(String, Outcome)>,
+    outcomes: Receiver<(String, InvocationOutcome)>,
     logs: Arc<Mutex<Vec<String>>>,
     address: SocketAddr,
     stopped: Arc<AtomicBool>,
@@ -106,7 +106,7 @@ impl Function {
     }
 
     /// Invokes the function with any bytes. The function's deadline is the timeout.
-    pub fn invoke(&mut self, payload: impl AsRef<[u8]>, timeout: Duration) -> Outcome {
+    pub fn invoke(&mut self, payload: impl AsRef<[u8]>, timeout: Duration) -> InvocationOutcome {
         self.calls += 1;
         let request_id = format!("request-{}", self.calls);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -116,15 +116,15 @@ impl Function {
         self.outcome(&request_id, Instant::now() + timeout)
     }
 
-    fn outcome(&mut self, request_id: &str, deadline: Instant) -> Outcome {
+    fn outcome(&mut self, request_id: &str, deadline: Instant) -> InvocationOutcome {
         loop {
             match self.outcomes.recv_timeout(EXIT_POLL) {
                 Ok((of, outcome)) if of == request_id => return outcome,
-                Err(RecvTimeoutError::Disconnected) => return Outcome::Exited,
-                Err(RecvTimeoutError::Timeout) if self.has_exited() => return Outcome::Exited,
+                Err(RecvTimeoutError::Disconnected) => return InvocationOutcome::Exited,
+                Err(RecvTimeoutError::Timeout) if self.has_exited() => return InvocationOutcome::Exited,
                 Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
                     self.kill();
-                    return Outcome::TimedOut;
+                    return InvocationOutcome::TimedOut;
                 }
                 // No reply yet, or the late reply of a call that had timed out.
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
@@ -171,7 +171,7 @@ fn keep_lines(stdout: impl Read, logs: &Mutex<Vec<String>>) {
 #[derive(Clone)]
 struct Api {
     next: Arc<Mutex<Receiver<Invocation>>>,
-    answer: Sender<(String, Outcome)>,
+    answer: Sender<(String, InvocationOutcome)>,
     stopped: Arc<AtomicBool>,
 }
 
@@ -217,7 +217,7 @@ impl Api {
 fn write_next(invocation: &Invocation, mut connection: &TcpStream) -> io::Result<()> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Lambda-Runtime-Aws-Request-Id: {}\r\nLambda-Runtime-Deadline-Ms: {}\r\n\
+         Lambda-Runtime-Aws-ApiRequest-Id: {}\r\nLambda-Runtime-Deadline-Ms: {}\r\n\
          Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-central-1:000000000000:function:function-under-test\r\n\
          Lambda-Runtime-Trace-Id: Root=1-00000000-000000000000000000000000\r\n\r\n",
         invocation.payload.len(),
@@ -227,17 +227,17 @@ fn write_next(invocation: &Invocation, mut connection: &TcpStream) -> io::Result
     connection.write_all(&[head.as_bytes(), &invocation.payload].concat())
 }
 
-fn success(body: &[u8]) -> Outcome {
+fn success(body: &[u8]) -> InvocationOutcome {
     serde_json::from_slice(body).map_or_else(
-        |error| Outcome::Error { error_type: "not JSON".to_owned(), error_message: error.to_string() },
-        Outcome::Ok,
+        |error| InvocationOutcome::Error { error_type: "not JSON".to_owned(), error_message: error.to_string() },
+        InvocationOutcome::Ok,
     )
 }
 
-fn failure(body: &[u8]) -> Outcome {
+fn failure(body: &[u8]) -> InvocationOutcome {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    Outcome::Error { error_type: text("errorType"), error_message: text("errorMessage") }
+    InvocationOutcome::Error { error_type: text("errorType"), error_message: text("errorMessage") }
 }
 
 struct ApiRequest {

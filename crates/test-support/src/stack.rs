@@ -4,10 +4,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use local_stack::{AwsClients, StackEnv, TopicMessage, take_messages};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_postgres::{Client, NoTls};
@@ -110,24 +109,13 @@ impl Stack {
             .expect("start penstock up");
         let stdin = process.stdin.take().expect("hold the pipe");
         let environment = wait_for_environment(&mut process, state).await;
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .endpoint_url(&environment["AWS_ENDPOINT_URL"])
-            .region(Region::new(environment["AWS_REGION"].clone()))
-            .credentials_provider(Credentials::new(
-                &environment["AWS_ACCESS_KEY_ID"],
-                &environment["AWS_SECRET_ACCESS_KEY"],
-                None,
-                None,
-                "test-support",
-            ))
-            .load()
-            .await;
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let env = StackEnv::find(Some(state), state).expect("read the env file");
+        let AwsClients { s3, sfn: step_functions, sqs, .. } = AwsClients::of(&env).await;
         Self {
             environment,
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            step_functions: aws_sdk_sfn::Client::new(&config),
-            sqs: aws_sdk_sqs::Client::new(&config),
+            s3,
+            step_functions,
+            sqs,
             inputs: Mutex::default(),
             notices: Mutex::default(),
             _stops_the_stack_when_dropped: stdin,
@@ -298,22 +286,9 @@ impl Stack {
     async fn notices_so_far(&self, field: &str, value: &Value) -> Vec<Notice> {
         let queue = self.env("NOTIFICATIONS_QUEUE_URL");
         let mut notices = self.notices.lock().await;
-        loop {
-            let request = self.sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(0);
-            let messages = request.send().await.expect("receive notices").messages.unwrap_or_default();
-            if messages.is_empty() {
-                break;
-            }
-            for message in messages {
-                let handle = message.receipt_handle.expect("receipt handle");
-                self.sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await.expect("delete notice");
-                let envelope: Value = serde_json::from_str(&message.body.unwrap_or_default()).expect("SNS envelope");
-                let text = envelope["Message"].as_str().unwrap_or_default();
-                notices.push(Notice {
-                    subject: envelope["Subject"].as_str().unwrap_or_default().to_owned(),
-                    body: serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
-                });
-            }
+        for TopicMessage { subject, message } in take_messages(&self.sqs, queue).await.expect("receive notices") {
+            let body = serde_json::from_str(&message).unwrap_or(Value::String(message));
+            notices.push(Notice { subject, body });
         }
         notices.iter().filter(|notice| notice.body[field] == *value).cloned().collect()
     }

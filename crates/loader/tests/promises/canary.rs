@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::FailureName;
-use test_support::runtime_api::{Function, Outcome};
+use test_support::runtime_api::{Function, InvocationOutcome};
 
 use crate::stage::{DEFINITION, KEY, Stage, orders, request};
 
@@ -22,7 +22,7 @@ fn binary() -> PathBuf {
 }
 
 /// Loads one file with this setting, and gives the answer after searching it and the log for the secret.
-fn load(stage: &Stage, version: &str, name: &str, value: &str) -> Outcome {
+fn load(stage: &Stage, version: &str, name: &str, value: &str) -> InvocationOutcome {
     let object = stage.bucket.put(KEY, Some(version), orders(&["ann"]) + "x,bad,1\n");
     let environment = [
         (name, value),
