@@ -1,4 +1,6 @@
-"""Writes the cases `parquet-*`: files by pyarrow, and what pyarrow finds in them as the rows to expect.
+"""Writes the cases `parquet-*`: files by pyarrow, with the rows that pyarrow reads.
+
+The cases `parquet-int96-day-overflows` and `parquet-unknown-converted-type` are patched files, and not written here.
 
     python -m venv VENV && VENV/bin/pip install pyarrow==26.0.1 && VENV/bin/python tests/corpus/parquet_cases.py
 """

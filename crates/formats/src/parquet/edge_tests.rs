@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::encode::{append_json, encode};
-use super::footer::check_schema;
 use super::page_header::PageHeader;
 use super::primitive_type::{PrimitiveType, TimeUnit};
 use super::primitive_value::PrimitiveValue;
+use super::raw_schema::check_schema;
 use crate::reject::RejectReason;
 use crate::row_encoder::RowEncoder;
 use crate::tests::{TestFile, decode};

@@ -8,10 +8,10 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaD
 
 use super::chunk_bytes::read;
 use super::codec;
-use super::thrift::{LIST, STRUCTURE, ThriftError, ThriftReader};
+use super::raw_schema::check_schema;
 use crate::error::FileError;
 use crate::error::quoted;
-use crate::limits::{Limits, PARQUET_DEPTH_MAX, PARQUET_SCHEMA_ELEMENTS_MAX};
+use crate::limits::Limits;
 use crate::random_access::RandomAccess;
 use crate::signature::{GZIP_MAGIC, PARQUET_MAGIC, ZSTD_MAGIC};
 
@@ -70,60 +70,12 @@ fn malformed(reason: &str) -> FileError {
 
 fn decode(footer: &[u8]) -> Result<ParquetMetaData, FileError> {
     let damaged = |what: &str| malformed(&format!("the footer is damaged: {what}"));
-    check_schema(footer).map_err(|_| damaged("it cannot be read"))?;
-    match catch_unwind(|| ParquetMetaDataReader::decode_metadata(footer)) {
+    let footer = check_schema(footer).map_err(|_| damaged("it cannot be read"))?;
+    match catch_unwind(|| ParquetMetaDataReader::decode_metadata(&footer)) {
         Ok(Ok(metadata)) => Ok(metadata),
         Ok(Err(error)) => Err(damaged(&error.to_string())),
         Err(_) => Err(damaged("it contradicts itself")),
     }
-}
-
-/// Checks the schema before the `parquet` crate reads it. That crate allocates by the schema's numbers, and recurses to
-/// its depth.
-pub(super) fn check_schema(footer: &[u8]) -> Result<(), ThriftError> {
-    /// Field of `FileMetaData`.
-    const SCHEMA: i64 = 2;
-    let mut reader = ThriftReader::new(footer);
-    reader.structure(&mut |reader, id, kind| {
-        if id != SCHEMA || kind != LIST {
-            return Ok(false);
-        }
-        let (length, kind) = reader.list()?;
-        if kind != STRUCTURE || length > PARQUET_SCHEMA_ELEMENTS_MAX {
-            return Err(ThriftError::Invalid);
-        }
-        // Per open group: the number of children still to come.
-        let mut open: Vec<usize> = Vec::new();
-        for left in (0..length).rev() {
-            let children = children(reader)?;
-            if children > left || open.len() > PARQUET_DEPTH_MAX {
-                return Err(ThriftError::Invalid);
-            }
-            open.push(children);
-            while open.last() == Some(&0) {
-                open.pop();
-                if let Some(last) = open.last_mut() {
-                    *last -= 1;
-                }
-            }
-        }
-        Ok(true)
-    })
-}
-
-/// Reads one schema element and returns its number of children.
-fn children(reader: &mut ThriftReader<'_>) -> Result<usize, ThriftError> {
-    /// Field of `SchemaElement`.
-    const CHILDREN: i64 = 5;
-    let mut children = 0;
-    reader.structure(&mut |reader, id, kind| {
-        if id != CHILDREN || !(4..=6).contains(&kind) {
-            return Ok(false);
-        }
-        children = usize::try_from(reader.integer()?).map_err(|_| ThriftError::Invalid)?;
-        Ok(true)
-    })?;
-    Ok(children)
 }
 
 fn check(metadata: &ParquetMetaData, columns: &Range<u64>) -> Result<(), FileError> {

@@ -19,6 +19,7 @@ mod page_header;
 mod pages;
 mod primitive_type;
 mod primitive_value;
+mod raw_schema;
 mod row_group;
 mod rows;
 mod schema;

@@ -30,15 +30,21 @@ type Result<T> = std::result::Result<T, ThriftError>;
 pub(super) struct ThriftReader<'a> {
     bytes: &'a [u8],
     at: usize,
+    field_start: usize,
 }
 
 impl<'a> ThriftReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, at: 0, field_start: 0 }
     }
 
     pub(super) fn bytes_read(&self) -> usize {
         self.at
+    }
+
+    /// Index of the current field's header.
+    pub(super) fn field_start(&self) -> usize {
+        self.field_start
     }
 
     /// Reads one struct. Calls `visit` with each field's id and type. `visit` returns whether it has read the field.
@@ -50,6 +56,7 @@ impl<'a> ThriftReader<'a> {
     fn fields(&mut self, depth: usize, visit: &mut dyn FnMut(&mut Self, i64, u8) -> Result<bool>) -> Result<()> {
         let mut id = 0_i64;
         loop {
+            self.field_start = self.at;
             let head = self.byte()?;
             let kind = head & 0x0f;
             if kind == 0 {
