@@ -12,7 +12,7 @@ use crate::sink::{Counts, Sink};
 use crate::spec::RowSpec;
 use crate::transcode::TextSource;
 use crate::window::Window;
-use crate::{csv, decompress, json, parquet, signature};
+use crate::{csv, decompress, json, parquet};
 
 /// Returns the delimiter of a CSV file if it differs from the default of the file's ending. The dataset must then
 /// declare it.
@@ -83,7 +83,5 @@ pub(crate) fn convert_as(
 
 fn open<'a>(spec: &RowSpec<'_>, input: &'a mut dyn Read, limits: &'a Limits) -> Result<Window<'a>, FileError> {
     let decompressor = decompress::open(spec.compression, input, limits)?;
-    let window = Window::open(TextSource::new(decompressor, spec.encoding, limits), limits)?;
-    signature::check(window.unread())?;
-    Ok(window)
+    Window::open(TextSource::open(decompressor, spec.encoding, limits)?, limits)
 }

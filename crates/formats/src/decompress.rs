@@ -6,13 +6,15 @@ use protocol::Compression;
 
 use crate::error::FileError;
 use crate::limits::{Limits, ZSTD_WINDOW_LOG_MAX};
-use crate::signature::{GZIP_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE};
+use crate::signature::{GZIP_MAGIC, SIGNATURE_BYTES, ZSTD_MAGIC, ZSTD_SKIPPABLE};
 
 /// Decompresses a stream within limits. Errors distinguish a damaged file from a failed read.
 pub(crate) struct Decompressor<'a> {
     codec: Codec<'a>,
     decompressed_bytes: u64,
     limits: Limits,
+    /// Decompressed bytes that [`Decompressor::peek`] has read and [`Decompressor::read`] has not returned yet.
+    peeked: Vec<u8>,
 }
 
 enum Codec<'a> {
@@ -38,7 +40,7 @@ pub(crate) fn open<'a>(
             Codec::Zstd(Box::new(decoder))
         }
     };
-    Ok(Decompressor { codec, decompressed_bytes: 0, limits: *limits })
+    Ok(Decompressor { codec, decompressed_bytes: 0, limits: *limits, peeked: Vec::new() })
 }
 
 /// Returns the compression that the file's name declares, or the one that its first bytes show. A file is damaged if
@@ -74,6 +76,30 @@ fn detect_compression(named: Compression, first: &[u8]) -> Result<Compression, F
 impl Decompressor<'_> {
     /// Returns 0 at the end of the file. Errors contain `line`.
     pub(crate) fn read(&mut self, buffer: &mut [u8], line: u64) -> Result<usize, FileError> {
+        if !self.peeked.is_empty() {
+            let bytes = self.peeked.len().min(buffer.len());
+            buffer[..bytes].copy_from_slice(&self.peeked[..bytes]);
+            self.peeked.drain(..bytes);
+            return Ok(bytes);
+        }
+        self.decompress(buffer, line)
+    }
+
+    /// Returns the first [`SIGNATURE_BYTES`] of the file, or fewer if the file is shorter.
+    pub(crate) fn peek(&mut self) -> Result<&[u8], FileError> {
+        let mut first = [0; SIGNATURE_BYTES];
+        let mut length = 0;
+        while length < first.len() {
+            match self.decompress(&mut first[length..], 1)? {
+                0 => break,
+                bytes => length += bytes,
+            }
+        }
+        self.peeked = first[..length].to_vec();
+        Ok(&self.peeked)
+    }
+
+    fn decompress(&mut self, buffer: &mut [u8], line: u64) -> Result<usize, FileError> {
         let bytes = loop {
             match self.codec.read(buffer) {
                 Ok(bytes) => break bytes,

@@ -6,6 +6,7 @@ use pipeline::Encoding;
 use crate::decompress::Decompressor;
 use crate::error::FileError;
 use crate::limits::Limits;
+use crate::signature;
 
 /// The decompressed file as UTF-8. A file in UTF-8 passes unchecked, because each field is checked later.
 pub(crate) struct TextSource<'a> {
@@ -14,10 +15,16 @@ pub(crate) struct TextSource<'a> {
 }
 
 impl<'a> TextSource<'a> {
-    pub(crate) fn new(decompressor: Decompressor<'a>, encoding: Encoding, limits: &Limits) -> Self {
+    /// Fails for a file in another format than text.
+    pub(crate) fn open(
+        mut decompressor: Decompressor<'a>,
+        encoding: Encoding,
+        limits: &Limits,
+    ) -> Result<Self, FileError> {
+        signature::check(decompressor.peek()?, encoding)?;
         let transcoder = || Box::new(Transcoder::new(encoding, limits.transcode_block_bytes));
         let transcoder = (encoding != Encoding::Utf8).then(transcoder);
-        Self { decompressor, transcoder }
+        Ok(Self { decompressor, transcoder })
     }
 
     /// Returns 0 at the end of the file. Errors contain `line`.

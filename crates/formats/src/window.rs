@@ -1,6 +1,5 @@
 use crate::error::FileError;
 use crate::limits::Limits;
-use crate::signature::MARK_BYTES_MAX;
 use crate::transcode::TextSource;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -23,7 +22,7 @@ pub(crate) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// Reads the first block, with at least [`MARK_BYTES_MAX`] bytes, and skips a byte order mark.
+    /// Reads the first block and skips a byte order mark.
     pub(crate) fn open(source: TextSource<'a>, limits: &Limits) -> Result<Self, FileError> {
         let mut window = Self {
             source,
@@ -36,7 +35,7 @@ impl<'a> Window<'a> {
             byte_offset: 0,
             record_bytes_max: limits.record_bytes_max,
         };
-        while !window.ended && window.unread().len() < MARK_BYTES_MAX {
+        while !window.ended && window.unread().len() < BYTE_ORDER_MARK.len() {
             window.fill()?;
         }
         if window.unread().starts_with(BYTE_ORDER_MARK) {
@@ -60,6 +59,10 @@ impl<'a> Window<'a> {
     /// Line of the first unread byte, from 1.
     pub(crate) fn line(&self) -> u64 {
         self.line
+    }
+
+    pub(crate) fn record_bytes_max(&self) -> usize {
+        self.record_bytes_max
     }
 
     pub(crate) fn byte_offset(&self) -> u64 {

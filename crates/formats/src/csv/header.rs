@@ -34,6 +34,9 @@ impl Header {
             return Err(malformed(format!("{found} fields, the limit is {max}")));
         }
         let bytes = &window.unread()[..extent.length];
+        if memchr::memchr(0, bytes).is_some() {
+            return Err(malformed(RejectReason::Nul.to_string()));
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| malformed("invalid UTF-8".to_owned()))?;
         let name = |field: &super::scanner::FieldSpan| {
             let name = text.get(field.start..field.end).unwrap_or_default();
