@@ -78,6 +78,8 @@ impl Conversion {
             let (before, from) = file.split_at_checked(at).unwrap_or((file, &[]));
             let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
             assert_eq!(reject.line, line, "the line of {reject:?}");
+            let line_feeds = reject.raw.iter().filter(|byte| **byte == b'\n').count() as u64;
+            assert_eq!(reject.last_line, line + line_feeds, "the last line of {reject:?}");
             assert!(from.starts_with(&reject.raw), "{reject:?} is not at its offset");
         }
     }

@@ -5,6 +5,8 @@ use crate::limits::JSON_DEPTH_MAX;
 pub struct Reject {
     /// Line of the record's first byte, from 1. The header and line feeds inside quotes count.
     pub line: u64,
+    /// Line of the record's last byte.
+    pub last_line: u64,
     /// Offset of the record's first byte in the decompressed file.
     pub byte_offset: u64,
     /// The table's column with the wrong value. `None` if the whole record is wrong.
@@ -12,6 +14,14 @@ pub struct Reject {
     pub reason: String,
     /// The record without its line end, cut at [`crate::limits::REJECT_RAW_BYTES_MAX`].
     pub raw: Vec<u8>,
+}
+
+impl Reject {
+    /// Number of lines that the record spans.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.last_line - self.line + 1
+    }
 }
 
 /// The reason for a reject. It contains no values of the row, because reasons appear in logs and notices.
@@ -120,6 +130,7 @@ impl RowError {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) line: u64,
+    pub(crate) last_line: u64,
     pub(crate) byte_offset: u64,
     pub(crate) bytes: &'a [u8],
 }
@@ -128,6 +139,7 @@ impl Record<'_> {
     pub(crate) fn reject(&self, column: Option<&str>, reason: &RejectReason, raw_bytes_max: usize) -> Reject {
         Reject {
             line: self.line,
+            last_line: self.last_line,
             byte_offset: self.byte_offset,
             column: column.map(str::to_owned),
             reason: reason.to_string(),

@@ -116,7 +116,8 @@ impl<'a> RowWriter<'a> {
         for run in std::mem::take(&mut self.blank_runs) {
             for index in 0..run.lines {
                 let byte_offset = run.byte_offset + index * run.line_bytes;
-                let record = Record { line: run.line + index, byte_offset, bytes: &[] };
+                let line = run.line + index;
+                let record = Record { line, last_line: line, byte_offset, bytes: &[] };
                 self.reject(record, &RowError::of_row(RejectReason::BlankLine))?;
             }
         }
@@ -129,6 +130,7 @@ impl<'a> RowWriter<'a> {
         self.counts.rows_rejected += 1;
         let column = error.column.and_then(|column| self.encoder.name(column));
         let reject = record.reject(column, &error.reason, self.limits.reject_raw_bytes_max);
+        self.counts.lines_rejected += reject.lines();
         self.sink.reject(reject).map_err(FileError::from)
     }
 

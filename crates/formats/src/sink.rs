@@ -20,5 +20,7 @@ pub struct Counts {
     pub rows_read: u64,
     pub rows_loaded: u64,
     pub rows_rejected: u64,
+    /// Lines of all rejected rows. A rejected CSV record or JSON object can span several lines.
+    pub lines_rejected: u64,
     pub decompressed_bytes: u64,
 }

@@ -18,6 +18,8 @@ pub(crate) struct RejectWriter {
     limits: RejectLimits,
     batch: RejectBatch,
     rejected: u64,
+    /// Lines of the rejected rows. The limits count lines, because one stray quote can swallow many.
+    lines: u64,
     first: Vec<RejectSample>,
 }
 
@@ -41,20 +43,21 @@ pub(crate) struct TooManyRejects {
 
 impl RejectWriter {
     pub(crate) fn new(limits: RejectLimits) -> Self {
-        Self { limits, batch: RejectBatch::default(), rejected: 0, first: Vec::new() }
+        Self { limits, batch: RejectBatch::default(), rejected: 0, lines: 0, first: Vec::new() }
     }
 
     /// Adds a reject. Fails at the first reject above the limit, so that the rest of the file need not be read.
     pub(crate) fn push(&mut self, reject: Reject) -> Result<(), TooManyRejects> {
         self.rejected += 1;
+        self.lines += reject.lines();
         if self.first.len() < REJECTS_SHOWN_MAX {
             let Reject { line, column, reason, .. } = &reject;
             self.first.push(RejectSample { line: *line, column: column.clone(), reason: reason.clone() });
         }
         self.batch.push(reject);
         match self.limits.max_rows {
-            Some(max_rows) if self.rejected > max_rows => {
-                Err(self.too_many(format!("more than {max_rows} rejects, the limit in `rejects.max_rows`")))
+            Some(max_rows) if self.lines > max_rows => {
+                Err(self.too_many(format!("more than {max_rows} rejected lines, the limit in `rejects.max_rows`")))
             }
             _ if self.rejected > REJECTS_KEPT_MAX => {
                 Err(self.too_many(format!("more than {REJECTS_KEPT_MAX} rejects, the limit of one load")))
@@ -86,13 +89,14 @@ impl RejectWriter {
     /// Checks the ratio of rejects after all rows are counted.
     pub(crate) fn check_ratio(&self, counts: &Counts) -> Result<(), TooManyRejects> {
         let Some(max_ratio) = self.limits.max_ratio else { return Ok(()) };
-        let Counts { rows_read, rows_rejected, .. } = *counts;
+        let Counts { rows_loaded, lines_rejected, .. } = *counts;
         // The conversion is exact up to 2^53 rows.
         #[allow(clippy::cast_precision_loss)]
-        let is_over = rows_rejected as f64 > max_ratio * rows_read as f64;
+        let is_over = lines_rejected as f64 > max_ratio * (rows_loaded + lines_rejected) as f64;
         if is_over {
-            let reason =
-                format!("{rows_rejected} of {rows_read} rows rejected, the limit is `rejects.max_ratio = {max_ratio}`");
+            let reason = format!(
+                "{lines_rejected} rejected lines and {rows_loaded} loaded rows, the limit is `rejects.max_ratio = {max_ratio}`"
+            );
             return Err(self.too_many(reason));
         }
         Ok(())
@@ -108,7 +112,7 @@ impl RejectWriter {
 }
 
 impl RejectBatch {
-    fn push(&mut self, Reject { line, byte_offset, column, reason, raw }: Reject) {
+    fn push(&mut self, Reject { line, byte_offset, column, reason, raw, .. }: Reject) {
         let raw = as_text(&raw);
         self.bytes += raw.len() + reason.len() + REJECT_OVERHEAD_BYTES;
         self.lines.push(signed(line));
@@ -151,19 +155,38 @@ mod tests {
 
     #[test]
     fn reject_limits_are_inclusive() {
-        let reject = || Reject { line: 2, byte_offset: 9, column: None, reason: "r".to_owned(), raw: Vec::new() };
+        let reject =
+            || Reject { line: 2, last_line: 2, byte_offset: 9, column: None, reason: "r".to_owned(), raw: Vec::new() };
         let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(1), max_ratio: Some(0.25) });
         assert!(rejects.push(reject()).is_ok());
-        let counts = |rows_read, rows_rejected| Counts { rows_read, rows_rejected, ..Counts::default() };
-        assert!(rejects.check_ratio(&counts(4, 1)).is_ok());
+        let counts = |rows_loaded, lines_rejected| Counts { rows_loaded, lines_rejected, ..Counts::default() };
+        assert!(rejects.check_ratio(&counts(3, 1)).is_ok());
         assert!(rejects.check_ratio(&counts(0, 0)).is_ok());
-        assert!(rejects.check_ratio(&counts(3, 1)).is_err());
+        assert!(rejects.check_ratio(&counts(2, 1)).is_err());
         assert!(rejects.push(reject()).is_err());
     }
 
     #[test]
+    fn limit_counts_lines_of_rejects() {
+        let reject = |last_line| Reject {
+            line: 2,
+            last_line,
+            byte_offset: 9,
+            column: None,
+            reason: String::new(),
+            raw: Vec::new(),
+        };
+        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(9), max_ratio: None });
+        assert!(rejects.push(reject(10)).is_ok());
+        assert!(rejects.push(reject(2)).is_err());
+        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(9), max_ratio: None });
+        assert!(rejects.push(reject(11)).is_err());
+    }
+
+    #[test]
     fn more_rejects_than_the_maximum_fail() {
-        let reject = || Reject { line: 2, byte_offset: 9, column: None, reason: String::new(), raw: Vec::new() };
+        let reject =
+            || Reject { line: 2, last_line: 2, byte_offset: 9, column: None, reason: String::new(), raw: Vec::new() };
         for max_rows in [None, Some(u64::MAX)] {
             let mut rejects = RejectWriter::new(RejectLimits { max_rows, max_ratio: None });
             rejects.rejected = REJECTS_KEPT_MAX - 1;

@@ -37,7 +37,9 @@ pub(crate) fn find(
         return Ok(by_ending);
     }
     let mut scanner = Scanner::new(CustomDialect::new(by_ending, options), limits.fields_max);
-    let Some(extent) = next_record(options.comment, window, &mut scanner)? else { return Ok(by_ending) };
+    let Some(extent) = next_record(options.comment, limits.quoted_lines_max, window, &mut scanner)? else {
+        return Ok(by_ending);
+    };
     let header = &window.unread()[..extent.length];
     if scanner.field_count() > 1 || encoder.headers().iter().any(|name| name.as_bytes() == header) {
         return Ok(by_ending);

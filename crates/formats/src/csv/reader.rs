@@ -40,21 +40,21 @@ fn read_in<D: Dialect>(
 ) -> Result<(), FileError> {
     let comment = options.comment;
     let mut scanner = Scanner::new(dialect, limits.fields_max);
+    let quoted_lines_max = limits.quoted_lines_max;
     let header = if options.header {
-        read_header(comment, encoder, window, &mut scanner, writer)?
+        read_header(comment, quoted_lines_max, encoder, window, &mut scanner, writer)?
     } else {
         writer.header(b"");
         Header::declared(encoder)
     };
 
     let mut scratch = Vec::new();
-    while let Some(extent) = next_record(comment, window, &mut scanner)? {
-        if extent.length == 0 {
-            writer.blank_line(window.line(), window.byte_offset(), extent.consumed)?;
-        } else {
-            let is_text = window.is_text(extent.length);
-            let bytes = &window.unread()[..extent.length];
-            let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
+    while let Some(extent) = next_record(comment, quoted_lines_max, window, &mut scanner)? {
+        let is_text = window.is_text(extent.length);
+        let bytes = &window.unread()[..extent.length];
+        let (line, byte_offset) = (window.line(), window.byte_offset());
+        let record = Record { line, last_line: line + extent.line_feeds as u64, byte_offset, bytes };
+        if extent.length > 0 {
             writer.row(record, |out| {
                 check(&header, &scanner, bytes, is_text)?;
                 encode(encoder, &header, &scanner, bytes, &mut scratch, out)?;
@@ -63,6 +63,10 @@ fn read_in<D: Dialect>(
                 }
                 Ok(())
             })?;
+        } else if header.field_count() > 1 {
+            writer.blank_line(line, byte_offset, extent.consumed)?;
+        } else {
+            writer.row(record, |_| Err(RowError::of_row(RejectReason::BlankLine)))?;
         }
         advance(window, &mut scanner, extent);
     }
@@ -71,12 +75,13 @@ fn read_in<D: Dialect>(
 
 fn read_header<D: Dialect>(
     comment: Option<u8>,
+    quoted_lines_max: usize,
     encoder: &RowEncoder<'_>,
     window: &mut Window<'_>,
     scanner: &mut Scanner<D>,
     writer: &mut RowWriter<'_>,
 ) -> Result<Header, FileError> {
-    let Some(extent) = next_record(comment, window, scanner)? else {
+    let Some(extent) = next_record(comment, quoted_lines_max, window, scanner)? else {
         return Err(FileError::Malformed { line: window.line(), reason: "the file ends before its header".to_owned() });
     };
     let header = Header::read(encoder, window, scanner, extent)?;

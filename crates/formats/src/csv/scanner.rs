@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::dialect::Dialect;
 use crate::reject::RejectReason;
 
@@ -23,6 +25,8 @@ pub(super) struct Extent {
     /// Without the line end.
     pub(super) length: usize,
     pub(super) consumed: usize,
+    /// Line feeds inside quotes. [`super::records::next_record`] counts them.
+    pub(super) line_feeds: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +114,13 @@ impl<D: Dialect> Scanner<D> {
         self.has_quotes
     }
 
+    /// Returns the fields that begin with a quote, each from that quote. `end` is the end of a field that is not closed.
+    pub(super) fn quoted_fields(&self, end: usize) -> impl Iterator<Item = Range<usize>> {
+        let last = FieldSpan { end: if self.state == ScanState::Quoted { end } else { self.field.end }, ..self.field };
+        let quoted = self.fields.iter().copied().chain([last]).filter(|field| field.quoting != Quoting::None);
+        quoted.map(|field| field.start - 1..field.end)
+    }
+
     #[inline]
     pub(super) fn error(&self) -> Option<(usize, &RejectReason)> {
         self.error.as_ref().map(|(position, reason)| (*position, reason))
@@ -148,7 +159,7 @@ impl<D: Dialect> Scanner<D> {
             self.add_field(FieldSpan { start, end, quoting: Quoting::None });
             if line_end > 0 {
                 self.at = end;
-                return Some(Scan::Record(Extent { length: end, consumed: end + line_end }));
+                return Some(Scan::Record(Extent { length: end, consumed: end + line_end, line_feeds: 0 }));
             }
             start = end + 1;
         }
@@ -280,7 +291,7 @@ impl<D: Dialect> Scanner<D> {
     #[inline]
     fn close_record(&mut self, line_end: usize) -> Option<Scan> {
         self.close_field();
-        Some(Scan::Record(Extent { length: self.at, consumed: self.at + line_end }))
+        Some(Scan::Record(Extent { length: self.at, consumed: self.at + line_end, line_feeds: 0 }))
     }
 
     #[cold]

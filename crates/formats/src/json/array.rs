@@ -93,12 +93,13 @@ fn read_element(
     {
         return Err(malformed(window.line() + line_feeds(&bytes[..at]) as u64, format!("invalid JSON: {what}")));
     }
-    let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
+    let line_feeds = line_feeds(bytes);
+    let line = window.line();
+    let record = Record { line, last_line: line + line_feeds as u64, byte_offset: window.byte_offset(), bytes };
     writer.row(record, |out| {
         parsed?;
         reader.encode(bytes, is_text, out)
     })?;
-    let line_feeds = line_feeds(bytes);
     window.consume(length, line_feeds);
     Ok(())
 }

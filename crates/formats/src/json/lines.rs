@@ -20,7 +20,8 @@ pub(crate) fn read_lines(
         if bytes.iter().copied().all(is_space) {
             writer.blank_line(window.line(), window.byte_offset(), length + line_end)?;
         } else {
-            let record = Record { line: window.line(), byte_offset: window.byte_offset(), bytes };
+            let record =
+                Record { line: window.line(), last_line: window.line(), byte_offset: window.byte_offset(), bytes };
             writer.row(record, |out| {
                 reader.parse(bytes)?;
                 reader.encode(bytes, is_text, out)

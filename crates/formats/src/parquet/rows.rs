@@ -106,7 +106,7 @@ impl RowReader<'_> {
             Ok(()) => Ok(()),
             Err(error) => {
                 let raw = self.readable(leaves);
-                writer.reject(Record { line: self.line, byte_offset: 0, bytes: &raw }, &error)
+                writer.reject(Record { line: self.line, last_line: self.line, byte_offset: 0, bytes: &raw }, &error)
             }
         }
     }

@@ -1,3 +1,4 @@
+use pipeline::CsvOptions;
 use proptest::prelude::*;
 use protocol::Format;
 
@@ -120,8 +121,58 @@ fn blank_line_before_record_is_rejected() {
             "7@11: blank line",
         ],
     );
-    csv(&["a text"]).check("a\n1\n\n2\n\"\"\n\n", &["1", "2", ""], &["3@4: blank line"]);
+    // In a file of one column, a blank line can be a row with an empty field.
+    csv(&["a text"]).check("a\n1\n\n2\n\"\"\n\n", &["1", "2", ""], &["3@4: blank line", "6@10: blank line"]);
+    let headerless = TestFile { csv: CsvOptions { header: false, ..CsvOptions::default() }, ..csv(&["a text"]) };
+    headerless.check("\n\r\n", &[], &["1@0: blank line", "2@1: blank line"]);
     texts().check("a,b\n \n", &[], &["2@4: 1 field, but the header has 2"]);
+}
+
+#[test]
+fn reject_has_first_and_last_line() {
+    let spans = |setup: &TestFile, file: &str| -> Vec<(u64, u64)> {
+        let loaded = setup.load(file.as_bytes()).unwrap();
+        loaded.rejects.iter().map(|reject| (reject.line, reject.last_line)).collect()
+    };
+    assert_eq!(spans(&texts(), "a,b\n1\n\"2\n\n\"\n3,\"\r\n\"x\r\n4,5\n"), [(2, 2), (3, 5), (6, 7)]);
+    let array = TestFile::new(Format::Json, &["a integer"]);
+    assert_eq!(spans(&array, "[{\"a\":\n1},\n{\n\"a\":\n\"x\"},2]"), [(3, 5), (5, 5)]);
+    let lines = TestFile::new(Format::Jsonl, &["a integer"]);
+    assert_eq!(spans(&lines, "{}\n1\n"), [(2, 2)]);
+}
+
+#[test]
+fn quoted_field_of_too_many_lines_fails_file() {
+    let mut setup = texts();
+    setup.limits.quoted_lines_max = 3;
+    let message = "a quote opens here, and its field has more than 3 lines";
+    for read_block_bytes in [1, 2, 3, 7, 64] {
+        setup.limits.read_block_bytes = read_block_bytes;
+        setup.check("a,b\n1,\"2\n3\n4\"\n", &["1|2\n3\n4"], &[]);
+        // Two fields with too many lines together, but not alone.
+        setup.check("a,b\n\"1\n\n\",\"2\n\n\"\n", &["1\n\n|2\n\n"], &[]);
+        setup.check_error("a,b\n1,\"2\n3\n4\n\"\n", &format!("line 2: {message}"));
+        setup.check_error("a,b\n\"1\n\",\"2\n3\n4\n\"x\n", &format!("line 3: {message}"));
+        setup.check_error("a,b\n1,2\n\"3\n4\n5\n6,7\n", &format!("line 3: {message}"));
+        setup.check_error("a,\"b\n\n\n\"\n1,2\n", &format!("line 1: {message}"));
+        setup.check_error("a,b\n1,\"2\n3\n4", "line 2: a quote opens here and is never closed");
+    }
+}
+
+#[test]
+fn carriage_returns_as_line_ends_fail_file() {
+    let message = "line 1: lines end in a carriage return alone, expected LF or CRLF";
+    let headerless = TestFile { csv: CsvOptions { header: false, ..CsvOptions::default() }, ..texts() };
+    for setup in [texts(), headerless.clone()] {
+        setup.check_error("a,b\r1,2\r", message);
+        setup.check_error("a,b\r\"1\r\",2", message);
+        let mut large = setup.clone();
+        large.limits.record_bytes_max = 64;
+        large.limits.read_block_bytes = 64;
+        large.check_error("1,2\r".repeat(64), message);
+    }
+    headerless.check("1,\"2\r\"", &["1|2\r"], &[]);
+    headerless.check("1,2\r\n", &["1|2"], &[]);
 }
 
 #[test]
@@ -178,6 +229,7 @@ fn header_mismatch_names_columns() {
         "the header does not match the dataset's columns: missing [\"b\"], unknown [\"c\"]; expected [\"a\", \"b\"], found [\"a\", \"c\"]",
     );
     texts().check_error(b"a,\xff\n", "line 1: in the header: invalid UTF-8");
+    texts().check_error(b"a,b\0\n", "line 1: in the header: a NUL byte, which PostgreSQL cannot store in text");
     texts().check_error("a,b\"\n", "line 1: in the header: a quote in a field that does not begin with a quote");
 }
 

@@ -85,16 +85,17 @@ fn raw_record_is_cut_at_limit() {
 
 #[test]
 fn blank_lines_at_end_are_ignored() {
+    let two = TestFile::new(Format::Csv, &["t text", "u text"]);
     for end in ["\n", "\r\n"] {
-        text(Format::Csv).check(format!("t\nx\n{}", end.repeat(100_000)), &["x"], &[]);
+        two.check(format!("t,u\nx,y\n{}", end.repeat(100_000)), &["x|y"], &[]);
     }
-    let mut setup = text(Format::Csv);
+    let mut setup = two;
     setup.limits.blank_runs_max = 2;
-    setup.check("t\nx\n\n\n\r\n\r\n", &["x"], &[]);
+    setup.check("t,u\nx,y\n\n\n\r\n\r\n", &["x|y"], &[]);
     setup.check(
-        "t\nx\n\n\n\r\n\r\n\n",
-        &["x"],
-        &["3@4: blank line", "4@5: blank line", "5@6: blank line", "6@8: blank line"],
+        "t,u\nx,y\n\n\n\r\n\r\n\n",
+        &["x|y"],
+        &["3@8: blank line", "4@9: blank line", "5@10: blank line", "6@12: blank line"],
     );
     let mut lines = text(Format::Jsonl);
     lines.limits.blank_runs_max = 2;

@@ -90,6 +90,7 @@ impl TestFile {
         };
         assert_eq!(counts.rows_loaded, loaded.rows.len() as u64);
         assert_eq!(counts.rows_rejected, loaded.rejects.len() as u64);
+        assert_eq!(counts.lines_rejected, loaded.rejects.iter().map(Reject::lines).sum::<u64>());
         assert_eq!(counts.rows_read, counts.rows_loaded + counts.rows_rejected);
         Ok(loaded)
     }

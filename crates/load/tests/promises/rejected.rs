@@ -39,7 +39,7 @@ async fn file_with_too_many_rejects_loads_nothing() {
 
     let by_rows = format!("{DEFINITION}\nrejects.max_rows = 1\n");
     let error = stage.fail(&by_rows, &object).await;
-    check_failure(&error, FailureName::TooManyRejects, "more than 1 rejects, the limit in `rejects.max_rows`");
+    check_failure(&error, FailureName::TooManyRejects, "more than 1 rejected lines, the limit in `rejects.max_rows`");
     check_failure(
         &error,
         FailureName::TooManyRejects,
@@ -48,7 +48,11 @@ async fn file_with_too_many_rejects_loads_nothing() {
 
     let by_ratio = format!("{DEFINITION}\nrejects.max_ratio = 0.39\n");
     let error = stage.fail(&by_ratio, &object).await;
-    check_failure(&error, FailureName::TooManyRejects, "2 of 5 rows rejected, the limit is `rejects.max_ratio = 0.39`");
+    check_failure(
+        &error,
+        FailureName::TooManyRejects,
+        "2 rejected lines and 3 loaded rows, the limit is `rejects.max_ratio = 0.39`",
+    );
 
     let just = format!("{DEFINITION}\nrejects.max_ratio = 0.4\nrejects.max_rows = 2\n");
     assert_eq!(stage.load_as(&just, &object).await.unwrap().rows_rejected, 2);

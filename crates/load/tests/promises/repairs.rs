@@ -179,7 +179,11 @@ async fn reject_limits_apply_to_the_repair_alone() {
     let definition = format!("{DEFINITION}rejects.max_ratio = 0.4\n");
     let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
     let error = try_repair(&stage, &definition, first.load_id, bad(&["eve"])).await.unwrap_err();
-    check_failure(&error, FailureName::TooManyRejects, "1 of 2 rows rejected, the limit is `rejects.max_ratio = 0.4`");
+    check_failure(
+        &error,
+        FailureName::TooManyRejects,
+        "1 rejected lines and 1 loaded rows, the limit is `rejects.max_ratio = 0.4`",
+    );
     assert_eq!((stage.customers().await.as_str(), stage.count("penstock.load").await), ("ann,bob", 1));
 }
 
