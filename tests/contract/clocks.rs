@@ -8,7 +8,7 @@ const CLOCKS: [&str; 4] = ["Utc::now", "Local::now", "SystemTime::now", "Timesta
 /// Lambda tells the end of an invocation as a time of day.
 const DEADLINE: &str = "function/src/invocation.rs";
 /// How old a file is, so that one whose event may still come is left alone. No order is taken from it.
-const AGE: &str = "reconciler/src/lib.rs";
+const AGE: &str = "reconciler/src/reconciler.rs";
 /// Not in a function.
 const ELSEWHERE: [&str; 4] = ["demo", "local-stack", "penstock", "test-support"];
 

@@ -23,7 +23,7 @@ async fn slow_bucket_fails_with_too_much_to_reconcile() {
         }
     });
     let config = Config {
-        database: DatabaseAddress::Url("postgres://nobody@127.0.0.1:1/nowhere".to_owned()),
+        database: DatabaseAddress::Url("postgres://user@127.0.0.1:1/database".to_owned()),
         landing_bucket: "landing".to_owned(),
         definitions_bucket: "definitions".to_owned(),
         state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:process-file".to_owned(),

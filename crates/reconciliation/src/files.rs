@@ -140,7 +140,7 @@ impl Records<'_> {
         startable
     }
 
-    /// Whether a loaded version of this key makes the older ones superseded.
+    /// Returns true if a loaded version of this key makes the older ones superseded.
     fn supersedes_older(&self, key: &str) -> bool {
         match self.catalog.decide(KeyBucket::Landing(Some(self.landing_bucket)), key) {
             KeyDecision::Load { matched, .. } => {
@@ -159,7 +159,7 @@ struct NewerVersions {
 }
 
 impl NewerVersions {
-    /// Whether an earlier call for this key was about a loaded version.
+    /// Returns true if an earlier call for this key was about a loaded version.
     fn is_loaded(&mut self, key: &str, recorded: Option<FileStatus>) -> bool {
         if self.key != key {
             *self = Self { key: key.to_owned(), is_loaded: false };

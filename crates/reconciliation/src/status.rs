@@ -36,7 +36,7 @@ pub enum FileStatus {
 }
 
 impl FileStatus {
-    /// Whether an operator or the reconciler has to act.
+    /// Returns true if an operator or the reconciler has to act.
     pub fn is_open(self) -> bool {
         match self {
             Self::Unnoticed | Self::Stopped | Self::DeadLetter | Self::Missed => true,
@@ -51,7 +51,7 @@ impl FileStatus {
         }
     }
 
-    /// Whether the reconciler starts the file without an operator.
+    /// Returns true if the reconciler starts the file without an operator.
     ///
     /// It starts a failed file without a notice: the file then loads, or fails with a notice. It does not start a
     /// stopped execution, because only a person stops one. It does not start a dead letter, which has its own alarm.
@@ -59,7 +59,7 @@ impl FileStatus {
         matches!(self, Self::Missed | Self::Unnoticed)
     }
 
-    /// Whether the version may still change its table.
+    /// Returns true if the version may still change its table.
     pub(crate) fn may_still_load(self) -> bool {
         self.is_open() || matches!(self, Self::Running | Self::Arriving)
     }

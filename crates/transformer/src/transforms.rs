@@ -102,7 +102,7 @@ async fn execute_statement(
     }
 }
 
-/// Whether the rows that a statement returns are rows that it changed.
+/// Returns true if the rows that a statement returns are rows that it changed.
 fn changes_rows(sql: &str) -> bool {
     let word: String = sql.chars().take_while(char::is_ascii_alphabetic).collect();
     ["insert", "update", "delete", "merge"].iter().any(|known| word.eq_ignore_ascii_case(known))

@@ -88,7 +88,7 @@ fn ignored(matched: Option<DatasetMatch<'_>>, reason: String) -> Resolution {
     Resolution::Ignored { pipeline, dataset, reason }
 }
 
-/// Whether the event has everything that a load needs. Events of CloudTrail, for example, lack the etag.
+/// Returns true if the event has everything that a load needs. Events of CloudTrail, for example, lack the etag.
 fn is_complete(object: &ObjectRef) -> bool {
     object.etag.is_some() && object.size_bytes.is_some() && object.event_time.is_some()
 }

@@ -82,7 +82,7 @@ impl Bucket {
         self.state.lock().unwrap().bytes_written
     }
 
-    /// Whether an upload to this key was aborted and has no parts left.
+    /// Returns true if an upload to this key was aborted and has no parts left.
     pub(crate) fn is_aborted(&self, key: &str) -> bool {
         let state = self.state.lock().unwrap();
         state.aborted.contains(key) && !state.parts.contains_key(key)
