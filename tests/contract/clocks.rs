@@ -13,7 +13,7 @@ const AGE: &str = "reconciler/src/reconciler.rs";
 const ELSEWHERE: [&str; 4] = ["demo", "local-stack", "penstock", "test-support"];
 
 #[test]
-fn no_function_reads_a_wall_clock_but_for_its_deadline_and_the_age_of_files() {
+fn functions_do_not_read_wall_clocks() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
     let mut readers = Vec::new();
     for folder in entries(&crates).filter(|path| !ELSEWHERE.iter().any(|name| path.ends_with(name))) {

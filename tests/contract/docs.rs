@@ -5,10 +5,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
-use fault_plan::Plan;
+use fault_plan::FaultPlan;
 use penstock::Cli;
 use pipeline::Definition;
-use protocol::{Class, FailureName};
+use protocol::{FailureClass, FailureName};
 
 use crate::machine::{project, read};
 
@@ -68,8 +68,8 @@ This page is generated from `FailureName` in `crates/protocol`.
     .to_owned();
     for name in FailureName::ALL {
         let class = match name.class() {
-            Class::Transient => "Transient",
-            Class::Permanent => "Permanent",
+            FailureClass::Transient => "Transient",
+            FailureClass::Permanent => "Permanent",
         };
         let (summary, what_to_do) = (name.summary(), name.what_to_do());
         writeln!(page, "\n## {name}\n\n{class}. {summary}\n\nRemedy: {what_to_do}").unwrap();
@@ -317,7 +317,7 @@ fn definitions_in_docs_are_valid() {
             count += 1;
             let parse = |text: &str| Definition::parse("example", &shown(&page), text).map(|_| ());
             let result = parse(&text).or_else(|errors| parse(&format!("{text}\n{dataset}")).map_err(|_| errors));
-            if text.parse::<Plan>().is_err()
+            if text.parse::<FaultPlan>().is_err()
                 && let Err(errors) = result
             {
                 panic!("{}:\n{text}\n{errors}", shown(&page));

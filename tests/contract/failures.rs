@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{Class, FailureName};
+use protocol::{FailureClass, FailureName};
 use serde_json::Value;
 
 use crate::machine::{Machine, list};
@@ -63,7 +63,7 @@ fn ours(name: &&str) -> bool {
 }
 
 #[test]
-fn every_error_name_of_the_machines_exists_in_rust() {
+fn error_names_of_machines_exist_in_rust() {
     for machine in Machine::all() {
         for (state, definition) in &machine.states {
             for name in names_in(definition, "Retry").chain(names_in(definition, "Catch")).filter(ours) {
@@ -79,7 +79,7 @@ fn every_error_name_of_the_machines_exists_in_rust() {
 }
 
 #[test]
-fn what_is_transient_is_retried_and_what_is_permanent_is_not() {
+fn retry_matches_failure_class() {
     for machine in Machine::all() {
         for (state, task, function) in machine.calls() {
             let (_, raised) = TRANSIENT.iter().find(|(known, _)| *known == function).unwrap();
@@ -90,12 +90,12 @@ fn what_is_transient_is_retried_and_what_is_permanent_is_not() {
     }
     for name in FailureName::ALL {
         let somewhere = TRANSIENT.iter().any(|(_, raised)| raised.contains(name));
-        assert_eq!(somewhere, name.class() == Class::Transient, "{name} is {:?}", name.class());
+        assert_eq!(somewhere, name.class() == FailureClass::Transient, "{name} is {:?}", name.class());
     }
 }
 
 #[test]
-fn a_function_is_retried_alike_wherever_it_is_called() {
+fn function_has_the_same_retries_in_every_state() {
     let mut first = BTreeMap::new();
     for machine in Machine::all() {
         for (state, task, function) in machine.calls() {
@@ -106,7 +106,7 @@ fn a_function_is_retried_alike_wherever_it_is_called() {
 }
 
 #[test]
-fn lambda_itself_is_retried_wherever_a_function_is_called() {
+fn lambda_errors_are_retried() {
     for machine in Machine::all() {
         for (state, task, _) in machine.calls() {
             let retried: BTreeSet<_> = names_in(task, "Retry").collect();
@@ -135,7 +135,7 @@ fn expected_wait_s(machine: &'static str, state: &str, name: &str) -> f64 {
 }
 
 #[test]
-fn retries_last_as_long_as_the_trouble_may() {
+fn retries_last_as_long_as_the_cause() {
     let check = |machine: &'static str, state: &str, name: &str, minutes: f64| {
         let waited = expected_wait_s(machine, state, name) / 60.0;
         assert!(waited >= minutes, "{state}: {name} is retried for {waited:.1} minutes");

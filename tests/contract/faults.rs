@@ -46,7 +46,7 @@ fn payload(state: FaultyState, plan: Option<Value>) -> Value {
 }
 
 #[test]
-fn the_generator_takes_the_event_as_it_came() {
+fn plan_failures_gets_the_whole_event() {
     let event = json!({"detail-type": "Object Created", "detail": {"object": {"key": "a b+é%.csv"}}});
     let machine = Machine::read("process-file");
     let asked = Expressions::with_input(&event).fill(&machine.state("PlanFailures")["Arguments"]["Payload"]);
@@ -54,7 +54,7 @@ fn the_generator_takes_the_event_as_it_came() {
 }
 
 #[test]
-fn each_state_hands_its_function_the_fault_of_its_own_attempt_and_nothing_without_one() {
+fn state_passes_only_the_fault_of_its_attempt() {
     let machine = Machine::read("process-file");
     let planned = samples::planned_faults();
     let assigned = Expressions::with_answer(&planned).fill(&machine.state("PlanFailures")["Assign"]["plan"]);
@@ -75,7 +75,7 @@ fn each_state_hands_its_function_the_fault_of_its_own_attempt_and_nothing_withou
 
 /// The plan of a file goes along with the run that the file completes.
 #[test]
-fn run_pipeline_takes_the_plan_of_the_file() {
+fn run_pipeline_gets_the_fault_plan_of_the_file() {
     let plan = json!(samples::planned_faults());
     let states = json!({"input": {"outcome": "Loaded", "report": samples::load_report()}});
     let loaded = Expressions::new([("states", states), ("plan", plan.clone())]).with_plan();
@@ -87,7 +87,7 @@ fn run_pipeline_takes_the_plan_of_the_file() {
 
 /// Every state that calls a function for a file or its run, except those of the generator itself.
 #[test]
-fn a_plan_knows_every_state_that_may_fail() {
+fn fault_plan_covers_every_function_call() {
     let process_file = Machine::read("process-file");
     let called = process_file.calls().filter(|(.., function)| *function != "RandomFailureGenerator");
     let mut called: Vec<&str> = called.map(|(state, ..)| state).collect();
@@ -103,7 +103,7 @@ fn a_plan_knows_every_state_that_may_fail() {
 }
 
 #[test]
-fn a_fault_for_every_attempt_outlasts_the_retries() {
+fn fault_of_every_attempt_exhausts_the_retries() {
     for machine in Machine::all() {
         let planned = |state: &str| FaultyState::ALL.iter().any(|known| known.as_str() == state);
         for (state, task, _) in machine.calls().filter(|(state, ..)| planned(state)) {
@@ -118,6 +118,6 @@ fn a_fault_for_every_attempt_outlasts_the_retries() {
 }
 
 #[test]
-fn what_is_checked_as_a_plan_fits_the_template() {
+fn largest_fault_plan_fits_the_template() {
     assert!(read("infra/template.yaml").contains(&format!("    MaxLength: {PLAN_BYTES_MAX}\n")));
 }

@@ -91,7 +91,7 @@ pub(crate) fn next(state: &Value) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_state_says_what_it_is_for() {
+fn every_state_has_a_comment() {
     for machine in Machine::all() {
         for (name, state) in &machine.states {
             assert!(state["Comment"].as_str().is_some_and(|comment| comment.len() > 20), "{name} has no Comment");
@@ -100,7 +100,7 @@ fn every_state_says_what_it_is_for() {
 }
 
 #[test]
-fn every_state_is_reached_and_every_next_exists() {
+fn every_state_is_reachable() {
     for machine in Machine::all() {
         let mut reached = BTreeSet::new();
         // Step Functions refuses a state that cannot be reached from StartAt, so one start must do.
@@ -117,7 +117,7 @@ fn every_state_is_reached_and_every_next_exists() {
 }
 
 #[test]
-fn every_task_ends_in_time_and_every_error_is_caught() {
+fn every_task_has_a_timeout_and_a_catch() {
     for machine in Machine::all() {
         for (name, task) in machine.tasks() {
             assert!(task["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds > 0), "{name} may run for ever");
@@ -133,7 +133,7 @@ fn every_task_ends_in_time_and_every_error_is_caught() {
 
 /// A Choice cannot catch: what none of its rules knows must still reach a notice, with a name.
 #[test]
-fn every_choice_has_a_way_out_for_what_it_does_not_know() {
+fn every_choice_has_a_default() {
     for machine in Machine::all() {
         for (name, state) in machine.states.iter().filter(|(_, state)| state["Type"] == "Choice") {
             let default = state["Default"].as_str().unwrap_or_else(|| panic!("{name} has no Default"));
@@ -144,7 +144,7 @@ fn every_choice_has_a_way_out_for_what_it_does_not_know() {
 }
 
 #[test]
-fn every_retry_backs_off_with_jitter_and_a_ceiling() {
+fn every_retry_has_backoff_jitter_and_a_limit() {
     for machine in Machine::all() {
         for (name, task) in machine.tasks() {
             assert!(!list(task, "Retry").is_empty(), "{name} is never retried");
@@ -160,7 +160,7 @@ fn every_retry_backs_off_with_jitter_and_a_ceiling() {
 }
 
 #[test]
-fn states_of_the_same_name_do_the_same_in_every_machine() {
+fn states_of_one_name_are_equal() {
     let mut first: BTreeMap<String, (&str, Value)> = BTreeMap::new();
     for machine in Machine::all() {
         for (name, state) in machine.states {
@@ -176,7 +176,7 @@ fn states_of_the_same_name_do_the_same_in_every_machine() {
 }
 
 #[test]
-fn production_has_no_way_to_fault_injection() {
+fn production_never_enters_fault_injection() {
     let machine = Machine::read("process-file");
     for (name, state) in &machine.states {
         for rule in list(state, "Choices").iter().filter(|rule| rule["Next"] == "PlanFailures") {

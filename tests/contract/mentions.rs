@@ -94,7 +94,7 @@ fn has(payload: &Value, path: &str) -> bool {
 }
 
 #[test]
-fn every_field_that_an_expression_names_exists_in_rust() {
+fn fields_in_expressions_exist_in_rust() {
     let mut checked = 0;
     for machine in Machine::all() {
         for (state, definition) in &machine.states {

@@ -30,7 +30,7 @@ fn of_failure(closed: Value) -> (String, Value) {
 }
 
 #[test]
-fn a_success_says_what_came_in_and_went_out() {
+fn successful_run_lists_inputs_and_exports() {
     let check = |report: RunReport, subject: &str| {
         let (said, body) = of_success(&report);
         assert_eq!(said, subject);
@@ -53,7 +53,7 @@ fn a_success_says_what_came_in_and_went_out() {
 }
 
 #[test]
-fn a_failure_says_what_happened_first_and_what_to_do_apart() {
+fn failed_run_has_message_and_remedy() {
     let (subject, body) = of_failure(json!(samples::failed_run()));
     assert!(
         subject.starts_with("Failed run retail 2024-05-01: TransformFailed: agg_shipments.sql: statement 2, line 14"),
@@ -68,7 +68,7 @@ fn a_failure_says_what_happened_first_and_what_to_do_apart() {
 
 /// A notice cannot be less than this: the ledger did not answer, or there is no run yet.
 #[test]
-fn a_failure_is_told_with_whatever_is_known() {
+fn failed_run_is_reported_with_partial_data() {
     let check = |closed: Value, subject: &str| assert_eq!(of_failure(closed).0, subject);
     let failure = json!({"name": "RunIncomplete", "message": "missing: orders"});
     check(

@@ -18,7 +18,7 @@ fn assigned(machine: &Machine, state: &str, variable: &str, answer: &Value) -> V
 }
 
 #[test]
-fn check_file_extension_takes_the_event_as_it_came() {
+fn check_file_extension_gets_the_whole_event() {
     let event = json!({"detail-type": "Object Created", "detail": {"object": {"key": "a b+é%.csv"}}});
     let expressions = Expressions::with_input(&event);
     let request: CheckFileRequest =
@@ -27,7 +27,7 @@ fn check_file_extension_takes_the_event_as_it_came() {
 }
 
 #[test]
-fn resolve_trigger_takes_what_check_file_extension_gives() {
+fn resolve_trigger_gets_the_checked_file() {
     let machine = Machine::read("process-file");
     for checked in samples::checked_files() {
         let answer = serde_json::to_value(&checked).unwrap();
@@ -40,7 +40,7 @@ fn resolve_trigger_takes_what_check_file_extension_gives() {
 }
 
 #[test]
-fn load_file_takes_what_resolve_trigger_gives() {
+fn load_file_gets_the_resolved_load() {
     let machine = Machine::read("process-file");
     let answer = serde_json::to_value(Resolution::Load { load: samples::load_request() }).unwrap();
     let resolution = assigned(&machine, "ResolveTrigger", "resolution", &answer);
@@ -51,7 +51,7 @@ fn load_file_takes_what_resolve_trigger_gives() {
 }
 
 #[test]
-fn a_wait_is_counted_and_asked_about_again() {
+fn wait_resolves_the_trigger_again() {
     let machine = Machine::read("process-file");
     let wait = machine.state("AwaitSource");
     let Some(answer @ Resolution::Wait { pause_s, waited_s, .. }) =
@@ -66,7 +66,7 @@ fn a_wait_is_counted_and_asked_about_again() {
 }
 
 #[test]
-fn every_decision_and_outcome_is_chosen_by_name() {
+fn every_decision_and_outcome_has_a_choice() {
     let machine = Machine::read("process-file");
     let check = |state: &str, name: &Value| {
         let literal = format!("'{}'", name.as_str().unwrap());

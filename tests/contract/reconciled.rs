@@ -56,13 +56,13 @@ fn notice(files: &[Value], left: usize) -> Option<(String, Value)> {
 }
 
 #[test]
-fn the_reconciler_takes_what_the_machine_gives() {
+fn reconciler_gets_its_request() {
     let payload = Expressions::with_input(&json!({})).fill(&machine().state("Reconcile")["Arguments"]["Payload"]);
     assert_eq!(decode::<ReconcileRequest>(&payload), ReconcileRequest { execution: EXECUTION.to_owned() });
 }
 
 #[test]
-fn process_file_takes_the_events_of_missed_files() {
+fn process_file_gets_events_of_missed_files() {
     for (missed, file) in samples::reconciliation().missed.into_iter().zip(reconciled()["missed"].as_array().unwrap()) {
         let start = Expressions::with_input(file).fill(&machine().state("StartFile")["Arguments"]);
         assert_eq!(start["Name"], missed.name.as_str());
@@ -71,7 +71,7 @@ fn process_file_takes_the_events_of_missed_files() {
 }
 
 #[test]
-fn one_notice_tells_of_all_that_was_started_and_none_when_nothing_was() {
+fn missed_files_are_listed_in_one_notice() {
     let check = |files: &[Value], left: usize, subject: &str, summary: &str| {
         let (said, body) = notice(files, left).unwrap();
         assert_eq!((said.as_str(), body["summary"].as_str().unwrap()), (subject, summary));

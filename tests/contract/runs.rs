@@ -39,7 +39,7 @@ pub(crate) fn start_of_run(loaded: &Expressions) -> Value {
 }
 
 #[test]
-fn run_transforms_takes_the_run_that_a_load_completed() {
+fn run_transforms_gets_the_completed_run() {
     let loaded = Expressions::with_input(&json!({"outcome": "Loaded", "report": samples::load_report()}));
     let input = start_of_run(&loaded);
     assert_eq!(input, json!({"run": samples::run()}));
@@ -62,7 +62,7 @@ fn load_without_a_complete_run_starts_none() {
 
 /// Only attempts of one execution share a name. After a start that failed, the sweep starts the run again.
 #[test]
-fn start_of_a_run_is_named_by_run_and_starter() {
+fn start_of_a_run_has_a_name_per_starter() {
     let started = Expressions::with_input(&json!({"run": samples::run()}));
     for machine in ["process-file", "sweep-runs"].map(Machine::read) {
         let arguments = started.fill(&machine.state("StartRun")["Arguments"]);
@@ -80,7 +80,7 @@ fn start_of_a_run_is_named_by_run_and_starter() {
 }
 
 #[test]
-fn record_awaited_takes_the_file_that_a_trigger_waits_for() {
+fn record_awaited_gets_the_awaited_file() {
     let Some(wait @ Resolution::Wait { .. }) =
         samples::resolutions().into_iter().find(|resolution| matches!(resolution, Resolution::Wait { .. }))
     else {
@@ -94,7 +94,7 @@ fn record_awaited_takes_the_file_that_a_trigger_waits_for() {
 }
 
 #[test]
-fn resolve_runs_takes_the_events_of_runs_that_ended() {
+fn resolve_runs_gets_events_of_ended_runs() {
     let machine = Machine::read("run-pipeline");
     let check = |succeeded: bool, detail: &Value| {
         let event = Expressions::with_input(&json!({"source": "penstock", "detail": detail}));
@@ -116,7 +116,7 @@ fn resolve_runs_takes_the_events_of_runs_that_ended() {
 }
 
 #[test]
-fn open_run_takes_what_resolve_runs_gives_and_what_a_person_types() {
+fn open_run_gets_followers_and_manual_starts() {
     let machine = Machine::read("run-pipeline");
     let check = |start: &Value| {
         let of_the_ledger = chosen(&machine, "ChooseStart", &Expressions::with_input(start));
@@ -135,7 +135,7 @@ fn open_run_takes_what_resolve_runs_gives_and_what_a_person_types() {
 }
 
 #[test]
-fn a_run_of_the_ledger_is_run_as_it_is() {
+fn recorded_run_is_not_opened_again() {
     let machine = Machine::read("run-pipeline");
     let sweep = Expressions::with_answer(&samples::sweep());
     let sweep = sweep.fill(&Machine::read("sweep-runs").state("SweepRuns")["Assign"]["sweep"]);
@@ -150,7 +150,7 @@ fn a_run_of_the_ledger_is_run_as_it_is() {
 }
 
 #[test]
-fn an_opened_run_is_run_or_skipped() {
+fn opened_run_runs_or_is_skipped() {
     let machine = Machine::read("run-pipeline");
     for opened in samples::opened_runs() {
         let (next, assigned) = chosen(&machine, "ChooseOpened", &Expressions::with_input(&json!(opened))).unwrap();
@@ -162,7 +162,7 @@ fn an_opened_run_is_run_or_skipped() {
 }
 
 #[test]
-fn every_outcome_of_a_run_is_known() {
+fn every_run_outcome_has_a_choice() {
     let machine = Machine::read("run-pipeline");
     for outcome in samples::run_outcomes() {
         let report = RunReport { outcome, ..samples::run_report() };
@@ -172,7 +172,7 @@ fn every_outcome_of_a_run_is_known() {
 }
 
 #[test]
-fn close_run_takes_the_name_and_the_message_of_whatever_failed() {
+fn close_run_gets_name_and_message_of_the_failure() {
     let machine = Machine::read("run-pipeline");
     let check = |error: &str, cause: &str, message: &str| {
         let failure = json!({"Error": error, "Cause": cause});
@@ -190,7 +190,7 @@ fn close_run_takes_the_name_and_the_message_of_whatever_failed() {
 }
 
 #[test]
-fn the_event_of_a_load_says_what_was_committed_and_where() {
+fn load_event_has_the_committed_counts() {
     let machine = Machine::read("process-file");
     let publish = |load: Value| {
         let input = json!({"input": {"outcome": "Loaded", "report": samples::load_report()}});

@@ -212,12 +212,12 @@ fn without_tls(resources: &[Resource<'_>]) -> Vec<String> {
 }
 
 #[test]
-fn the_template_gives_no_right_too_many_and_keeps_nothing_in_the_open() {
+fn template_follows_the_security_rules() {
     assert_eq!(faults(&read(TEMPLATE)), Vec::<String>::new());
 }
 
 #[test]
-fn every_planted_fault_is_found() {
+fn security_check_finds_planted_faults() {
     let template = read(TEMPLATE);
     let check = |from: &str, to: &str, fault: &str| {
         assert!(template.contains(from), "the template has no {from}");
@@ -259,7 +259,7 @@ fn every_planted_fault_is_found() {
 }
 
 #[test]
-fn every_exception_is_needed_and_has_its_reason() {
+fn security_exceptions_are_needed_and_explained() {
     let template = read(TEMPLATE);
     for (sid, actions, reason) in ANY_RESOURCE {
         assert!(reason.len() > 20 && template.contains(&format!("Sid: {sid}")), "{sid}");

@@ -66,7 +66,7 @@ fn statements(text: &str) -> Vec<Statement<'_>> {
 }
 
 #[test]
-fn the_template_fills_exactly_what_each_machine_leaves_open() {
+fn template_substitutes_every_placeholder() {
     let template = read(TEMPLATE);
     for machine in Machine::all() {
         let header = format!("DefinitionS3Location: ../statemachine/{}.asl.json", machine.name);
@@ -95,7 +95,7 @@ fn roles_with(words: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn each_right_that_matters_has_the_roles_that_need_it_and_no_other() {
+fn sensitive_rights_have_only_listed_roles() {
     let check = |words: &str, roles: &[&str]| {
         assert_eq!(roles_with(words), roles.iter().map(|role| format!("{role}Role")).collect(), "{words}");
     };
@@ -123,7 +123,7 @@ fn each_right_that_matters_has_the_roles_that_need_it_and_no_other() {
 }
 
 #[test]
-fn no_right_is_given_by_wildcard() {
+fn no_right_has_a_wildcard() {
     let template = read(TEMPLATE);
     let statements = statements(&template);
     assert!(statements.len() > 20, "only {} statements were found", statements.len());
@@ -144,7 +144,7 @@ fn no_right_is_given_by_wildcard() {
 
 /// What comes out of the stack must not come in again.
 #[test]
-fn nobody_may_write_to_the_landing_bucket() {
+fn no_role_writes_to_the_landing_bucket() {
     let template = read(TEMPLATE);
     for statement in
         statements(&template).iter().filter(|statement| statement.allows() && statement.says("LandingBucket"))
@@ -164,7 +164,7 @@ fn nobody_may_write_to_the_landing_bucket() {
 
 /// An event that cannot start its machine waits where somebody is told of it.
 #[test]
-fn every_rule_has_the_dead_letter_queue_and_may_write_to_it() {
+fn every_rule_has_the_dead_letter_queue() {
     let template = read(TEMPLATE);
     let allowed = block(&template, "DeadLetterQueuePolicy:").join("\n");
     for rule in ["ObjectCreatedRule", "RunEndedRule"] {
@@ -178,7 +178,7 @@ fn every_rule_has_the_dead_letter_queue_and_may_write_to_it() {
 }
 
 #[test]
-fn buckets_with_data_outlive_the_stack_and_are_private() {
+fn data_buckets_are_private_and_retained() {
     let template = read(TEMPLATE);
     for bucket in ["LandingBucket:", "DefinitionsBucket:", "CuratedBucket:"] {
         let properties = block(&template, bucket).join("\n");
@@ -200,7 +200,7 @@ fn buckets_with_data_outlive_the_stack_and_are_private() {
 }
 
 #[test]
-fn an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of() {
+fn undelivered_event_is_kept_and_raises_an_alarm() {
     let template = read(TEMPLATE);
     let check = |resource: &str, promise: &str| {
         assert!(block(&template, resource).iter().any(|line| line.trim() == promise), "{resource} {promise}");
@@ -215,7 +215,7 @@ fn an_event_that_starts_no_machine_waits_two_weeks_and_is_told_of() {
 
 /// A task that gives up first would leave a function at work, and its answer would be lost.
 #[test]
-fn the_machines_outwait_every_function() {
+fn task_timeouts_exceed_function_timeouts() {
     let template = read(TEMPLATE);
     let number = |lines: Vec<&str>, field: &str| -> Option<u64> {
         lines.iter().find_map(|line| line.trim().strip_prefix(field)?.trim().parse().ok())

@@ -6,7 +6,7 @@ use crate::machine::{Machine, list, next};
 
 /// Where the errors of each state lead that calls a function, or holds states that do.
 #[test]
-fn every_failure_is_described_and_what_may_fail_is_tolerated() {
+fn every_catch_leads_to_its_state() {
     let check = |machine: &str, states: &[&str], next: &str| {
         let machine = Machine::all().into_iter().find(|known| known.name == machine).unwrap();
         for state in states {
@@ -38,7 +38,7 @@ fn notices(machine: &Machine, state: &str) -> BTreeSet<usize> {
 }
 
 #[test]
-fn exactly_one_notice_leaves_of_every_failure() {
+fn every_failure_sends_one_notice() {
     let check = |machine: &'static str, state: &str| {
         assert_eq!(notices(&Machine::read(machine), state), [1].into(), "{state} of {machine}");
     };
@@ -52,7 +52,7 @@ fn exactly_one_notice_leaves_of_every_failure() {
 }
 
 #[test]
-fn after_a_load_is_committed_nothing_undoes_it() {
+fn errors_after_a_commit_undo_nothing() {
     for machine in Machine::all() {
         for state in ["PublishLoad", "NotifySuccess", "PublishRun", "NotifyRun"] {
             let Some(definition) = machine.states.get(state) else { continue };
@@ -65,7 +65,7 @@ fn after_a_load_is_committed_nothing_undoes_it() {
 }
 
 #[test]
-fn a_failed_execution_ends_under_the_original_name() {
+fn failed_execution_keeps_the_original_error() {
     for machine in Machine::all() {
         for (name, state) in machine.states.iter().filter(|(_, state)| state["Type"] == "Fail") {
             for field in ["Error", "Cause"] {

@@ -16,7 +16,10 @@ fn command_line_shows_runs_loads_and_rejects() {
         let early = run(&[]);
         assert_eq!(early.status.code(), Some(1), "{early:?}");
         assert!(stdout(&early).starts_with("RunIncomplete: "), "{early:?}");
-        assert!(stdout(&early).contains("\nwhat to do: have the producers write the datasets named here"), "{early:?}");
+        assert!(
+            stdout(&early).contains("\nwhat to do: have the producers write the datasets in the message"),
+            "{early:?}"
+        );
         let waiting = stdout(&stack.penstock(&["runs", "--pipeline", "daily"]));
         assert!(waiting.lines().any(|line| line.contains("2024-09-01 00:00") && line.contains("Waiting")), "{waiting}");
         assert!(waiting.lines().any(|line| line.starts_with("daily/prices  period 2024-09-01 00:00")), "{waiting}");

@@ -1,4 +1,4 @@
-//! Which object an event names, and which kind of file it is. Pure: the key and the size decide.
+//! The function behind `CheckFileExtension`: decodes the event, and determines the kind of the file by key and size.
 
 use protocol::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef, UnsupportedName};
 use serde_json::Value;
@@ -23,19 +23,20 @@ impl Failure for CheckError {
     }
 }
 
-/// From an event of any shape to the object it names and what that object is.
+/// Returns the object of an event and the kind of its file.
 pub fn check(event: &Value) -> Result<CheckedFile, CheckError> {
     match Event::decode(event)? {
         Event::Test { bucket } => {
-            let reason = format!("S3's test event for bucket {bucket}: notifications are switched on");
+            let reason = format!("test event of S3: notifications of bucket {bucket} are enabled");
             Ok(CheckedFile { object: ObjectRef::new(bucket, ""), file: FileKind::Ignored { reason } })
         }
         Event::ObjectCreated(object) => Ok(CheckedFile { file: classify(&object)?, object }),
     }
 }
 
-/// The name says what a file is; the size only whether a data file has anything in it. A trigger is a trigger with
-/// bytes and without, and a size that the event does not tell is looked at where the file is read.
+/// Returns the kind of a file by its name. A data file must have bytes; a trigger may be empty.
+///
+/// If the event has no size, the loader checks it.
 pub fn classify(object: &ObjectRef) -> Result<FileKind, CheckError> {
     let kind = FileKind::of_key(&object.key)
         .map_err(|source| CheckError::UnsupportedFormat { object: Box::new(object.clone()), source })?;
@@ -59,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_decides_and_only_an_empty_data_file_is_refused_for_its_size() {
+    fn empty_data_file_is_an_error() {
         let csv = FileKind::Data { format: Format::Csv, compression: Compression::None };
         let gzipped = FileKind::Data { format: Format::Jsonl, compression: Compression::Gzip };
         check_one("a.csv", Some(1), &Ok(csv.clone()));
@@ -75,21 +76,21 @@ mod tests {
     }
 
     #[test]
-    fn the_event_of_any_shape_is_taken_with_and_without_the_envelope() {
+    fn event_is_accepted_with_and_without_envelope() {
         let bare = json!({"bucket": "landing", "key": "a.csv"});
         let wrapped = json!({"execution": "arn:aws:states:::execution", "event": bare});
         assert_eq!(check(&bare).unwrap(), check(&wrapped).unwrap());
     }
 
     #[test]
-    fn s3_s_test_event_is_ignored_and_names_no_object() {
+    fn s3_test_event_is_ignored() {
         let checked = check(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "landing"})).unwrap();
         assert_eq!(checked.object, ObjectRef::new("landing", ""));
         assert!(matches!(checked.file, FileKind::Ignored { reason } if reason.contains("landing")));
     }
 
     #[test]
-    fn what_is_no_event_is_an_invalid_event() {
+    fn other_json_is_an_invalid_event() {
         assert_eq!(check(&json!({"hello": "world"})).unwrap_err().name(), FailureName::InvalidEvent);
         assert_eq!(check(&json!(7)).unwrap_err().name(), FailureName::InvalidEvent);
     }

@@ -1,4 +1,4 @@
-//! The sample events, through the real binary: each must lead where its file name says.
+//! Runs the function on the sample events. Each file name ends with the state that the event must reach.
 #![cfg(test)]
 
 use std::path::Path;
@@ -9,7 +9,7 @@ use test_support::runtime_api::{Function, InvocationOutcome};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The state that the machine goes to from here.
+/// Returns the state that the event reaches.
 fn next_state(outcome: &InvocationOutcome) -> &'static str {
     match outcome {
         InvocationOutcome::Ok(answer) => match serde_json::from_value::<CheckedFile>(answer.clone()).unwrap().file {
@@ -22,7 +22,7 @@ fn next_state(outcome: &InvocationOutcome) -> &'static str {
 }
 
 #[test]
-fn every_sample_event_leads_where_its_name_says() {
+fn sample_event_leads_to_the_state_in_its_name() {
     let mut function = Function::start(env!("CARGO_BIN_EXE_check-file-extension"), &[]);
     let mut checked = 0;
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")).unwrap() {
@@ -37,15 +37,15 @@ fn every_sample_event_leads_where_its_name_says() {
 }
 
 #[test]
-fn each_failure_leaves_under_its_own_name() {
+fn error_has_its_failure_name() {
     let mut function = Function::start(env!("CARGO_BIN_EXE_check-file-extension"), &[]);
     let mut check = |event: &str, name: &str, first_line: &str| {
         let outcome = function.invoke(event, TIMEOUT);
         let InvocationOutcome::Error { error_type, error_message } = outcome else { panic!("{event}: {outcome:?}") };
         assert_eq!((error_type.as_str(), error_message.lines().next()), (name, Some(first_line)), "{event}");
     };
-    check("{}", "InvalidEvent", "an event of no shape that is known: it is an empty object");
+    check("{}", "InvalidEvent", "unrecognized event: an empty object");
     check("{", "InvalidInput", "the payload is not JSON: EOF while parsing an object at line 1 column 1");
-    check(r#"{"bucket": "b", "key": "a.pdf"}"#, "UnsupportedFormat", "s3://b/a.pdf: nothing reads `.pdf` files");
+    check(r#"{"bucket": "b", "key": "a.pdf"}"#, "UnsupportedFormat", "s3://b/a.pdf: unsupported extension `.pdf`");
     check(r#"{"bucket": "b", "key": "a.csv", "size_bytes": 0}"#, "EmptyFile", "s3://b/a.csv is empty: it has 0 bytes");
 }

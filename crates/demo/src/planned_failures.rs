@@ -205,7 +205,7 @@ fn print_counts(failures: &[PlannedFailure], output: &Output) -> [i64; KINDS.len
 #[cfg(test)]
 mod tests {
     use aws_sdk_sfn::types::{ExecutionStartedEventDetails, StateEnteredEventDetails, TaskSucceededEventDetails};
-    use fault_plan::Plan;
+    use fault_plan::FaultPlan;
     use protocol::{Fault, FaultyState, PlannedFault, PlannedFaults};
     use serde_json::json;
 
@@ -219,7 +219,7 @@ mod tests {
     fn plan_covers_every_fault_and_state() {
         let key = |number: u32| format!("raw_data/retail/2026-01-05/file-{number}.csv");
         for seed in [0, 1, u32::MAX] {
-            let plan = Plan::parse(&plan(seed)).unwrap();
+            let plan = FaultPlan::parse(&plan(seed)).unwrap();
             let all: Vec<PlannedFault> = (0..500).flat_map(|number| plan.faults_of(&key(number)).faults).collect();
             let kinds: HashSet<usize> = all.iter().map(|it| as_printed(*it).kind().unwrap()).collect();
             assert_eq!(kinds.len(), KINDS.len());
@@ -228,7 +228,7 @@ mod tests {
             // The state machine retries each kind of failure four times.
             assert!(all.iter().all(|it| it.attempt < 4));
         }
-        assert_ne!(Plan::parse(&plan(1)), Plan::parse(&plan(2)));
+        assert_ne!(FaultPlan::parse(&plan(1)), FaultPlan::parse(&plan(2)));
     }
 
     fn event(kind: HistoryEventType) -> aws_sdk_sfn::types::builders::HistoryEventBuilder {

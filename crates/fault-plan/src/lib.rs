@@ -1,8 +1,8 @@
-//! Plans of failures: `chaos.toml`, checked by the command line before it is deployed, and followed by the function
-//! random-failure-generator. Pure.
+//! Fault plans: `chaos.toml`, which says which attempts of which states fail. The command line checks a plan before it
+//! deploys it, and the function `random-failure-generator` applies it. Pure.
 
 mod pattern;
 mod plan;
 
 pub use pattern::KeyPattern;
-pub use plan::{ATTEMPTS_PLANNED, InvalidPlan, PLAN_BYTES_MAX, Plan};
+pub use plan::{ATTEMPTS_PLANNED, FaultPlan, InvalidPlan, PLAN_BYTES_MAX};

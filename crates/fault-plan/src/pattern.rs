@@ -1,6 +1,6 @@
 use serde::Deserialize;
 
-/// Which keys a failure is for: `*` stands for any characters, also `/`; everything else for itself.
+/// A pattern of keys. `*` matches any characters, also `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct KeyPattern(String);
 
@@ -9,11 +9,12 @@ impl KeyPattern {
         Self(pattern.into())
     }
 
+    /// Returns true if the whole key matches.
     pub fn matches(&self, key: &str) -> bool {
         let Some((start, rest)) = self.0.split_once('*') else { return self.0 == key };
         let Some(mut key) = key.strip_prefix(start) else { return false };
         let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-        // The earliest place leaves most room for what follows.
+        // Take the earliest match: it leaves the longest rest for the following parts.
         for part in middle.split('*') {
             let Some((_, after)) = key.split_once(part) else { return false };
             key = after;
@@ -27,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_characters() {
+    fn star_matches_any_characters() {
         let check = |pattern: &str, key: &str, expected: bool| {
             assert_eq!(KeyPattern::new(pattern).matches(key), expected, "{pattern} on {key}");
         };
@@ -45,7 +46,7 @@ mod tests {
         check("raw/*/orders.csv", "raw/orders.csv", false);
         check("a*b*c", "a-b-b-c", true);
         check("a*b*c", "a-c-b", false);
-        // What the start took is not there for the end.
+        // Start and end must not overlap.
         check("aba*aba", "aba", false);
         check("a**c", "abc", true);
     }

@@ -1,13 +1,13 @@
-//! Which failures are to come: `chaos.toml`, read once and asked about every object.
+//! Parses `chaos.toml` and selects the faults of an object.
 //!
 //! ```toml
 //! seed = 42
 //!
 //! [[failures]]
-//! state = "LoadFile"        # every state, when left out
-//! key = "raw/*/orders.csv"  # every key
-//! attempts = [0, 1]         # every attempt; the first is 0
-//! probability = 0.25        # 1
+//! state = "LoadFile"        # default: every state
+//! key = "raw/*/orders.csv"  # default: every key
+//! attempts = [0, 1]         # default: every attempt; the first is 0
+//! probability = 0.25        # default: 1
 //! fault = "crash-after"     # or transient, permanent, slow, crash-before
 //! ```
 
@@ -19,40 +19,39 @@ use rand::{RngExt, SeedableRng};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::KeyPattern;
+use crate::pattern::KeyPattern;
 
-/// A parameter of CloudFormation has 4,096 characters, all variables of a Lambda 4 KiB, in which others need room too.
+/// The largest plan. All environment variables of a Lambda have 4 KiB together, and the function has others.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
 pub const PLAN_BYTES_MAX: usize = 3_500;
 
-/// More than the machine tries again after a failure that comes every time: whoever plans one for every attempt sees
-/// the retries end.
+/// The attempts that a plan covers. They are more than the state machine makes, so a fault of every attempt exhausts
+/// the retries.
 pub const ATTEMPTS_PLANNED: u32 = 8;
 
-/// No state is slower than this: a plan tries patience, and does not end it.
+/// The longest pause of a slow attempt. It is far below every timeout.
 const SLOW_MS_MAX: u64 = 60_000;
 
-/// A repeatable series of failures: the same plan asked about the same moment gives the same answer, in any order of
-/// asking.
+/// A fault plan. It is repeatable: the same plan always selects the same faults for a key.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plan {
+pub struct FaultPlan {
     #[serde(default)]
     seed: u64,
     #[serde(default)]
-    failures: Vec<Planned>,
+    failures: Vec<FaultRule>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Planned {
+struct FaultRule {
     state: Option<FaultyState>,
     key: Option<KeyPattern>,
     attempts: Option<Vec<u32>>,
     #[serde(default = "always")]
     probability: f64,
-    fault: Kind,
-    /// For `slow`, and only for it.
+    fault: FaultKind,
+    /// Only for `slow`.
     slow_ms: Option<u64>,
 }
 
@@ -62,7 +61,7 @@ fn always() -> f64 {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+enum FaultKind {
     Transient,
     Permanent,
     Slow,
@@ -70,17 +69,17 @@ enum Kind {
     CrashAfter,
 }
 
-/// One attempt of one state at one key.
+/// One attempt of a state for a key.
 #[derive(Clone, Copy, Debug)]
-struct Moment<'a> {
+struct Attempt<'a> {
     state: FaultyState,
     key: &'a str,
     /// From 0.
-    attempt: u32,
+    number: u32,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a plan of failures: {0}")]
+#[error("invalid fault plan: {0}")]
 pub struct InvalidPlan(String);
 
 impl Failure for InvalidPlan {
@@ -89,46 +88,45 @@ impl Failure for InvalidPlan {
     }
 }
 
-impl Plan {
-    /// # Errors
-    /// With all that a person needs to correct the plan: line, or number of the failure, and reason.
+impl FaultPlan {
+    /// Parses and checks a `chaos.toml`. Errors name the line or the number of the failure.
     pub fn parse(text: &str) -> Result<Self, InvalidPlan> {
         if text.len() > PLAN_BYTES_MAX {
-            return Err(InvalidPlan(format!("it has {} bytes, and at most {PLAN_BYTES_MAX} are deployed", text.len())));
+            return Err(InvalidPlan(format!("{} bytes, expected at most {PLAN_BYTES_MAX}", text.len())));
         }
         let plan: Self = toml::from_str(text).map_err(|error| InvalidPlan(error.to_string().trim_end().to_owned()))?;
-        for (planned, number) in plan.failures.iter().zip(1..) {
-            planned.check().map_err(|reason| InvalidPlan(format!("failure {number}: {reason}")))?;
+        for (rule, number) in plan.failures.iter().zip(1..) {
+            rule.check().map_err(|reason| InvalidPlan(format!("failure {number}: {reason}")))?;
         }
         Ok(plan)
     }
 
-    /// All that comes to an object of this key, whatever else it is: the same for every execution.
+    /// Returns the faults of an object with this key. They are the same for every execution.
     pub fn faults_of(&self, key: &str) -> PlannedFaults {
         let attempts = FaultyState::ALL.into_iter().flat_map(|state| (0..ATTEMPTS_PLANNED).map(move |it| (state, it)));
         let planned = |(state, attempt)| {
-            let fault = self.fault_at(Moment { state, key, attempt })?;
+            let fault = self.fault_at(Attempt { state, key, number: attempt })?;
             Some(PlannedFault { state, attempt, fault })
         };
         PlannedFaults { faults: attempts.filter_map(planned).collect() }
     }
 
-    /// The first of the plan's failures that is for this moment, and comes.
-    fn fault_at(&self, moment: Moment<'_>) -> Option<Fault> {
-        let comes = |(number, planned): &(usize, &Planned)| {
-            planned.is_for(moment) && self.roll(*number, moment) < planned.probability
+    /// Returns the fault of the first rule that applies to this attempt.
+    fn fault_at(&self, attempt: Attempt<'_>) -> Option<Fault> {
+        let applies = |(number, rule): &(usize, &FaultRule)| {
+            rule.matches(attempt) && self.random(*number, attempt) < rule.probability
         };
-        self.failures.iter().enumerate().find(comes).map(|(_, planned)| planned.fault())
+        self.failures.iter().enumerate().find(applies).map(|(_, rule)| rule.fault())
     }
 
-    /// In [0, 1). No execution takes part: its name is new in every run, and a run is to be repeatable.
-    fn roll(&self, number: usize, Moment { state, key, attempt }: Moment<'_>) -> f64 {
+    /// Returns a random number in [0, 1). The execution's name has no influence, so that a plan is repeatable.
+    fn random(&self, number: usize, Attempt { state, key, number: attempt }: Attempt<'_>) -> f64 {
         let seed = Sha256::new()
             .chain_update(self.seed.to_be_bytes())
             .chain_update(number.to_be_bytes())
             .chain_update(attempt.to_be_bytes())
             .chain_update(state.as_str())
-            // No state's name holds this byte.
+            // Separates state and key. No state name contains this byte.
             .chain_update(b"\xff")
             .chain_update(key)
             .finalize();
@@ -136,7 +134,7 @@ impl Plan {
     }
 }
 
-impl FromStr for Plan {
+impl FromStr for FaultPlan {
     type Err = InvalidPlan;
 
     fn from_str(text: &str) -> Result<Self, InvalidPlan> {
@@ -144,34 +142,36 @@ impl FromStr for Plan {
     }
 }
 
-impl Planned {
+impl FaultRule {
     fn check(&self) -> Result<(), String> {
         if !(0.0..=1.0).contains(&self.probability) {
-            return Err(format!("the probability {} is not between 0 and 1", self.probability));
+            return Err(format!("the probability is {}, expected 0 to 1", self.probability));
         }
         match (self.fault, self.slow_ms) {
-            (Kind::Slow, None) => Err("slow needs slow_ms, how long the work is held back".to_owned()),
-            (Kind::Slow, Some(ms)) if ms > SLOW_MS_MAX => Err(format!("slow_ms is {ms}, and at most {SLOW_MS_MAX}")),
-            (Kind::Transient | Kind::Permanent | Kind::CrashBefore | Kind::CrashAfter, Some(_)) => {
-                Err("slow_ms is for fault = \"slow\"".to_owned())
+            (FaultKind::Slow, None) => Err("`fault = \"slow\"` requires `slow_ms`".to_owned()),
+            (FaultKind::Slow, Some(ms)) if ms > SLOW_MS_MAX => {
+                Err(format!("slow_ms is {ms}, expected at most {SLOW_MS_MAX}"))
             }
-            (_, None) | (Kind::Slow, Some(_)) => Ok(()),
+            (FaultKind::Transient | FaultKind::Permanent | FaultKind::CrashBefore | FaultKind::CrashAfter, Some(_)) => {
+                Err("`slow_ms` requires `fault = \"slow\"`".to_owned())
+            }
+            (_, None) | (FaultKind::Slow, Some(_)) => Ok(()),
         }
     }
 
-    fn is_for(&self, Moment { state, key, attempt }: Moment<'_>) -> bool {
+    fn matches(&self, Attempt { state, key, number }: Attempt<'_>) -> bool {
         self.state.is_none_or(|wanted| wanted == state)
             && self.key.as_ref().is_none_or(|pattern| pattern.matches(key))
-            && self.attempts.as_ref().is_none_or(|attempts| attempts.contains(&attempt))
+            && self.attempts.as_ref().is_none_or(|attempts| attempts.contains(&number))
     }
 
     fn fault(&self) -> Fault {
         match self.fault {
-            Kind::Transient => Fault::Transient,
-            Kind::Permanent => Fault::Permanent,
-            Kind::Slow => Fault::Slow { ms: self.slow_ms.unwrap_or_default() },
-            Kind::CrashBefore => Fault::CrashBefore,
-            Kind::CrashAfter => Fault::CrashAfter,
+            FaultKind::Transient => Fault::Transient,
+            FaultKind::Permanent => Fault::Permanent,
+            FaultKind::Slow => Fault::Slow { ms: self.slow_ms.unwrap_or_default() },
+            FaultKind::CrashBefore => Fault::CrashBefore,
+            FaultKind::CrashAfter => Fault::CrashAfter,
         }
     }
 }
@@ -180,24 +180,24 @@ impl Planned {
 mod tests {
     use super::*;
 
-    fn plan(text: &str) -> Plan {
-        Plan::parse(text).unwrap()
+    fn plan(text: &str) -> FaultPlan {
+        FaultPlan::parse(text).unwrap()
     }
 
-    fn at(state: FaultyState, key: &str, attempt: u32) -> Moment<'_> {
-        Moment { state, key, attempt }
+    fn at(state: FaultyState, key: &str, number: u32) -> Attempt<'_> {
+        Attempt { state, key, number }
     }
 
     #[test]
-    fn an_empty_plan_fails_nothing() {
+    fn empty_plan_has_no_faults() {
         assert_eq!(plan("").fault_at(at(FaultyState::LoadFile, "a.csv", 0)), None);
     }
 
     #[test]
-    fn a_failure_comes_for_its_state_key_and_attempts_alone() {
+    fn rule_matches_state_key_and_attempts() {
         let plan =
             plan("[[failures]]\nstate = \"LoadFile\"\nkey = \"raw/*.csv\"\nattempts = [0, 2]\nfault = \"crash-after\"");
-        let check = |moment, expected| assert_eq!(plan.fault_at(moment), expected, "{moment:?}");
+        let check = |attempt, expected| assert_eq!(plan.fault_at(attempt), expected, "{attempt:?}");
         check(at(FaultyState::LoadFile, "raw/a.csv", 0), Some(Fault::CrashAfter));
         check(at(FaultyState::LoadFile, "raw/a.csv", 1), None);
         check(at(FaultyState::LoadFile, "raw/a.csv", 2), Some(Fault::CrashAfter));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_has_a_name() {
+    fn every_kind_of_fault_parses() {
         let check = |fault: &str, expected| {
             let plan = plan(&format!("[[failures]]\nfault = {fault}"));
             assert_eq!(plan.fault_at(at(FaultyState::CheckFileExtension, "", 9)), Some(expected), "{fault}");
@@ -219,14 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_that_comes_is_taken() {
+    fn first_rule_that_applies_wins() {
         let text = "[[failures]]\nprobability = 0\nfault = \"permanent\"\n\
                     [[failures]]\nfault = \"transient\"\n[[failures]]\nfault = \"crash-before\"";
         assert_eq!(plan(text).fault_at(at(FaultyState::RunTransforms, "retail", 0)), Some(Fault::Transient));
     }
 
     #[test]
-    fn an_object_is_told_every_fault_that_comes_to_it_and_no_attempt_without() {
+    fn faults_of_a_key_list_its_attempts() {
         let plan = plan(
             "[[failures]]\nstate = \"LoadFile\"\nkey = \"*.csv\"\nattempts = [0, 2]\nfault = \"crash-after\"\n\
              [[failures]]\nstate = \"CloseRun\"\nfault = \"transient\"",
@@ -240,9 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn one_in_four_comes_when_one_in_four_is_asked_for_and_the_same_ones_again() {
+    fn probability_is_kept_and_repeatable() {
         let plan = plan("seed = 7\n[[failures]]\nprobability = 0.25\nfault = \"transient\"");
-        let failing = |plan: &Plan| -> Vec<u32> {
+        let failing = |plan: &FaultPlan| -> Vec<u32> {
             (0..10_000)
                 .filter(|attempt| plan.fault_at(at(FaultyState::LoadFile, "a.csv", *attempt)).is_some())
                 .collect()
@@ -255,41 +255,41 @@ mod tests {
     }
 
     #[test]
-    fn seed_state_key_and_attempt_each_roll_anew() {
+    fn random_number_depends_on_every_part() {
         let plan = plan("seed = 1");
-        let one = plan.roll(0, at(FaultyState::LoadFile, "a", 0));
+        let one = plan.random(0, at(FaultyState::LoadFile, "a", 0));
         for other in [
             at(FaultyState::LoadFile, "b", 0),
             at(FaultyState::LoadFile, "a", 1),
             at(FaultyState::RunTransforms, "a", 0),
         ] {
-            assert_ne!(plan.roll(0, other).to_bits(), one.to_bits(), "{other:?}");
+            assert_ne!(plan.random(0, other).to_bits(), one.to_bits(), "{other:?}");
         }
-        assert_ne!(plan.roll(1, at(FaultyState::LoadFile, "a", 0)).to_bits(), one.to_bits());
-        assert_ne!(self::plan("seed = 2").roll(0, at(FaultyState::LoadFile, "a", 0)).to_bits(), one.to_bits());
+        assert_ne!(plan.random(1, at(FaultyState::LoadFile, "a", 0)).to_bits(), one.to_bits());
+        assert_ne!(self::plan("seed = 2").random(0, at(FaultyState::LoadFile, "a", 0)).to_bits(), one.to_bits());
     }
 
     #[test]
-    fn what_a_plan_cannot_mean_is_refused_by_its_place() {
-        let check = |text: &str, says: &str| {
-            let error = Plan::parse(text).unwrap_err();
+    fn invalid_plan_is_an_error_with_its_place() {
+        let check = |text: &str, part: &str| {
+            let error = FaultPlan::parse(text).unwrap_err();
             assert_eq!(error.name(), FailureName::InvalidConfiguration);
-            assert!(error.to_string().contains(says), "{error}\ndoes not say\n{says}");
+            assert!(error.to_string().contains(part), "{error}\nhas no\n{part}");
         };
         check("seed = -1", "seed");
         check("sed = 1", "unknown field `sed`");
-        check("[[failures]]\nfault = \"slow\"", "failure 1: slow needs slow_ms");
+        check("[[failures]]\nfault = \"slow\"", "failure 1: `fault = \"slow\"` requires `slow_ms`");
         check("[[failures]]\nfault = \"slow\"\nslow_ms = 60001", "at most 60000");
-        check("[[failures]]\nfault = \"transient\"\nslow_ms = 1", "slow_ms is for");
+        check("[[failures]]\nfault = \"transient\"\nslow_ms = 1", "`slow_ms` requires");
         check(
             "[[failures]]\nfault = \"transient\"\n[[failures]]\nfault = \"transient\"\nprobability = 1.5",
             "failure 2: ",
         );
-        check("[[failures]]\nfault = \"transient\"\nprobability = nan", "not between 0 and 1");
+        check("[[failures]]\nfault = \"transient\"\nprobability = nan", "expected 0 to 1");
         check("[[failures]]\nfault = \"explode\"", "unknown variant `explode`");
         check("[[failures]]\nstate = \"Load\"\nfault = \"transient\"", "unknown variant `Load`");
         check("[[failures]]\n", "missing field `fault`");
         check("seed = ", "line 1");
-        check(&format!("#{}", "x".repeat(PLAN_BYTES_MAX)), "it has 3501 bytes");
+        check(&format!("#{}", "x".repeat(PLAN_BYTES_MAX)), "3501 bytes");
     }
 }

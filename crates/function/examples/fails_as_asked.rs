@@ -1,4 +1,4 @@
-//! Answers, fails or panics as its payload asks: what the shell's tests drive as a real binary.
+//! Answers, fails or panics as its payload says, for the tests of this crate.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ struct Request {
     fail_as: Option<String>,
     #[serde(default)]
     panic_with: Option<String>,
-    /// A file to make: that the work was done, for whoever gets no answer.
+    /// A file to create. It shows that the work was done, even without an answer.
     #[serde(default)]
     mark: Option<PathBuf>,
 }
@@ -32,17 +32,17 @@ struct Response {
 }
 
 #[derive(Debug)]
-struct AsAsked(FailureName);
+struct RequestedFailure(FailureName);
 
-impl fmt::Display for AsAsked {
+impl fmt::Display for RequestedFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("as asked\nin two lines")
+        f.write_str("requested failure\nin two lines")
     }
 }
 
-impl std::error::Error for AsAsked {}
+impl std::error::Error for RequestedFailure {}
 
-impl Failure for AsAsked {
+impl Failure for RequestedFailure {
     fn name(&self) -> FailureName {
         self.0
     }
@@ -53,15 +53,15 @@ async fn main() -> Result<(), function::Error> {
     telemetry::init();
     let limit = env_config::required::<u32>("LIMIT").map_err(InvalidConfiguration::from);
     serve_with(limit, async |limit, request: Request, invocation| {
-        #[allow(clippy::panic, reason = "a panic is what is asked for")]
-        if let Some(words) = request.panic_with {
-            panic!("{words}");
+        #[allow(clippy::panic, reason = "the payload requests a panic")]
+        if let Some(message) = request.panic_with {
+            panic!("{message}");
         }
         if let Some(name) = request.fail_as {
-            return Err(AsAsked(FailureName::parse(&name).unwrap_or(FailureName::InternalError)));
+            return Err(RequestedFailure(FailureName::parse(&name).unwrap_or(FailureName::InternalError)));
         }
         if let Some(mark) = request.mark {
-            std::fs::write(mark, "").map_err(|_| AsAsked(FailureName::InternalError))?;
+            std::fs::write(mark, "").map_err(|_| RequestedFailure(FailureName::InternalError))?;
         }
         Ok(Response {
             execution: invocation.execution.filter(|execution| Some(execution) == request.execution.as_ref()),

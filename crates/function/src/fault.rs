@@ -1,4 +1,4 @@
-//! What a plan of failures wants of this attempt is done here, so that no handler knows of it.
+//! Injects the planned fault of an attempt. Handlers know nothing of it.
 
 use std::time::Duration;
 
@@ -7,24 +7,23 @@ use serde_json::Value;
 use tracing::warn;
 
 use crate::config::InvalidConfiguration;
-use crate::refusal::Refusal;
+use crate::failure_reply::FailureReply;
 
-/// Set to `on` by the template where the stack has a plan. Everywhere else a fault is a field that nobody knows.
+/// The template sets it to `on` in a stack with a fault plan. In other stacks a fault is an unknown field.
 const SWITCH: &str = "CHAOS";
 
-/// Whether this function's stack has a plan of failures.
+/// Returns true in a stack with a fault plan.
 pub(crate) fn is_switched_on() -> Result<bool, InvalidConfiguration> {
     Ok(env_config::optional::<String>(SWITCH)?.is_some_and(|switch| switch == "on"))
 }
 
-/// Does the work under a fault, if there is one. The history of the execution has the fault already; the log says here
-/// that it came.
+/// Does the work under a fault, if there is one, and logs the fault.
 pub(crate) async fn under(
     fault: Option<Fault>,
-    work: impl Future<Output = Result<Value, Refusal>>,
-) -> Result<Value, Refusal> {
+    work: impl Future<Output = Result<Value, FailureReply>>,
+) -> Result<Value, FailureReply> {
     let Some(fault) = fault else { return work.await };
-    warn!(?fault, "failing as planned");
+    warn!(?fault, "injecting a planned fault");
     match fault {
         Fault::Transient => Err(planned(FailureName::RandomFailure)),
         Fault::Permanent => Err(planned(FailureName::PlannedFailure)),
@@ -34,18 +33,18 @@ pub(crate) async fn under(
         }
         Fault::CrashBefore => crash(),
         Fault::CrashAfter => {
-            // Whatever it came to: nobody is told.
+            // The result is lost, as after a crash.
             let _ = work.await;
             crash()
         }
     }
 }
 
-fn planned(name: FailureName) -> Refusal {
-    Refusal { name, message: "failed as the stack's plan of failures asked".to_owned() }
+fn planned(name: FailureName) -> FailureReply {
+    FailureReply { name, message: "failed by the fault plan of the stack".to_owned() }
 }
 
-/// Without an answer, and without a destructor: connections break as they do when Lambda ends a process.
+/// Ends the process without destructors: connections break as they do when Lambda ends a process.
 fn crash() -> ! {
     std::process::exit(1)
 }

@@ -1,37 +1,37 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What a function may know of the call that it answers.
+/// The context of an invocation.
 #[derive(Clone, Debug)]
 pub struct Invocation {
     pub request_id: String,
-    /// The state machine's execution, when one is behind the call.
+    /// The execution that invoked the function, if it was one.
     pub execution: Option<String>,
     pub deadline: Deadline,
 }
 
-/// The moment at which Lambda stops the function, on a clock that is not set back.
+/// The time at which Lambda stops the function, on a monotonic clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// For tests and runs by hand.
+    /// Returns the deadline after this time, for tests.
     pub fn after(time: Duration) -> Self {
         Self(Instant::now() + time)
     }
 
-    /// From the runtime's header: milliseconds since 1970.
+    /// Converts the runtime's header, milliseconds since 1970.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
     pub(crate) fn at_unix_ms(deadline_ms: u64) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::after(Duration::from_millis(deadline_ms).saturating_sub(now).min(LONGEST_INVOCATION))
     }
 
-    /// Zero once the deadline has passed.
+    /// Returns the time until the deadline, zero after it.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// What may be worked for: the rest is enough to roll back, answer and be notified about.
+    /// Returns the time for work. The remaining margin is enough to roll back and to answer.
     pub fn working_time(self) -> Duration {
         working_time(self.remaining())
     }
@@ -43,12 +43,12 @@ fn working_time(remaining: Duration) -> Duration {
     remaining - margin
 }
 
-/// What is left of the Lambda's time when its work gives up.
+/// The time that a function keeps to roll back and to answer.
 pub const DEADLINE_MARGIN: Duration = Duration::from_secs(20);
-/// Of a time so short that [`DEADLINE_MARGIN`] would eat half of it, one part in this many is the margin.
+/// If [`DEADLINE_MARGIN`] were more than half of the time, the margin is this fraction of it instead.
 const SHORT_DEADLINE_MARGIN_DIVISOR: u32 = 5;
 
-/// No Lambda runs longer; a header that says so comes from an emulator.
+/// The longest invocation of Lambda. Emulators send longer deadlines.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const LONGEST_INVOCATION: Duration = Duration::from_secs(15 * 60);
 
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_counts_down_to_zero_and_no_further() {
+    fn deadline_counts_down_to_zero() {
         let deadline = Deadline::after(Duration::from_secs(60));
         assert!(deadline.remaining() > Duration::from_secs(59));
         assert_eq!(Deadline::at_unix_ms(0).remaining(), Duration::ZERO);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn work_gives_up_before_its_time_is_over() {
+    fn working_time_ends_before_the_deadline() {
         let check = |remaining_s: u64, working_s: u64| {
             assert_eq!(working_time(Duration::from_secs(remaining_s)), Duration::from_secs(working_s));
         };

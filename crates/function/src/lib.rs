@@ -1,11 +1,11 @@
-//! The one crate that knows the Lambda runtime. A function's `main` makes its clients and hands over a closure; here
-//! the payload is decoded, the closure called, a panic caught, and every failure answered under its own name.
+//! Runs a function on Lambda: decodes the payload, calls the handler, catches panics, and answers each failure under its
+//! name. It is the only crate that knows the Lambda runtime.
 
 mod config;
 mod decode;
+mod failure_reply;
 mod fault;
 mod invocation;
-mod refusal;
 mod serve;
 pub mod telemetry;
 

@@ -1,4 +1,4 @@
-//! The shell under a real runtime: a real binary, driven over the Runtime API, and the name that leaves it.
+//! Drives a real binary over the Runtime API of Lambda.
 #![cfg(test)]
 
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use test_support::runtime_api::{Function, InvocationOutcome};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Cargo builds examples beside the tests, and tells only binaries' places.
+/// Returns the path of the example. Cargo gives tests only the paths of binaries.
 fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.parent().unwrap().parent().unwrap().join("examples/fails_as_asked")
@@ -21,13 +21,13 @@ fn start(env: &[(&str, &str)]) -> Function {
 }
 
 #[test]
-fn every_failure_leaves_under_its_own_name() {
+fn failure_has_its_name_and_remedy() {
     let mut function = start(&[("LIMIT", "7")]);
     let mut check = |payload: &str, name: &str, message: &str| {
-        let advice = FailureName::parse(name).unwrap().what_to_do();
+        let remedy = FailureName::parse(name).unwrap().what_to_do();
         let expected = InvocationOutcome::Error {
             error_type: name.to_owned(),
-            error_message: format!("{message}\nWhat to do: {advice}"),
+            error_message: format!("{message}\nWhat to do: {remedy}"),
         };
         assert_eq!(function.invoke(payload, TIMEOUT), expected, "{payload}");
     };
@@ -56,23 +56,27 @@ fn every_failure_leaves_under_its_own_name() {
             "unknown field `colour`, expected one of `execution`, `count`, `fail_as`, `panic_with`, `mark`",
         ),
     ] {
-        check(payload, "InvalidInput", &format!("the payload does not fit at `{at}`: {reason}"));
+        check(payload, "InvalidInput", &format!("invalid payload at `{at}`: {reason}"));
     }
-    check(r#"{"count": 1, "panic_with": "boom"}"#, "InternalError", "panicked: boom");
-    check(r#"{"count": 1, "panic_with": "two\nlines"}"#, "InternalError", "panicked: two lines");
+    check(r#"{"count": 1, "panic_with": "boom"}"#, "InternalError", "panic: boom");
+    check(r#"{"count": 1, "panic_with": "two\nlines"}"#, "InternalError", "panic: two lines");
     for name in FailureName::ALL {
-        check(&json!({"count": 1, "fail_as": name.as_str()}).to_string(), name.as_str(), "as asked in two lines");
+        check(
+            &json!({"count": 1, "fail_as": name.as_str()}).to_string(),
+            name.as_str(),
+            "requested failure in two lines",
+        );
     }
 }
 
 #[test]
-fn bytes_that_are_not_utf_8_are_an_invalid_input() {
+fn payload_that_is_not_utf8_is_an_invalid_input() {
     let outcome = start(&[("LIMIT", "7")]).invoke(b"{\"count\": \"\xff\"}", TIMEOUT);
     assert_eq!(outcome.error_type(), Some("InvalidInput"), "{outcome:?}");
 }
 
 #[test]
-fn the_handler_knows_its_execution_request_and_deadline() {
+fn handler_gets_execution_request_and_deadline() {
     let mut function = start(&[("LIMIT", "7")]);
     let answer = function.invoke(json!({"count": 3, "execution": "arn:x"}).to_string(), TIMEOUT).answer();
     assert_eq!(answer["execution"], "arn:x");
@@ -84,7 +88,7 @@ fn the_handler_knows_its_execution_request_and_deadline() {
 }
 
 #[test]
-fn a_failed_setup_is_answered_to_every_invocation() {
+fn failed_setup_answers_every_invocation() {
     for (env, message) in [
         (vec![], "the environment variable LIMIT is not set"),
         (vec![("LIMIT", "")], "the environment variable LIMIT is not set"),
@@ -103,13 +107,13 @@ fn a_failed_setup_is_answered_to_every_invocation() {
 }
 
 #[test]
-fn each_invocation_is_one_json_line_without_its_payload() {
+fn invocation_is_logged_once_without_its_payload() {
     let mut function = start(&[("LIMIT", "7")]);
     function.invoke(json!({"count": 3, "execution": "arn:x"}).to_string(), TIMEOUT);
     function.invoke(json!({"count": 3, "execution": "arn:x", "fail_as": "StorageStalled"}).to_string(), TIMEOUT);
     function.invoke(json!({"count": "secret", "execution": "arn:x"}).to_string(), TIMEOUT);
     function.invoke(json!({"count": 3, "execution": "arn:x", "panic_with": "secret"}).to_string(), TIMEOUT);
-    // Nothing tells when a line has come through the pipe; an answer to a fifth call says that four are written.
+    // The lines of four invocations are written when the fifth is answered.
     function.invoke(json!({"count": 3}).to_string(), TIMEOUT);
 
     let logs = logs_of(&mut function, 6);
@@ -117,8 +121,8 @@ fn each_invocation_is_one_json_line_without_its_payload() {
     assert!(logs[..5].iter().all(|line| line["span"]["execution"] == "arn:x"), "{logs:#?}");
     let request_ids: Vec<_> = logs.iter().map(|line| line["span"]["request_id"].as_str().unwrap()).collect();
     assert_eq!(request_ids, ["request-1", "request-2", "request-3", "request-4", "request-4", "request-5"]);
-    let said: Vec<_> = logs.iter().map(|line| line["message"].as_str().unwrap()).collect();
-    assert_eq!(said, ["finished", "failed", "failed", "panicked", "failed", "finished"]);
+    let messages: Vec<_> = logs.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(messages, ["finished", "failed", "failed", "panicked", "failed", "finished"]);
     assert!(logs[0]["duration_ms"].is_u64());
     assert_eq!(logs[1]["failure.name"], "StorageStalled");
     assert_eq!(logs[1]["failure.class"], "transient");
@@ -139,18 +143,18 @@ fn logs_of(function: &mut Function, lines: usize) -> Vec<Value> {
 const CHAOS: [(&str, &str); 2] = [("LIMIT", "7"), ("CHAOS", "on")];
 
 #[test]
-fn a_planned_failure_is_answered_without_the_work() {
+fn planned_failure_skips_the_work() {
     let mut function = start(&CHAOS);
     for (fault, name) in [("transient", "RandomFailure"), ("permanent", "PlannedFailure")] {
         let outcome = function.invoke(json!({"count": 3, "panic_with": "worked", "fault": fault}).to_string(), TIMEOUT);
         assert_eq!(outcome.error_type(), Some(name), "{outcome:?}");
     }
-    // The next attempt has no fault any more.
+    // The next attempt has no fault.
     assert_eq!(function.invoke(json!({"count": 3}).to_string(), TIMEOUT).answer()["count"], 3);
 }
 
 #[test]
-fn a_planned_slowness_holds_back_the_answer() {
+fn planned_pause_delays_the_answer() {
     let started = Instant::now();
     let answer =
         start(&CHAOS).invoke(json!({"count": 3, "fault": {"slow": {"ms": 300}}}).to_string(), TIMEOUT).answer();
@@ -159,7 +163,7 @@ fn a_planned_slowness_holds_back_the_answer() {
 }
 
 #[test]
-fn a_planned_crash_comes_before_the_work_or_after_it() {
+fn planned_crash_occurs_before_or_after_the_work() {
     let crashed = |fault: &str| {
         let folder = test_support::scratch_folder("crash");
         let mark = folder.join("worked");
@@ -172,16 +176,16 @@ fn a_planned_crash_comes_before_the_work_or_after_it() {
 }
 
 #[test]
-fn a_fault_that_nobody_plans_is_refused() {
+fn fault_without_a_plan_is_an_error() {
     let check = |env: &[(&str, &str)], fault: Value, at: &str| {
         let outcome = start(env).invoke(json!({"count": 3, "fault": fault}).to_string(), TIMEOUT);
         let InvocationOutcome::Error { error_type, error_message } = &outcome else { panic!("{outcome:?}") };
         assert_eq!(error_type, "InvalidInput");
-        assert!(error_message.starts_with(&format!("the payload does not fit at `{at}`: ")), "{error_message}");
+        assert!(error_message.starts_with(&format!("invalid payload at `{at}`: ")), "{error_message}");
     };
     check(&CHAOS, json!("explode"), "fault");
     check(&CHAOS, json!({"slow": {"ms": -1}}), "fault.slow.ms");
-    // A stack without a plan does not know the field.
+    // In a stack without a plan the field is unknown.
     for switch in ["off", ""] {
         check(&[("LIMIT", "7"), ("CHAOS", switch)], json!("crash-before"), "fault");
     }
@@ -189,7 +193,7 @@ fn a_fault_that_nobody_plans_is_refused() {
 }
 
 #[test]
-fn a_process_that_ends_is_seen_as_one_that_ended() {
+fn ended_process_is_reported_as_exited() {
     let mut function = start(&[("LIMIT", "7")]);
     function.kill();
     assert_eq!(function.invoke("{}", TIMEOUT), InvocationOutcome::Exited);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fault_plan::Plan;
+use fault_plan::FaultPlan;
 use local_stack::{Project, StackEnv};
 use postgres::DatabaseAddress;
 
@@ -58,7 +58,7 @@ pub(crate) fn database_url() -> Option<String> {
 pub(crate) fn fault_plan(path: Option<PathBuf>) -> Result<String> {
     let Some(path) = path else { return Ok(String::new()) };
     let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
-    Plan::parse(&text).map_err(|source| Error::ChaosPlan { path, source })?;
+    FaultPlan::parse(&text).map_err(|source| Error::ChaosPlan { path, source })?;
     Ok(text)
 }
 

@@ -12,29 +12,29 @@ mod tests;
 pub use error::InvalidEvent;
 use shapes::typed;
 
-/// The longest key that S3 allows, in bytes of UTF-8.
+/// The longest key of S3, in bytes of UTF-8.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
 pub const KEY_BYTES_MAX: usize = 1024;
 
-/// Envelope, SQS, SNS, and the event itself are four; more than this is somebody's loop.
+/// Envelope, SQS, SNS and the event itself are four layers. More layers than this are an error of the sender.
 const WRAPPINGS_MAX: usize = 5;
 
-/// What an event says, whichever way it came.
+/// A decoded event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     ObjectCreated(ObjectRef),
-    /// S3 sends this when notifications are switched on; it names no object.
+    /// S3 sends it when notifications are enabled. It names no object.
     Test {
         bucket: String,
     },
 }
 
 impl Event {
-    /// One object out of an event of any shape: EventBridge's Object Created, S3's own notification, either of them
-    /// through SNS or SQS or both, an API call recorded by CloudTrail, S3's test event, the state machine's envelope,
-    /// or a bare `{"bucket": …, "key": …}` for runs by hand.
+    /// Decodes an event of any shape: EventBridge's Object Created, an S3 notification, either of them through SNS, SQS
+    /// or both, an API call recorded by CloudTrail, the test event of S3, the state machine's envelope, or
+    /// `{"bucket": …, "key": …}` for a start by hand.
     ///
-    /// Each shape has its own rule for the key, and the rules end here: the key that comes out is the real one.
+    /// Each shape encodes the key in its own way. The returned key is decoded.
     pub fn decode(payload: &Value) -> Result<Self, InvalidEvent> {
         let event = unpack(payload, WRAPPINGS_MAX)?;
         if let Self::ObjectCreated(object) = &event {
@@ -48,7 +48,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ObjectCreated(object) => object.fmt(f),
-            Self::Test { bucket } => write!(f, "a test of s3://{bucket}"),
+            Self::Test { bucket } => write!(f, "test event of s3://{bucket}"),
         }
     }
 }
@@ -59,7 +59,7 @@ fn unpack(payload: &Value, wrappings_left: usize) -> Result<Event, InvalidEvent>
     let is = |field: &str, text: &str| payload.get(field).and_then(Value::as_str) == Some(text);
 
     if has("execution") && has("event") {
-        unpack(&typed::<CheckFileRequest>("the state machine's envelope", payload)?.event, wrappings_left)
+        unpack(&typed::<CheckFileRequest>("envelope of the state machine", payload)?.event, wrappings_left)
     } else if has("detail-type") {
         shapes::from_event_bridge(payload)
     } else if is("Event", "s3:TestEvent") {
@@ -75,16 +75,16 @@ fn unpack(payload: &Value, wrappings_left: usize) -> Result<Event, InvalidEvent>
     }
 }
 
-/// S3 puts one record in a notification, and one execution takes one object: more would hide which of them failed.
+/// Requires one record: an execution with several objects would not tell which of them failed.
 fn only_record(records: &[Value], wrappings_left: usize) -> Result<Event, InvalidEvent> {
     match records {
         [] => Err(InvalidEvent::NoRecord),
         [record] => unpack_record(record, wrappings_left),
         several => {
-            let said = |record| {
+            let describe = |record| {
                 unpack_record(record, wrappings_left).map_or_else(|error| error.to_string(), |event| event.to_string())
             };
-            Err(InvalidEvent::SeveralRecords { count: several.len(), found: several.iter().map(said).collect() })
+            Err(InvalidEvent::SeveralRecords { count: several.len(), found: several.iter().map(describe).collect() })
         }
     }
 }
@@ -98,7 +98,7 @@ fn unpack_record(record: &Value, wrappings_left: usize) -> Result<Event, Invalid
         let (body, message_id) = shapes::sqs_body(record)?;
         unpack(&body, wrappings_left).map(|event| with_event_id(event, message_id))
     } else {
-        Err(InvalidEvent::UnknownShape { found: format!("a record with {}", outline(record)) })
+        Err(InvalidEvent::UnknownShape { found: format!("a record that is {}", outline(record)) })
     }
 }
 
@@ -107,7 +107,7 @@ fn unpack_sns(notification: &Value, wrappings_left: usize) -> Result<Event, Inva
     unpack(&message, wrappings_left).map(|event| with_event_id(event, message_id))
 }
 
-/// S3's notification has no id of its own; the message that carried it has.
+/// A notification of S3 has no id, so the id of its message is used.
 fn with_event_id(event: Event, message_id: Option<String>) -> Event {
     match event {
         Event::ObjectCreated(object) => {
@@ -128,13 +128,13 @@ fn check_names(object: &ObjectRef) -> Result<(), InvalidEvent> {
     }
 }
 
-/// Field names only: the values are the sender's business.
+/// Describes a payload by its field names. Values may be private.
 fn outline(payload: &Value) -> String {
     match payload {
         Value::Object(fields) if fields.is_empty() => "an empty object".to_owned(),
         Value::Object(fields) => {
             let names: Vec<_> = fields.keys().take(8).map(|name| format!("{:?}", shorten(name))).collect();
-            format!("the fields {}", names.join(", "))
+            format!("an object with the fields {}", names.join(", "))
         }
         Value::Array(_) => "an array".to_owned(),
         Value::String(_) => "a string".to_owned(),

@@ -1,26 +1,24 @@
 use std::error::Error;
 
-/// What may become of a failed state when it is tried again.
+/// Tells whether a retry of the same input can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// The same input may succeed later: the machine retries.
+pub enum FailureClass {
+    /// The same input may succeed later: the state machine retries.
     Transient,
-    /// The same input fails again: the machine notifies at once.
+    /// The same input fails again: the state machine sends the notice at once.
     Permanent,
 }
 
-/// An error that knows the name by which operators and the state machine call it.
-///
-/// `Display` says what and where, in one line; the name says what kind; [`FailureName::what_to_do`] says what next.
+/// An error with a [`FailureName`]. `Display` says in one line what happened and where.
 pub trait Failure: Error {
     fn name(&self) -> FailureName;
 }
 
 macro_rules! failure_names {
     ($($(#[doc = $summary:literal])* $name:ident => $class:ident, $what_to_do:literal;)*) => {
-        /// Every name under which a state can fail: part of the public contract.
+        /// The names of all failures. They are part of the public contract.
         ///
-        /// The name is the Step Functions error name, so it stands in `Retry`, in `Catch` and in notices.
+        /// A name is the Step Functions error name: `Retry`, `Catch` and notices have it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum FailureName { $($(#[doc = $summary])* $name,)* }
 
@@ -31,8 +29,8 @@ macro_rules! failure_names {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
-            pub fn class(self) -> Class {
-                match self { $(Self::$name => Class::$class,)* }
+            pub fn class(self) -> FailureClass {
+                match self { $(Self::$name => FailureClass::$class,)* }
             }
 
             /// Returns what happened, in one sentence: the doc comment of the variant.
@@ -40,7 +38,7 @@ macro_rules! failure_names {
                 match self { $(Self::$name => concat!($($summary),*).trim_ascii(),)* }
             }
 
-            /// One sentence for the person who reads the notice.
+            /// Returns the remedy for the reader of a notice, in one line. It starts with a verb.
             pub fn what_to_do(self) -> &'static str {
                 match self { $(Self::$name => $what_to_do,)* }
             }
@@ -50,101 +48,102 @@ macro_rules! failure_names {
 
 failure_names! {
     // Any function.
-    /// The payload is not the one this state takes.
-    InvalidInput => Permanent, "compare the state's input with the sample events; deploy functions and state machine from the same release";
-    /// A setting of the function is missing or wrong.
-    InvalidConfiguration => Permanent, "correct the setting named here in the stack's parameters and deploy again, then replay the file";
-    /// A bug of ours: a panic, or a case that cannot be.
-    InternalError => Permanent, "this is a bug in Penstock: report it with the execution's ARN";
+    /// The payload does not match the function.
+    InvalidInput => Permanent, "deploy the functions and the state machines from the same release; the folder events has an example of each payload";
+    /// A setting of the function is missing or invalid.
+    InvalidConfiguration => Permanent, "correct the setting in the parameters of the stack, deploy again, then run `penstock replay --key KEY`";
+    /// Penstock has a bug: a panic, or a case that should be impossible.
+    InternalError => Permanent, "report this bug of Penstock with the ARN of the execution";
 
     // check-file-extension
-    /// No shape of event that we know.
-    InvalidEvent => Permanent, "send an S3 event, or {\"bucket\": …, \"key\": …} for a run by hand";
-    /// A file of a kind that nothing here reads.
-    UnsupportedFormat => Permanent, "upload it as .csv, .tsv, .txt, .json, .jsonl (each also as .gz or .zst) or .parquet, or keep such files under another prefix";
-    /// A data file without a byte in it.
-    EmptyFile => Permanent, "ask the producer for the file; a file with a header alone loads as zero rows";
+    /// The event is unrecognized, or it names no created object.
+    InvalidEvent => Permanent, "send an S3 event; to start an execution by hand, send {\"bucket\": …, \"key\": …}";
+    /// The file name has no supported extension.
+    UnsupportedFormat => Permanent, "upload the file as .csv, .tsv, .txt, .json, .jsonl (each also as .gz or .zst) or .parquet; keep other files in another bucket";
+    /// The data file has no bytes.
+    EmptyFile => Permanent, "ask the producer for the file; a file with only a header loads as zero rows";
 
-    // random-failure-generator
-    /// The failure that was asked for.
-    RandomFailure => Transient, "nothing is wrong: failures are being injected; set ChaosRate to 0, and deploy without CHAOS, to stop them";
-    /// The failure that a plan asks for.
-    PlannedFailure => Permanent, "nothing is wrong: a plan of failures asked for it; deploy without CHAOS, then replay the file, and a run by `penstock run PIPELINE --date DATE --force`";
+    // A fault plan, in any function.
+    /// A failure from the fault plan, which a retry may pass.
+    RandomFailure => Transient, "deploy without a fault plan to stop the failures, then run `penstock replay --key KEY`";
+    /// A failure from the fault plan, which is not retried.
+    PlannedFailure => Permanent, "deploy without a fault plan to stop the failures, then run `penstock replay --key KEY`; for a run, `penstock run PIPELINE --date DATE --force`";
 
     // trigger-resolver
-    /// No dataset has this key as its source or trigger.
-    NoDataset => Permanent, "correct the key, or add a dataset whose source or trigger matches it, then upload again";
-    /// A definition in the definitions bucket cannot be used.
-    InvalidDefinition => Permanent, "correct pipeline.toml as the message says and upload it, then replay the file";
-    /// The trigger says that its process did not succeed.
-    UpstreamFailed => Permanent, "look at the process that writes this dataset; once it has succeeded it writes a new trigger";
-    /// The data file that a trigger announces did not come in time.
-    SourceMissing => Permanent, "have the producer write the key named here, then upload the trigger again; a longer wait is the dataset's `wait`";
-    /// The object that the event names is not there (any more).
-    ObjectMissing => Permanent, "upload the file again; it was deleted, or its key is not the one in the event";
+    /// No dataset has a source or trigger that matches the key.
+    NoDataset => Permanent, "correct the key, or add a dataset that matches it, then upload the file again; `penstock explain KEY` shows how a key is matched";
+    /// A pipeline definition in the definitions bucket is invalid.
+    InvalidDefinition => Permanent, "correct pipeline.toml until `penstock check` passes, upload it, then run `penstock replay --key KEY`";
+    /// The trigger says that its process failed.
+    UpstreamFailed => Permanent, "repair the process that writes this dataset; its next success writes a new trigger";
+    /// The data file of a trigger did not arrive in time.
+    SourceMissing => Permanent, "have the producer write the key in the message, then upload the trigger again; if the file is only late, raise `wait` of the dataset";
+    /// The object of the event does not exist.
+    ObjectMissing => Permanent, "upload the file again; it was deleted, or its event has a wrong key";
 
-    // S3, from any function
-    /// S3 cannot answer now.
-    StorageUnavailable => Transient, "S3 did not answer after several tries; replay the file when it does";
-    /// S3 stopped sending in the middle of the object.
-    StorageStalled => Transient, "S3 stopped sending; replay the file, and look at the network path if it comes again";
-    /// S3 refuses us.
-    StorageDenied => Permanent, "allow the function's role to read this object (bucket policy, KMS key), then replay the file";
-    /// The bytes that came are not the bytes that S3 keeps.
-    ObjectCorrupted => Transient, "the body differed from the object's length or checksum each time; upload the file again";
-    /// Another version took the object's place, and the event's version is gone.
-    ObjectReplaced => Permanent, "nothing is lost: the newer version raised an event of its own and is loaded by it";
+    // S3, in any function.
+    /// S3 did not answer, or answered with a temporary error.
+    StorageUnavailable => Transient, "wait until S3 answers, then run `penstock replay --key KEY`";
+    /// S3 stopped sending in the middle of an object.
+    StorageStalled => Transient, "run `penstock replay --key KEY`; if it fails again, check the network between the function and S3";
+    /// S3 denies access.
+    StorageDenied => Permanent, "allow the function's role to access the object (bucket policy, KMS key), then run `penstock replay --key KEY`";
+    /// The received bytes do not match the object's length or checksum.
+    ObjectCorrupted => Transient, "upload the file again";
+    /// A newer version replaced the object, and the event's version no longer exists.
+    ObjectReplaced => Permanent, "do nothing: the newer version has its own event, which loads it";
 
     // loader: the file
-    /// The header is not the one that the dataset declares.
-    HeaderMismatch => Permanent, "correct the file's header, or the dataset's columns, then upload the file again";
-    /// The file as a whole cannot be read as what it claims to be.
-    MalformedFile => Permanent, "correct the file at the place named here and upload it again; nothing of it was loaded";
-    /// More rows were refused than the dataset allows.
-    TooManyRejects => Permanent, "correct the rows (the first are named here) or the dataset's rejects limit, then upload the file again; nothing of it was loaded";
-    /// One record is larger than any record may be.
-    RecordTooLarge => Permanent, "look at the line named here: most often a quote that never closes; nothing of the file was loaded";
-    /// A compressed file grows past what is sane.
-    DecompressionLimit => Permanent, "if the file is honest, split it or upload it uncompressed; nothing of it was loaded";
-    /// The Lambda's time was running out.
-    DeadlineExceeded => Permanent, "raise LoaderTimeout or LoaderMemory (which also buys CPU), for a run TransformerTimeout, or split the file; nothing of it was committed";
+    /// The header does not match the dataset's columns.
+    HeaderMismatch => Permanent, "correct the header and upload the file again, or change the dataset's columns and run `penstock replay --key KEY`; nothing was loaded";
+    /// The file is not valid in its format.
+    MalformedFile => Permanent, "correct the file at the position in the message and upload it again; nothing was loaded";
+    /// More rows were rejected than the dataset allows.
+    TooManyRejects => Permanent, "correct the rows and upload the file again (the message has the first rejects), or raise the dataset's limit and run `penstock replay --key KEY`; nothing was loaded";
+    /// A record exceeds the size limit.
+    RecordTooLarge => Permanent, "look for a quote that is never closed at the line in the message, then upload the corrected file; nothing was loaded";
+    /// The decompressed file exceeds its size limit.
+    DecompressionLimit => Permanent, "split the file, or upload it uncompressed; nothing was loaded";
+    /// The function had to stop before its timeout.
+    DeadlineExceeded => Permanent, "raise LoaderTimeout or LoaderMemory (more memory brings more CPU), or split the file; for a run, raise TransformerTimeout; nothing was committed";
 
     // loader: the database
-    /// PostgreSQL cannot be reached, or went away.
-    DatabaseUnavailable => Transient, "bring PostgreSQL back (reachable, not full), then replay the file";
-    /// Another load holds this object's claim, or the table that both would change.
-    LoadInProgress => Transient, "another execution is loading the same object or table, or a query holds the table; replay the file, and if it comes again end the database session that holds the lock";
-    /// PostgreSQL refuses the statement, and would again.
-    DatabaseRefused => Permanent, "read PostgreSQL's message: a right, a constraint or a trigger of the table; then replay the file";
-    /// The table that exists is not the one that the dataset declares.
-    TableMismatch => Permanent, "change the table or the dataset's columns so that names and types agree, then replay the file";
-    /// A repair of a load that has nothing to repair, or whose rows are not in the table any more.
-    NotRepairable => Permanent, "nothing was loaded; `penstock loads` names the load that stands in its place and `penstock rejects LOAD` what that one refused: repair that, or upload the whole file again";
+    /// PostgreSQL is not reachable, or it closed the connection.
+    DatabaseUnavailable => Transient, "check that PostgreSQL runs, is reachable and has free disk space, then run `penstock replay --key KEY`";
+    /// Another session holds a lock on the object or on the table.
+    LoadInProgress => Transient, "run `penstock replay --key KEY`; if it fails again, end the database session that holds the lock";
+    /// PostgreSQL rejected a statement, and would reject it again.
+    DatabaseRefused => Permanent, "remove the cause in PostgreSQL's message (a privilege, a constraint or a trigger of the table), then run `penstock replay --key KEY`";
+    /// The table's columns differ from the dataset's columns.
+    TableMismatch => Permanent, "change the table or the dataset until names and types agree, then run `penstock replay --key KEY`";
+    /// The repaired load has no rejects, or its rows are no longer in the table.
+    NotRepairable => Permanent, "find the load that replaced it with `penstock loads` and its rejects with `penstock rejects LOAD`, and repair that load; or upload the whole file again; nothing was loaded";
 
-    // runs
-    /// A statement of a transform was refused by PostgreSQL.
-    TransformFailed => Permanent, "correct the SQL file as PostgreSQL's message says and upload it, then `penstock run PIPELINE --date DATE --force`; nothing of the run's transforms was committed";
-    /// A transform cannot be used as it is written, or its file is not there.
-    InvalidTransform => Permanent, "correct the SQL file as the message says (`penstock check` finds it too), upload it, then `penstock run PIPELINE --date DATE --force`";
-    /// The tables are built and an export could not be written.
-    ExportFailed => Permanent, "the tables are committed; correct what the message names, then `penstock run PIPELINE --date DATE --force` writes the exports anew";
-    /// The deadline passed, or a run was asked for, and datasets of the set had not arrived.
-    RunIncomplete => Permanent, "have the producers write the datasets named here: the set runs when they are loaded; or run with what there is: `penstock run PIPELINE --date DATE --force`";
-    /// The execution that ran it is gone.
-    RunInterrupted => Permanent, "its execution was stopped or died: `penstock run PIPELINE --date DATE --force` runs it anew";
-    /// Another execution works on the same run, or a session holds what the transforms change.
-    RunInProgress => Transient, "another execution or database session holds the run or its tables; run it again when that has ended, and if it comes again end the session that holds the lock";
-    /// No definition of this name can be used.
-    NoPipeline => Permanent, "name a pipeline that is in the definitions bucket and passes `penstock check`";
+    // Runs
+    /// PostgreSQL rejected a statement of a transform.
+    TransformFailed => Permanent, "correct the SQL file as PostgreSQL's message says, upload it, then run `penstock run PIPELINE --date DATE --force`; no transform of the run was committed";
+    /// The SQL file of a transform is missing or invalid.
+    InvalidTransform => Permanent, "correct the SQL file until `penstock check` passes, upload it, then run `penstock run PIPELINE --date DATE --force`";
+    /// The transforms are committed, but an export could not be written.
+    ExportFailed => Permanent, "remove the cause in the message, then run `penstock run PIPELINE --date DATE --force`, which writes the exports again";
+    /// Datasets were missing at the deadline of the run, or when it was started by hand.
+    RunIncomplete => Permanent, "have the producers write the datasets in the message: the run starts when they are loaded; to run without them, run `penstock run PIPELINE --date DATE --force`";
+    /// The execution of the run was stopped.
+    RunInterrupted => Permanent, "run `penstock run PIPELINE --date DATE --force`";
+    /// Another execution works on the run, or a session holds a lock on its tables.
+    RunInProgress => Transient, "wait for the other execution, then run `penstock run PIPELINE --date DATE --force`; if it fails again, end the database session that holds the lock";
+    /// No valid definition has the name of this pipeline.
+    NoPipeline => Permanent, "use the name of a pipeline in the definitions bucket; `penstock check` finds invalid definitions";
 
     // reconciler
-    /// Step Functions, or the dead-letter queue, cannot tell what became of files.
-    ExecutionsUnavailable => Transient, "allow the reconciler's role to read the executions of process-file and the dead-letter queue and, where functions run in a VPC, give its subnets a way to Step Functions and SQS; the next reconcile tries again";
-    /// The landing bucket, or what was started for it, is too much to be looked through in one invocation.
-    TooMuchToReconcile => Permanent, "lower ReconcileWindow, or have a lifecycle rule expire what is loaded from the landing bucket, which is listed whole each time; meanwhile `penstock reconcile --start` does the same and takes the time that it needs";
+    /// Step Functions or SQS did not answer the reconciler.
+    ExecutionsUnavailable => Transient, "allow the reconciler's role to read the executions of process-file and the dead-letter queue; in a VPC, give its subnets a route to Step Functions and SQS; the next reconcile tries again";
+    /// A reconcile takes more time than one invocation has.
+    TooMuchToReconcile => Permanent, "lower ReconcileWindow, or let a lifecycle rule expire old objects of the landing bucket; until then, run `penstock reconcile --start`, which has no time limit";
 }
 
 impl FailureName {
+    /// Returns the failure with this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.as_str() == name)
     }
@@ -161,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_found_again_and_says_what_to_do() {
+    fn failure_name_parses_and_has_a_remedy() {
         for name in FailureName::ALL {
             assert_eq!(FailureName::parse(name.as_str()), Some(*name));
             assert!(!name.what_to_do().is_empty() && !name.what_to_do().contains('\n'), "{name}");

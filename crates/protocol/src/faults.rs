@@ -1,26 +1,26 @@
-//! Failures that a plan asks for: what `PlanFailures` takes and gives, and what a function is told of its attempt.
+//! Fault injection: the payloads of `PlanFailures`, and the fault of one attempt of a state.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::named::named;
 
-/// The field of a payload that says what is to happen to this attempt. Only a function whose stack has a plan knows it.
+/// The payload field with the fault of this attempt. Only functions of a stack with a fault plan accept it.
 pub const FAULT_FIELD: &str = "fault";
 
-/// What is to happen to an attempt.
+/// The injected fault of one attempt of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
-    /// It fails by a name that the machine retries.
+    /// Fails with `RandomFailure`, which the state machine retries.
     Transient,
-    /// It fails by a name that the machine does not retry.
+    /// Fails with `PlannedFailure`, which the state machine does not retry.
     Permanent,
-    /// It works, but only after so long.
+    /// Does its work after a pause.
     Slow { ms: u64 },
-    /// Its process ends with the work not begun.
+    /// The process ends before the work.
     CrashBefore,
-    /// Its process ends with the work done and nobody told.
+    /// The process ends after the work, without an answer.
     CrashAfter,
 }
 
@@ -36,7 +36,7 @@ named! {
     }
 }
 
-/// What `PlanFailures` takes: the event, whole and of any shape.
+/// The payload of `PlanFailures`, with an event of any shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
@@ -44,7 +44,7 @@ pub struct PlanRequest {
     pub event: Value,
 }
 
-/// What `PlanFailures` gives: the faults that come to this execution, and no word of the attempts that are left alone.
+/// The answer of `PlanFailures`: the faults of this execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFaults {
@@ -55,7 +55,7 @@ pub struct PlannedFaults {
 #[serde(deny_unknown_fields)]
 pub struct PlannedFault {
     pub state: FaultyState,
-    /// The machine's retry count of the state, from 0.
+    /// The retry count of the state, from 0.
     pub attempt: u32,
     pub fault: Fault,
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_a_word_and_a_slow_one_says_for_how_long() {
+    fn fault_is_a_word_and_slow_has_a_duration() {
         let check = |fault: Fault, written: Value| {
             assert_eq!(json!(fault), written);
             assert_eq!(serde_json::from_value::<Fault>(written).unwrap(), fault);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_is_written_by_its_name() {
+    fn faulty_state_is_written_by_its_name() {
         for state in FaultyState::ALL {
             assert_eq!(json!(state), state.as_str());
         }

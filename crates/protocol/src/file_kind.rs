@@ -1,6 +1,6 @@
 use crate::{Compression, FileKind, Format};
 
-/// Endings that hold rows. Letter case does not count.
+/// Extensions of data files, in lower case. Letter case does not matter.
 const FORMATS: [(&str, Format); 8] = [
     ("csv", Format::Csv),
     ("txt", Format::Csv),
@@ -12,32 +12,30 @@ const FORMATS: [(&str, Format); 8] = [
     ("parquet", Format::Parquet),
 ];
 
-/// Endings that may follow one of [`FORMATS`], but for Parquet, which compresses its pages itself.
+/// Extensions that can follow one of [`FORMATS`]. Parquet is the exception: it compresses its own pages.
 const COMPRESSIONS: [(&str, Compression); 2] = [("gz", Compression::Gzip), ("zst", Compression::Zstd)];
 
 const TRIGGER: &str = "trig";
 
-/// What jobs call the empty file that they write last: `_SUCCESS`, `.SUCCESS`, `orders.SUCCESS`.
+/// The marker that a job writes last: `_SUCCESS`, `.SUCCESS` or `orders.SUCCESS`.
 const SUCCESS: &str = "success";
 
-/// Folders in which a job keeps what it has not committed.
+/// The folder of files that a job has not committed yet.
 const UNCOMMITTED_FOLDER: &str = "_temporary";
 
-/// Why a file name says nothing that can be loaded.
+/// A file name without a supported extension.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnsupportedName {
-    #[error("{file_name:?} has no ending that says what is in it")]
-    NoEnding { file_name: String },
-    #[error("nothing reads `.{ending}` files")]
-    UnknownEnding { ending: String },
-    #[error(
-        "`.{compression}` says how {file_name:?} is compressed and not what is in it, as `.csv.{compression}` would"
-    )]
+    #[error("{file_name:?} has no extension, expected one such as `.csv`")]
+    NoExtension { file_name: String },
+    #[error("unsupported extension `.{extension}`")]
+    UnknownExtension { extension: String },
+    #[error("{file_name:?} has only the extension of its compression, expected one such as `.csv.{compression}`")]
     CompressionAlone { file_name: String, compression: String },
 }
 
 impl FileKind {
-    /// What a key's name promises about its bytes, by a table: kind, format and compression, in any letter case.
+    /// Returns the kind, format and compression of a file by the extension of its key.
     pub fn of_key(key: &str) -> Result<Self, UnsupportedName> {
         let (folders, file_name) = key.rsplit_once('/').unwrap_or(("", key));
         if Self::is_success_marker(key) && !is_uncommitted(folders) {
@@ -46,29 +44,29 @@ impl FileKind {
         if let Some(reason) = reason_to_ignore(folders, file_name) {
             return Ok(Self::Ignored { reason: reason.to_owned() });
         }
-        let unsupported = |ending: String| Err(UnsupportedName::UnknownEnding { ending });
-        let Some((stem, ending)) = split_ending(file_name) else {
-            return Err(UnsupportedName::NoEnding { file_name: file_name.to_owned() });
+        let unsupported = |extension: String| Err(UnsupportedName::UnknownExtension { extension });
+        let Some((stem, extension)) = split_extension(file_name) else {
+            return Err(UnsupportedName::NoExtension { file_name: file_name.to_owned() });
         };
-        if ending == TRIGGER {
+        if extension == TRIGGER {
             return Ok(Self::Trigger {});
         }
-        if let Some(format) = find(&FORMATS, &ending) {
+        if let Some(format) = find(&FORMATS, &extension) {
             return Ok(Self::Data { format, compression: Compression::None });
         }
-        let Some(compression) = find(&COMPRESSIONS, &ending) else {
-            return unsupported(ending);
+        let Some(compression) = find(&COMPRESSIONS, &extension) else {
+            return unsupported(extension);
         };
-        match split_ending(stem) {
-            None => Err(UnsupportedName::CompressionAlone { file_name: file_name.to_owned(), compression: ending }),
+        match split_extension(stem) {
+            None => Err(UnsupportedName::CompressionAlone { file_name: file_name.to_owned(), compression: extension }),
             Some((_, inner)) => match find(&FORMATS, &inner) {
                 Some(format) if format != Format::Parquet => Ok(Self::Data { format, compression }),
-                Some(_) | None => unsupported(format!("{inner}.{ending}")),
+                Some(_) | None => unsupported(format!("{inner}.{extension}")),
             },
         }
     }
 
-    /// Whether the key's name alone says that its process succeeded, in any letter case.
+    /// Returns true for a success marker such as `_SUCCESS`, in any letter case.
     pub fn is_success_marker(key: &str) -> bool {
         let file_name = key.rsplit('/').next().unwrap_or(key).to_lowercase();
         file_name.strip_suffix(SUCCESS).is_some_and(|name| name == "_" || name.ends_with('.'))
@@ -93,14 +91,14 @@ fn reason_to_ignore(folders: &str, file_name: &str) -> Option<&'static str> {
     }
 }
 
-/// `("orders", "csv")` of `orders.CSV`; none for a name without a dot, or with nothing on one side of the last.
-fn split_ending(name: &str) -> Option<(&str, String)> {
-    let (stem, ending) = name.rsplit_once('.')?;
-    (!stem.is_empty() && !ending.is_empty()).then(|| (stem, ending.to_lowercase()))
+/// Splits `orders.CSV` into `("orders", "csv")`. Returns `None` if nothing stands on one side of the last dot.
+fn split_extension(name: &str) -> Option<(&str, String)> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    (!stem.is_empty() && !extension.is_empty()).then(|| (stem, extension.to_lowercase()))
 }
 
-fn find<T: Copy>(table: &[(&str, T)], ending: &str) -> Option<T> {
-    table.iter().find(|(known, _)| *known == ending).map(|(_, value)| *value)
+fn find<T: Copy>(table: &[(&str, T)], extension: &str) -> Option<T> {
+    table.iter().find(|(known, _)| *known == extension).map(|(_, value)| *value)
 }
 
 #[cfg(test)]
@@ -118,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn data_files_by_their_endings() {
+    fn data_file_has_a_known_extension() {
         check("orders.csv", "Csv None");
         check("raw_data/retail/2026-01-05/ORDERS.CSV", "Csv None");
         check("a.txt", "Csv None");
@@ -140,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn triggers() {
+    fn trigger_has_a_known_extension() {
         check("triggers/Succeeded_2026-01-05_10:15:00.trig", "trigger");
         check("a.TRIG", "trigger");
         check("out/_SUCCESS", "trigger");
@@ -148,14 +146,14 @@ mod tests {
         check("out/2026-01-05/orders.SUCCESS", "trigger");
         check("orders.csv.success", "trigger");
         check("_success", "trigger");
-        check("orders_SUCCESS", "error: \"orders_SUCCESS\" has no ending that says what is in it");
-        check("SUCCESS", "error: \"SUCCESS\" has no ending that says what is in it");
+        check("orders_SUCCESS", "error: \"orders_SUCCESS\" has no extension, expected one such as `.csv`");
+        check("SUCCESS", "error: \"SUCCESS\" has no extension, expected one such as `.csv`");
         check("out/_temporary/_SUCCESS", "ignored: a file under _temporary/, which its job has not committed");
-        check("a.trig.gz", "error: nothing reads `.trig.gz` files");
+        check("a.trig.gz", "error: unsupported extension `.trig.gz`");
     }
 
     #[test]
-    fn ignored_files_say_why() {
+    fn ignored_file_has_a_reason() {
         check("raw_data/", "ignored: a folder marker");
         check("raw.csv/", "ignored: a folder marker");
         check("out/_committed_42.csv", "ignored: a marker: its name starts with an underscore");
@@ -168,20 +166,20 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_is_refused_by_name() {
-        check("report.pdf", "error: nothing reads `.pdf` files");
-        check("report.pdf.gz", "error: nothing reads `.pdf.gz` files");
-        check("orders.parquet.gz", "error: nothing reads `.parquet.gz` files");
-        check("orders.PARQUET.zst", "error: nothing reads `.parquet.zst` files");
-        check("orders.csv.tmp", "error: nothing reads `.tmp` files");
-        check("orders.csv ", "error: nothing reads `.csv ` files");
-        check("orders.csv.gz.gz", "error: nothing reads `.gz.gz` files");
-        check("orders", "error: \"orders\" has no ending that says what is in it");
-        check("orders.", "error: \"orders.\" has no ending that says what is in it");
-        check("a.csv/orders", "error: \"orders\" has no ending that says what is in it");
+    fn other_name_is_unsupported() {
+        check("report.pdf", "error: unsupported extension `.pdf`");
+        check("report.pdf.gz", "error: unsupported extension `.pdf.gz`");
+        check("orders.parquet.gz", "error: unsupported extension `.parquet.gz`");
+        check("orders.PARQUET.zst", "error: unsupported extension `.parquet.zst`");
+        check("orders.csv.tmp", "error: unsupported extension `.tmp`");
+        check("orders.csv ", "error: unsupported extension `.csv `");
+        check("orders.csv.gz.gz", "error: unsupported extension `.gz.gz`");
+        check("orders", "error: \"orders\" has no extension, expected one such as `.csv`");
+        check("orders.", "error: \"orders.\" has no extension, expected one such as `.csv`");
+        check("a.csv/orders", "error: \"orders\" has no extension, expected one such as `.csv`");
         check(
             "orders.gz",
-            "error: `.gz` says how \"orders.gz\" is compressed and not what is in it, as `.csv.gz` would",
+            "error: \"orders.gz\" has only the extension of its compression, expected one such as `.csv.gz`",
         );
     }
 }

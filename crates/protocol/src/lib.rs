@@ -1,5 +1,5 @@
-//! Every payload that passes between the states of `process-file`, the identity of an S3 object, and the names of
-//! every failure. No I/O: what a function reads and writes is decided here, and nowhere else.
+//! The payloads between the states of the machines, the identity of an S3 object, the event shapes, and the failure
+//! names. No I/O.
 
 mod error_chain;
 mod event;
@@ -14,7 +14,7 @@ mod states;
 
 pub use error_chain::error_chain;
 pub use event::{Event, InvalidEvent, KEY_BYTES_MAX};
-pub use failure::{Class, Failure, FailureName};
+pub use failure::{Failure, FailureClass, FailureName};
 pub use faults::{FAULT_FIELD, Fault, FaultyState, PlanRequest, PlannedFault, PlannedFaults};
 pub use file_kind::UnsupportedName;
 pub use named::UnknownName;
@@ -29,6 +29,6 @@ pub use states::{
     RejectSample, Resolution, ResolveRequest, SurvivalReport,
 };
 
-/// The size of a Step Functions payload, in bytes.
+/// The largest payload of a Step Functions state, in bytes.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;

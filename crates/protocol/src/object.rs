@@ -3,9 +3,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// One version of one S3 object, as exactly as its event tells.
+/// One version of an S3 object, with the fields that its event has.
 ///
-/// `key` is the real key, decoded: the encodings of the event shapes end at [`crate::Event::decode`].
+/// `key` is the decoded key: [`crate::Event::decode`] removes the encodings of events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectRef {
@@ -14,12 +14,12 @@ pub struct ObjectRef {
     /// Only in a bucket with versioning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// Without the quotes that HTTP puts around it.
+    /// Without the quotes of the HTTP header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
-    /// Hex of varying length, comparable for one key only, and only as [`ObjectRef::ordered_sequencer`].
+    /// Hex digits of varying length. Compare only sequencers of one key, by [`ObjectRef::ordered_sequencer`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequencer: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,12 +42,12 @@ impl ObjectRef {
         }
     }
 
-    /// The part of the key after its last `/`; empty for a folder marker.
+    /// Returns the part of the key after its last `/`. It is empty for a folder marker.
     pub fn file_name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or(&self.key)
     }
 
-    /// The sequencer in a form whose text order is the order of the writes: left-padded, lower case.
+    /// Returns the sequencer, padded to equal length: its text order is the order of the writes.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
     pub fn ordered_sequencer(&self) -> Option<String> {
         self.sequencer.as_deref().map(|hex| format!("{:0>32}", hex.to_ascii_lowercase()))
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sequencers_order_by_value_and_not_by_text() {
+    fn sequencers_order_by_value() {
         let padded = |hex: &str| {
             let mut object = ObjectRef::new("b", "k");
             object.sequencer = Some(hex.to_owned());
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_name_is_what_follows_the_last_slash() {
+    fn file_name_follows_the_last_slash() {
         let name = |key: &str| ObjectRef::new("b", key).file_name().to_owned();
         assert_eq!(name("a/b/c.csv"), "c.csv");
         assert_eq!(name("c.csv"), "c.csv");

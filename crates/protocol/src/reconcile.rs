@@ -5,35 +5,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::ObjectRef;
 
-/// What `Reconcile` is asked: all that matters is set when the stack is deployed.
+/// The payload of `Reconcile`. Its settings are parameters of the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileRequest {
     pub execution: String,
 }
 
-/// What `Reconcile` gives: the files that are to be started, as many as a turn takes.
+/// The answer of `Reconcile`: the missed files, at most as many as one reconcile starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reconciliation {
     pub bucket: String,
-    /// Nothing that arrived earlier was looked at.
+    /// Earlier files were not checked.
     pub since: DateTime<Utc>,
-    /// The oldest first.
+    /// Oldest first.
     pub missed: Vec<MissedFile>,
-    /// How many more are to be started, which this turn does not take.
+    /// The number of further missed files, for the next reconcile.
     pub left: usize,
     /// Counts of object versions by status, as `penstock reconcile` describes it.
     pub statuses: BTreeMap<String, usize>,
 }
 
-/// One object version that is to be started.
+/// An object version without an execution, or whose execution failed without a notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MissedFile {
-    /// Of the execution: the same for whoever finds the same, so that it starts once.
+    /// The name of its execution. It is derived from the object version, so the file starts once.
     pub name: String,
-    /// The event to start with. Its sequencer is there when an event is known that told it.
+    /// The input of its execution. It has a sequencer if an event of the object version is known.
     pub object: ObjectRef,
     /// The description of its status.
     pub reason: String,

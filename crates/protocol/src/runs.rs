@@ -1,5 +1,4 @@
-//! What the states around a run take and give: a run is one execution of a pipeline's transforms and exports over the
-//! loads of one period.
+//! The payloads of runs. A run is one execution of a pipeline's transforms and exports for a period.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,62 +6,62 @@ use serde::{Deserialize, Serialize};
 use crate::ObjectRef;
 use crate::named::named;
 
-/// A run, as states pass it on.
+/// The identity of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunRef {
     pub run_id: i64,
     pub pipeline: String,
-    /// The start of the period that the run's data is about.
+    /// The start of its period.
     pub logical_at: DateTime<Utc>,
 }
 
-/// What `transformer` takes, from every state that calls it.
+/// The payload of `transformer`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "lowercase", deny_unknown_fields)]
 pub enum RunRequest {
-    /// `RunTransforms`: claims a complete run, executes its transforms, writes its exports. Gives a [`RunReport`].
+    /// `RunTransforms`: claims a complete run, executes its transforms and writes its exports. Answers a [`RunReport`].
     Run { execution: String, run_id: i64 },
-    /// `OpenRun`: a run that somebody asks for by hand, or that follows another pipeline's. Gives an [`OpenedRun`].
+    /// `OpenRun`: opens a run that was started by hand or follows another run. Answers an [`OpenedRun`].
     Open { execution: String, start: RunStart },
-    /// `CloseRun`: records that a run failed, whatever failed in it. Gives a [`FailedRun`].
+    /// `CloseRun`: records the failure of a run. Answers a [`FailedRun`].
     Close { execution: String, run_id: i64, failure: RunFailure },
-    /// `SweepRuns`: fails the runs that are past their deadline. Gives a [`Sweep`].
+    /// `SweepRuns`: fails the runs that are past their deadline. Answers a [`Sweep`].
     Sweep { execution: String },
-    /// `RecordAwaited`: remembers a data file that its trigger announced and that is not there yet. Gives nothing.
+    /// `RecordAwaited`: records a data file that a trigger announced and that has not arrived. Has no answer.
     Await { execution: String, awaited: Box<AwaitedFile> },
 }
 
-/// Which run to open.
+/// The run to open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunStart {
     pub pipeline: String,
-    /// Any time of the period, in the pipeline's time zone; now, when it is missing.
+    /// Any time of the period, in the pipeline's time zone. The default is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<NaiveDateTime>,
-    /// The same as an instant; stands before `at`.
+    /// The same as an instant. It has precedence over `at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logical_at: Option<DateTime<Utc>>,
-    /// Runs also when the set is incomplete, or its run has succeeded already.
+    /// Run even if datasets are missing, or if the period has a successful run.
     #[serde(default)]
     pub force: bool,
-    /// The run of another pipeline that this one follows: it is followed once.
+    /// The run of another pipeline that this run follows. Only one run of a pipeline follows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_run_id: Option<i64>,
 }
 
-/// What `OpenRun` gives.
+/// The answer of `OpenRun`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "lowercase", deny_unknown_fields)]
 pub enum OpenedRun {
-    /// Run this.
+    /// This run is to be executed.
     Run { run: RunRef },
-    /// It has run already, or runs; why nothing is done.
+    /// The run has ended or is running already.
     Skipped { run: RunRef, reason: String },
 }
 
-/// What `ResolveRuns` takes: the detail of an event `Run Succeeded` or `Run Failed` of the stack's bus.
+/// The payload of `ResolveRuns`: the detail of an event `Run Succeeded` or `Run Failed` of the stack's bus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FollowRequest {
@@ -71,7 +70,7 @@ pub struct FollowRequest {
     pub ended: RunEnded,
 }
 
-/// The part of a run's event that decides who follows it.
+/// The part of a run's event that selects the runs that follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunEnded {
@@ -79,28 +78,28 @@ pub struct RunEnded {
     pub succeeded: bool,
 }
 
-/// What `ResolveRuns` gives: the runs of other pipelines to open now.
+/// The answer of `ResolveRuns`: the runs of other pipelines to open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Followers {
     pub starts: Vec<RunStart>,
 }
 
-/// What `RunTransforms` gives.
+/// The answer of `RunTransforms`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunReport {
     pub outcome: RunOutcome,
     pub run: RunRef,
-    /// The day of `logical_at` in the pipeline's time zone; `:run_date` in transforms.
+    /// The day of `logical_at` in the pipeline's time zone. It is `:run_date` in transforms.
     pub run_date: NaiveDate,
-    /// What people in the pipeline's time zone call the run's period: `2024-05-01 09:00`, `2024-05-01` or `2024-05`.
+    /// The period in the pipeline's time zone: `2024-05-01 09:00`, `2024-05-01` or `2024-05`.
     pub period: String,
     pub inputs: Vec<RunInput>,
     pub transforms: Vec<TransformReport>,
     pub exports: Vec<ExportReport>,
     pub duration_ms: u64,
-    /// Whether a success is announced, as `[notify]` says.
+    /// True if the pipeline sends a notice of success (`[notify]`).
     pub notify_success: bool,
 }
 
@@ -129,7 +128,7 @@ named! {
     }
 }
 
-/// What one dataset brought to a run.
+/// The loads of one dataset in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunInput {
@@ -142,10 +141,10 @@ pub struct RunInput {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransformReport {
-    /// The file's name.
+    /// The name of the SQL file.
     pub sql: String,
     pub statements: u64,
-    /// Inserted, updated and deleted, all statements together.
+    /// Rows inserted, updated and deleted by all statements.
     pub rows: u64,
     pub duration_ms: u64,
 }
@@ -153,14 +152,14 @@ pub struct TransformReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportReport {
-    /// In the curated bucket.
+    /// The curated bucket.
     pub bucket: String,
     pub key: String,
     pub rows: u64,
     pub bytes: u64,
 }
 
-/// Why a run failed: a failure's name and its message, what to do included.
+/// The failure name and the message of a failed run. The message includes the remedy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunFailure {
@@ -168,7 +167,7 @@ pub struct RunFailure {
     pub message: String,
 }
 
-/// What `CloseRun` gives, and `SweepRuns` for each run: all that a notice tells.
+/// The answer of `CloseRun`, and of `SweepRuns` for each run: the content of the notice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailedRun {
@@ -180,17 +179,17 @@ pub struct FailedRun {
     pub failure: RunFailure,
 }
 
-/// What `SweepRuns` gives.
+/// The answer of `SweepRuns`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sweep {
-    /// Failed by this sweep.
+    /// The runs that this sweep has failed.
     pub failed: Vec<FailedRun>,
-    /// Complete for a while, and claimed by nobody: their executions died in between.
+    /// Runs that are complete, but that no execution has claimed for a while. Their start was lost.
     pub unclaimed: Vec<RunRef>,
 }
 
-/// A data file that a trigger announced and that is not there yet.
+/// A data file that a trigger announced and that has not arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwaitedFile {

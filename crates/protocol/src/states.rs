@@ -1,5 +1,5 @@
-//! What each state takes and gives. Unknown fields are refused: a machine and functions of different releases must
-//! not misunderstand each other silently.
+//! The payloads of the states of `process-file`. Unknown fields are errors: a state machine and functions of different
+//! releases must not misread each other's payloads.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,7 @@ use serde_json::Value;
 use crate::named::named;
 use crate::{ObjectRef, RunRef};
 
-/// What `CheckFileExtension` takes: the event, whole and of any shape, with the execution that handles it.
-/// The function also takes the bare event, for runs by hand.
+/// The payload of `CheckFileExtension`, with an event of any shape. The function also accepts the bare event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckFileRequest {
@@ -17,11 +16,11 @@ pub struct CheckFileRequest {
     pub event: Value,
 }
 
-/// What `CheckFileExtension` gives.
+/// The answer of `CheckFileExtension`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckedFile {
-    /// S3's test event names no object: its key is empty.
+    /// The key is empty for the test event of S3, which names no object.
     pub object: ObjectRef,
     pub file: FileKind,
 }
@@ -37,15 +36,15 @@ pub enum FileKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Fields between commas, or whatever delimiter the dataset declares.
+    /// Fields with a delimiter: a comma, or the dataset's delimiter.
     Csv,
-    /// The same with tabs.
+    /// Fields with tabs between them.
     Tsv,
     /// One array of objects.
     Json,
-    /// One object a line.
+    /// One object per line.
     Jsonl,
-    /// Row groups of columns. Its pages are compressed, never the file.
+    /// Row groups of columns. Pages may be compressed, the file never is.
     Parquet,
 }
 
@@ -57,7 +56,7 @@ pub enum Compression {
     Zstd,
 }
 
-/// What `ResolveTrigger` takes.
+/// The payload of `ResolveTrigger`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResolveRequest {
@@ -65,20 +64,20 @@ pub struct ResolveRequest {
     pub execution: Option<String>,
     pub object: ObjectRef,
     pub file: FileKind,
-    /// How long the machine has already waited for the data file of this trigger.
+    /// The seconds that the execution has waited for the data file of this trigger.
     #[serde(default)]
     pub waited_s: u64,
 }
 
-/// What `ResolveTrigger` gives: exactly one thing to do next.
+/// The answer of `ResolveTrigger`: the next step of the execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Resolution {
-    /// Load this.
+    /// Load the file.
     Load { load: LoadRequest },
-    /// The data file is not there yet: pause, add the pause to `waited_s`, and ask again.
+    /// The data file has not arrived. Pause, then resolve again with the new `waited_s`.
     Wait { pipeline: String, dataset: String, source: ObjectRef, pause_s: u64, waited_s: u64 },
-    /// Nothing to do, and why. A marker that nobody waits for has no dataset.
+    /// Ignore the file. A marker that no dataset waits for has no pipeline and no dataset.
     Ignored {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pipeline: Option<String>,
@@ -88,7 +87,7 @@ pub enum Resolution {
     },
 }
 
-/// What `LoadFile` takes: one object version, one dataset.
+/// The payload of `LoadFile`: one object version and its dataset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadRequest {
@@ -99,46 +98,46 @@ pub struct LoadRequest {
     pub object: ObjectRef,
     pub format: Format,
     pub compression: Compression,
-    /// The time that the data is about, from the key or the trigger's name, else the event's time.
+    /// The time of the data: from the key or the trigger's name, otherwise the event's time.
     pub logical_at: DateTime<Utc>,
-    /// From a trigger's name: when its process should have started, and when it did.
+    /// The scheduled and the actual start of the process, from the trigger's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual_at: Option<DateTime<Utc>>,
-    /// The pipeline's `pipeline.toml`, the very text that was matched: the loader follows this and no newer one.
+    /// The text of `pipeline.toml` that matched the key. The loader uses this text, not a newer one.
     pub definition: String,
     /// SHA-256 of `definition`, hex.
     pub definition_hash: String,
-    /// Whether a success is announced, as `[notify]` says.
+    /// True if the pipeline sends a notice of success (`[notify]`).
     pub notify_success: bool,
-    /// The load whose refused records this file corrects.
+    /// The load whose rejects this file corrects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs: Option<i64>,
 }
 
-/// What `LoadFile` gives.
+/// The answer of `LoadFile`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoadReport {
     pub outcome: LoadOutcome,
-    /// The ledger's row: of this load, or of the one whose rows are in the table instead of this object's.
+    /// The ledger row of this load, or of the load whose rows are in the table instead.
     pub load_id: i64,
     pub pipeline: String,
     pub dataset: String,
     pub table: String,
-    /// Bytes of the object as S3 keeps it.
+    /// The size of the object in S3.
     pub bytes: u64,
     pub rows_read: u64,
     pub rows_loaded: u64,
     pub rows_rejected: u64,
     pub duration_ms: u64,
-    /// The first few; all of them are in `penstock.reject`.
+    /// The first few rejects. All of them are in `penstock.reject`.
     pub first_rejects: Vec<RejectSample>,
-    /// The run that this load made complete, or that is complete and still waits to be started.
+    /// The run that this load completed, or that is complete and not claimed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunRef>,
-    /// The load whose refused records this one corrects.
+    /// The load whose rejects this one corrects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs: Option<i64>,
 }
@@ -159,14 +158,14 @@ named! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RejectSample {
-    /// Physical line from 1, the header included.
+    /// The physical line, from 1. The header counts.
     pub line: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     pub reason: String,
 }
 
-/// What `random-failure-generator` takes in its direct form.
+/// The direct payload of `random-failure-generator`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailureRequest {
@@ -177,7 +176,7 @@ pub struct FailureRequest {
     pub attempt: u32,
     #[serde(default)]
     pub seed: u64,
-    /// 0 never fails, 1 always does.
+    /// From 0 (never) to 1 (always).
     #[serde(default = "one_in_three")]
     pub failure_rate: f64,
 }
@@ -186,11 +185,11 @@ fn one_in_three() -> f64 {
     1.0 / 3.0
 }
 
-/// What `random-failure-generator` gives in its direct form, when it does not fail.
+/// The answer of `random-failure-generator` to its direct payload, if it does not fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SurvivalReport {
-    /// In [0, 1); at or above `failure_rate`.
+    /// The random number in [0, 1), not below `failure_rate`.
     pub roll: f64,
     pub failure_rate: f64,
     pub seed: u64,

@@ -1,7 +1,7 @@
-//! Fails by chance, or says beforehand what is to fail, so that retries and notices are seen at work. Either is seeded:
-//! the same seed, execution and attempt fail, or pass, again and again; a plan asks for the same failures of a key.
+//! The function behind `PlanFailures`: returns the faults that the stack's fault plan has for a file. With a direct
+//! payload, `{"failure_rate": 0.33}`, it fails itself at that rate. Both are repeatable.
 
-use fault_plan::Plan;
+use fault_plan::FaultPlan;
 use function::InvalidInput;
 use protocol::{Event, Failure, FailureName, FailureRequest, PlanRequest, PlannedFaults, SurvivalReport};
 use rand::rngs::StdRng;
@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 
 #[derive(Debug, thiserror::Error)]
 pub enum InjectError {
-    #[error("rolled {roll:.6}, below the failure rate of {failure_rate} (seed {seed}, attempt {attempt})")]
+    #[error("the random number {roll:.6} is below the failure rate {failure_rate} (seed {seed}, attempt {attempt})")]
     RandomFailure { roll: f64, failure_rate: f64, seed: u64, attempt: u32 },
-    #[error("the failure rate {failure_rate} is not between 0 and 1")]
+    #[error("the failure rate is {failure_rate}, expected 0 to 1")]
     RateOutOfRange { failure_rate: f64 },
     #[error(transparent)]
     InvalidInput(#[from] InvalidInput),
@@ -30,35 +30,34 @@ impl Failure for InjectError {
     }
 }
 
-/// What is answered, each to its own question.
+/// The answer of the function.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
-    /// To `InjectFailure`.
+pub enum Injection {
+    /// To a direct payload.
     Survived(SurvivalReport),
     /// To `PlanFailures`.
     Planned(PlannedFaults),
 }
 
-/// Answers either question, as the payload asks it: only one about a plan has the field `event`.
-pub fn answer(plan: &Plan, payload: Value) -> Result<Answer, InjectError> {
+/// Handles a payload. Only the payload of `PlanFailures` has the field `event`.
+pub fn answer(plan: &FaultPlan, payload: Value) -> Result<Injection, InjectError> {
     if payload.get("event").is_some() {
-        Ok(Answer::Planned(planned(plan, &function::decode(payload)?)))
+        Ok(Injection::Planned(planned(plan, &function::decode(payload)?)))
     } else {
-        inject(&function::decode(payload)?).map(Answer::Survived)
+        inject(&function::decode(payload)?).map(Injection::Survived)
     }
 }
 
-/// The faults that the plan has for the event's object. An event without one has none: what is wrong with it is for
-/// `CheckFileExtension` to say.
-fn planned(plan: &Plan, request: &PlanRequest) -> PlannedFaults {
+/// Returns the faults for the event's object. An invalid event has none, because `CheckFileExtension` reports it.
+fn planned(plan: &FaultPlan, request: &PlanRequest) -> PlannedFaults {
     match Event::decode(&request.event) {
         Ok(Event::ObjectCreated(object)) => plan.faults_of(&object.key),
         Ok(Event::Test { .. }) | Err(_) => PlannedFaults::default(),
     }
 }
 
-/// Fails with the probability that the request asks for, or reports how narrowly it passed.
+/// Fails at the requested rate.
 pub fn inject(request: &FailureRequest) -> Result<SurvivalReport, InjectError> {
     let FailureRequest { failure_rate, seed, attempt, .. } = *request;
     if !(0.0..=1.0).contains(&failure_rate) {
@@ -70,17 +69,17 @@ pub fn inject(request: &FailureRequest) -> Result<SurvivalReport, InjectError> {
     }
 }
 
-/// What was rolled, in [0, 1), and what it means.
+/// A random number in [0, 1) and its result.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Roll {
     Passed(f64),
     Failed(f64),
 }
 
-/// At a rate of 0 every roll passes, at 1 none does.
+/// Compares a random number with the rate. At 0 every number passes, at 1 none.
 pub fn roll(rng: &mut impl Rng, failure_rate: f64) -> Roll {
-    let rolled = rng.random();
-    if rolled < failure_rate { Roll::Failed(rolled) } else { Roll::Passed(rolled) }
+    let number = rng.random();
+    if number < failure_rate { Roll::Failed(number) } else { Roll::Passed(number) }
 }
 
 fn generator(request: &FailureRequest) -> StdRng {
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn one_in_three_fails_when_one_in_three_is_asked_for() {
+    fn failure_rate_is_kept() {
         let default: FailureRequest = serde_json::from_str(r#"{"execution": "arn:x"}"#).unwrap();
         let executions = 30_000;
         let failed = (0..executions)
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_request_fails_or_passes_again_and_again() {
+    fn same_request_has_the_same_result() {
         for attempt in 0..100 {
             let request = request("arn:x", attempt, 7, 0.5);
             let rolled = || inject(&request).map_err(|error| error.to_string());
@@ -124,13 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_any_shape_is_told_what_comes_to_its_object() {
-        let plan =
-            Plan::parse("[[failures]]\nkey = \"*/orders a+b 100% café.csv\"\nattempts = [1]\nfault = \"crash-after\"")
-                .unwrap();
+    fn event_of_any_shape_gets_its_faults() {
+        let plan = FaultPlan::parse(
+            "[[failures]]\nkey = \"*/orders a+b 100% café.csv\"\nattempts = [1]\nfault = \"crash-after\"",
+        )
+        .unwrap();
         let check = |event: Value, faults: usize| {
             let answer = answer(&plan, json!({"execution": "arn:x", "event": event})).unwrap();
-            assert!(matches!(&answer, Answer::Planned(it) if it.faults.len() == faults), "{event}: {answer:?}");
+            assert!(matches!(&answer, Injection::Planned(it) if it.faults.len() == faults), "{event}: {answer:?}");
         };
         for event in [
             include_str!("../../../events/eventbridge-odd-key.resolve-trigger.json"),
@@ -145,18 +145,18 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_is_neither_is_an_invalid_input() {
-        let plan = Plan::default();
+    fn other_payload_is_an_invalid_input() {
+        let plan = FaultPlan::default();
         for payload in [json!({"event": {}}), json!({"execution": "x", "event": {}, "x": 1}), json!({"sead": 1})] {
             let error = answer(&plan, payload).unwrap_err();
             assert_eq!(error.name(), FailureName::InvalidInput, "{error}");
         }
         let survived = answer(&plan, json!({"execution": "arn:x", "failure_rate": 0.0})).unwrap();
-        assert!(matches!(survived, Answer::Survived(report) if report.failure_rate == 0.0));
+        assert!(matches!(survived, Injection::Survived(report) if report.failure_rate == 0.0));
     }
 
     #[test]
-    fn seed_execution_and_attempt_each_roll_anew() {
+    fn random_number_depends_on_every_field() {
         let rolled = |request: FailureRequest| inject(&request).unwrap().roll;
         let one = rolled(request("arn:x", 0, 7, 0.0));
         assert_ne!(one, rolled(request("arn:y", 0, 7, 0.0)));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_never_fails_and_one_always_does() {
+    fn rate_zero_never_fails_and_one_always_fails() {
         for attempt in 0..1_000 {
             assert!(inject(&request("arn:x", attempt, 0, 0.0)).is_ok());
             let error = inject(&request("arn:x", attempt, 0, 1.0)).unwrap_err();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_is_no_probability_is_an_invalid_input() {
+    fn rate_out_of_range_is_an_invalid_input() {
         for rate in [-0.1, 1.000_001, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
             let error = inject(&request("arn:x", 0, 0, rate)).unwrap_err();
             assert_eq!(error.name(), FailureName::InvalidInput, "{rate}");

@@ -67,12 +67,12 @@ fn payload_selects_the_request() {
     };
     check(
         json!({"ended": {"run": run, "suceeded": true}}),
-        "the payload does not fit at `ended.suceeded`: unknown field `suceeded`, expected `run` or `succeeded`",
+        "invalid payload at `ended.suceeded`: unknown field `suceeded`, expected `run` or `succeeded`",
     );
     check(
         json!({"ended": {"run": {"run_id": "7"}}}),
-        "the payload does not fit at `ended.run.run_id`: invalid type: string \"7\", expected i64",
+        "invalid payload at `ended.run.run_id`: invalid type: string \"7\", expected i64",
     );
-    check(json!({"object": {"bucket": "b"}}), "the payload does not fit at `object`: missing field `key`");
-    check(json!("x"), "the payload does not fit at `.`: invalid type: string \"x\", expected struct ResolveRequest");
+    check(json!({"object": {"bucket": "b"}}), "invalid payload at `object`: missing field `key`");
+    check(json!("x"), "invalid payload at `.`: invalid type: string \"x\", expected struct ResolveRequest");
 }

@@ -265,7 +265,7 @@ columns.total        = "numeric"
         };
         check("a.csv", "a,b\n", "no rows to infer columns from");
         check("a.csv", "", "the file is empty");
-        check("a.pdf", "x", "nothing reads `.pdf` files");
+        check("a.pdf", "x", "unsupported extension `.pdf`");
         check("a.trig", "", "a trigger has no rows");
         check("a.csv", "a,a\n1,2\n", "repeated");
     }

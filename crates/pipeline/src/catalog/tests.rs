@@ -256,7 +256,7 @@ fn success_markers_without_dataset_are_ignored() {
         "raw/2024-05-01/orders.csv",
         "orders ignored: the dataset starts on its trigger s3://control/{date:%F}/_SUCCESS, not on its data file",
     );
-    check("landing", "notes/Succeeded_a.trig", "notes UnsupportedFormat: nothing reads `.pdf` files");
+    check("landing", "notes/Succeeded_a.trig", "notes UnsupportedFormat: unsupported extension `.pdf`");
     check(
         "landing",
         "notes/Failed_a.trig",
@@ -289,7 +289,7 @@ fn repair_belongs_to_the_dataset_in_its_key() {
     // A repair needs no second trigger.
     let flow = format!("_penstock/repairs/water/pump_flow/7/{at}/flow.jsonl");
     check("landing", &flow, "water/pump_flow repairs Some(7) at 2024-05-01T09:15:00Z");
-    check("landing", &flow.replace("jsonl", "pdf"), "UnsupportedFormat: nothing reads `.pdf` files");
+    check("landing", &flow.replace("jsonl", "pdf"), "UnsupportedFormat: unsupported extension `.pdf`");
     check(
         "landing",
         &flow.replace("pump_flow", "pumps"),

@@ -1,32 +1,32 @@
 use crate::{Failure, FailureName};
 
-/// Why an event leads to no object.
+/// An event without a created object.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEvent {
-    #[error("an event of no shape that is known: it is {found}")]
+    #[error("unrecognized event: {found}")]
     UnknownShape { found: String },
-    /// The shape is known by a field that no other has, but the rest of it does not hold.
+    /// A field identifies the shape, but other fields are invalid.
     #[error("{shape}: {at}{reason}")]
     Malformed { shape: &'static str, at: FieldPath, reason: String },
-    #[error("{shape}: it tells of {what:?}, and only the creation of an object leads to a load")]
+    #[error("{shape}: unsupported event {what:?}, expected the creation of an object")]
     NotACreation { shape: &'static str, what: String },
-    #[error("{shape}: the call failed with {error_code}, so there is no object")]
+    #[error("{shape}: the API call failed with {error_code}")]
     FailedCall { shape: &'static str, error_code: String },
-    #[error("{shape}: the text that it carries is not JSON: {reason}")]
-    CarriesNoJson { shape: &'static str, reason: String },
+    #[error("{shape}: its message is not JSON: {reason}")]
+    NotJson { shape: &'static str, reason: String },
     #[error("`Records` is empty")]
     NoRecord,
-    #[error("{count} records in one event ({}), and one execution takes one object", found.join("; "))]
+    #[error("{count} records in one event, expected one: {}", found.join("; "))]
     SeveralRecords { count: usize, found: Vec<String> },
-    #[error("wrapped more than {limit} times")]
+    #[error("the event has more than {limit} layers")]
     WrappedTooOften { limit: usize },
-    #[error("the key {key:?} is not UTF-8 once it is decoded")]
+    #[error("the key {key:?} does not decode to UTF-8")]
     KeyNotUtf8 { key: String },
-    #[error("the bucket of the key {key:?} is empty")]
+    #[error("the bucket name of key {key:?} is empty")]
     EmptyBucket { key: String },
     #[error("the key in bucket {bucket:?} is empty")]
     EmptyKey { bucket: String },
-    #[error("the key in bucket {bucket:?} has {bytes} bytes, and S3 allows {}", super::KEY_BYTES_MAX)]
+    #[error("the key in bucket {bucket:?} has {bytes} bytes, expected at most {}", super::KEY_BYTES_MAX)]
     KeyTooLong { bucket: String, bytes: usize },
 }
 
@@ -36,7 +36,7 @@ impl Failure for InvalidEvent {
     }
 }
 
-/// Where in a document, such as `detail.object`; empty for the document itself.
+/// The path of a field, such as `detail.object`. It is empty for the document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldPath(String);
 

@@ -1,4 +1,4 @@
-//! One function a shape: from its JSON to what it says. Where each is written down stands at its function.
+//! Decodes the event shapes, one function per shape.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::s3::S3EventRecord;
@@ -13,7 +13,7 @@ use super::error::FieldPath;
 use super::{Event, InvalidEvent};
 use crate::ObjectRef;
 
-/// Decodes with a message that names the shape, the field and the reason.
+/// Decodes a value. Errors name the shape, the field and the reason.
 pub(super) fn typed<T: DeserializeOwned>(shape: &'static str, value: &Value) -> Result<T, InvalidEvent> {
     serde_path_to_error::deserialize(value).map_err(|error| InvalidEvent::Malformed {
         shape,
@@ -24,13 +24,13 @@ pub(super) fn typed<T: DeserializeOwned>(shape: &'static str, value: &Value) -> 
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Kind {
+struct EventType {
     detail_type: String,
 }
 
 pub(super) fn from_event_bridge(payload: &Value) -> Result<Event, InvalidEvent> {
     const SHAPE: &str = "EventBridge event";
-    let Kind { detail_type } = typed(SHAPE, payload)?;
+    let EventType { detail_type } = typed(SHAPE, payload)?;
     match detail_type.as_str() {
         "Object Created" => from_object_created(payload),
         "AWS API Call via CloudTrail" => from_cloud_trail(payload),
@@ -59,7 +59,7 @@ struct CreatedObject {
     sequencer: Option<String>,
 }
 
-/// The key is raw here, with no encoding.
+/// The key is not encoded.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 fn from_object_created(payload: &Value) -> Result<Event, InvalidEvent> {
     let event: EventBridgeEvent<CreatedDetail> = typed("EventBridge Object Created", payload)?;
@@ -101,7 +101,7 @@ struct ResponseElements {
     version_id: Option<String>,
 }
 
-/// The calls after which there is a new object. The key is raw here too.
+/// The API calls that create an object. The key is not encoded.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/cloudtrail-logging-s3-info.html>
 const CREATING_CALLS: [&str; 4] = ["PutObject", "CopyObject", "CompleteMultipartUpload", "PostObject"];
 
@@ -125,7 +125,7 @@ fn from_cloud_trail(payload: &Value) -> Result<Event, InvalidEvent> {
     }))
 }
 
-/// The key is form-encoded here: a space is `+`, and a plus sign is `%2B`.
+/// The key is form-encoded: a space is `+`, and a plus sign is `%2B`.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>
 pub(super) fn from_s3_record(record: &Value) -> Result<Event, InvalidEvent> {
     const SHAPE: &str = "S3 notification";
@@ -136,7 +136,7 @@ pub(super) fn from_s3_record(record: &Value) -> Result<Event, InvalidEvent> {
     };
     let record: S3EventRecord = typed(SHAPE, record)?;
     let name = record.event_name.ok_or_else(|| missing("eventName"))?;
-    // Both spellings are sent: with the prefix in a bucket's configuration, without it in the notification.
+    // A notification has no prefix; a bucket's configuration has one, and people copy it from there.
     if !name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
         return Err(InvalidEvent::NotACreation { shape: SHAPE, what: name });
     }
@@ -164,7 +164,7 @@ pub(super) fn from_test_event(payload: &Value) -> Result<Event, InvalidEvent> {
     Ok(Event::Test { bucket })
 }
 
-/// The key is raw: a person wrote it.
+/// The key is not encoded, because a person typed it.
 pub(super) fn from_bare(payload: &Value) -> Result<Event, InvalidEvent> {
     let object: ObjectRef = typed("bare object", payload)?;
     Ok(Event::ObjectCreated(ObjectRef {
@@ -182,7 +182,7 @@ struct SnsNotification {
     message_id: Option<String>,
 }
 
-/// What SNS carries, with the message's id: the same fields in a record for Lambda and in the body for a queue.
+/// Returns the message of SNS and its id. A record for Lambda and a body in a queue have the same fields.
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
 pub(super) fn sns_message(notification: &Value) -> Result<(Value, Option<String>), InvalidEvent> {
     const SHAPE: &str = "SNS notification";
@@ -197,7 +197,7 @@ pub(super) fn sqs_body(record: &Value) -> Result<(Value, Option<String>), Invali
 }
 
 fn json(shape: &'static str, text: &str) -> Result<Value, InvalidEvent> {
-    serde_json::from_str(text).map_err(|error| InvalidEvent::CarriesNoJson { shape, reason: error.to_string() })
+    serde_json::from_str(text).map_err(|error| InvalidEvent::NotJson { shape, reason: error.to_string() })
 }
 
 fn form_decoded(key: &str) -> Result<String, InvalidEvent> {
@@ -208,7 +208,7 @@ fn form_decoded(key: &str) -> Result<String, InvalidEvent> {
         .map_err(|_| InvalidEvent::KeyNotUtf8 { key: key.to_owned() })
 }
 
-/// An empty text says nothing. `null` stays: it is the version id of a bucket whose versioning is suspended.
+/// Removes an empty text. `null` stays: it is the version id in a bucket with suspended versioning.
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }

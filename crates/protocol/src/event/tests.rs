@@ -24,7 +24,7 @@ fn check_error(event: &Value, expected: &str) {
     assert_eq!(Event::decode(event).unwrap_err().to_string(), expected, "{event}");
 }
 
-/// What every shape but CloudTrail's and the bare one tells of the same object.
+/// Returns the object of every complete shape. CloudTrail's events and bare objects have fewer fields.
 fn whole(key: &str, size_bytes: u64, event_id: Option<&str>) -> ObjectRef {
     ObjectRef {
         version_id: Some("XhQ4tBYc2rN9WvAqSGR9a1hK7uJ0mPzL".to_owned()),
@@ -55,7 +55,7 @@ fn every_shape_gives_the_same_object() {
 }
 
 #[test]
-fn a_key_with_space_plus_percent_and_accent_is_the_same_in_every_shape() {
+fn special_characters_decode_alike_in_every_shape() {
     for (name, event_id) in [
         ("eventbridge-odd-key.resolve-trigger", Some("2d4eba74-fd51-3966-4bfa-b013c9da8ff1")),
         ("s3-notification-odd-key.resolve-trigger", None),
@@ -66,7 +66,7 @@ fn a_key_with_space_plus_percent_and_accent_is_the_same_in_every_shape() {
 }
 
 #[test]
-fn shapes_that_tell_less_leave_the_rest_open() {
+fn shape_with_fewer_fields_leaves_the_others_empty() {
     let bare = ObjectRef::new("penstock-landing", ORDERS);
     assert_eq!(decoded("bare-orders-csv.resolve-trigger"), bare);
 
@@ -86,7 +86,7 @@ fn shapes_that_tell_less_leave_the_rest_open() {
 }
 
 #[test]
-fn s3_s_test_event_is_known_however_it_comes() {
+fn s3_test_event_is_decoded_bare_and_wrapped() {
     let test = fixture("s3-test-event.ignored");
     let expected = Event::Test { bucket: "penstock-landing".to_owned() };
     assert_eq!(Event::decode(&test).unwrap(), expected);
@@ -101,7 +101,7 @@ fn notification_of(key: &str) -> Value {
 }
 
 #[test]
-fn keys_of_notifications_are_form_encoded() {
+fn key_of_a_notification_is_form_decoded() {
     let check = |encoded: &str, key: &str| match Event::decode(&notification_of(encoded)) {
         Ok(Event::ObjectCreated(object)) => assert_eq!(object.key, key, "{encoded}"),
         other => panic!("{encoded}: {other:?}"),
@@ -113,14 +113,14 @@ fn keys_of_notifications_are_form_encoded() {
     check("100%25.csv", "100%.csv");
     check("caf%C3%A9.csv", "café.csv");
     check("caf%c3%a9.csv", "café.csv");
-    // S3 sends no such thing; a stray sign is kept rather than guessed at.
+    // S3 does not send these. An invalid escape stays as it is.
     check("100%.csv", "100%.csv");
     check("%zz.csv", "%zz.csv");
-    check_error(&notification_of("%ff.csv"), "the key \"%ff.csv\" is not UTF-8 once it is decoded");
+    check_error(&notification_of("%ff.csv"), "the key \"%ff.csv\" does not decode to UTF-8");
 }
 
 #[test]
-fn keys_of_other_shapes_are_raw() {
+fn key_of_other_shapes_is_not_decoded() {
     for key in ["a+b.csv", "a%2Bb.csv", "a b.csv", "%ff.csv"] {
         let mut event = fixture("eventbridge-orders-csv.resolve-trigger");
         event["detail"]["object"]["key"] = key.into();
@@ -135,7 +135,7 @@ fn keys_of_other_shapes_are_raw() {
 }
 
 #[test]
-fn quotes_and_empty_texts_are_dropped_and_null_is_a_version() {
+fn quotes_and_empty_texts_are_removed() {
     let event = json!({"bucket": "b", "key": "k", "version_id": "null", "etag": "\"abc-2\"", "sequencer": ""});
     let expected =
         ObjectRef { version_id: Some("null".to_owned()), etag: Some("abc-2".to_owned()), ..ObjectRef::new("b", "k") };
@@ -145,37 +145,37 @@ fn quotes_and_empty_texts_are_dropped_and_null_is_a_version() {
 }
 
 #[test]
-fn what_leads_to_no_object_says_why() {
-    check_error(&json!({"hello": 1}), "an event of no shape that is known: it is the fields \"hello\"");
-    check_error(&json!({}), "an event of no shape that is known: it is an empty object");
-    check_error(&json!(null), "an event of no shape that is known: it is null");
-    check_error(&json!([1]), "an event of no shape that is known: it is an array");
+fn event_without_an_object_is_an_error() {
+    check_error(&json!({"hello": 1}), "unrecognized event: an object with the fields \"hello\"");
+    check_error(&json!({}), "unrecognized event: an empty object");
+    check_error(&json!(null), "unrecognized event: null");
+    check_error(&json!([1]), "unrecognized event: an array");
     check_error(
         &json!({"Records": [{"kinesis": {}}]}),
-        "an event of no shape that is known: it is a record with the fields \"kinesis\"",
+        "unrecognized event: a record that is an object with the fields \"kinesis\"",
     );
     check_error(&json!({"Records": []}), "`Records` is empty");
     check_error(
         &fixture("two-records.notify-failure"),
-        "2 records in one event (s3://penstock-landing/raw_data/retail/2026-01-05/orders.csv; \
-         s3://penstock-landing/raw_data/retail/2026-01-05/reviews.csv), and one execution takes one object",
+        "2 records in one event, expected one: s3://penstock-landing/raw_data/retail/2026-01-05/orders.csv; \
+         s3://penstock-landing/raw_data/retail/2026-01-05/reviews.csv",
     );
     check_error(
         &fixture("object-deleted.notify-failure"),
-        "EventBridge event: it tells of \"Object Deleted\", and only the creation of an object leads to a load",
+        "EventBridge event: unsupported event \"Object Deleted\", expected the creation of an object",
     );
     check_error(
         &fixture("cloudtrail-failed-call.notify-failure"),
-        "API call recorded by CloudTrail: the call failed with AccessDenied, so there is no object",
+        "API call recorded by CloudTrail: the API call failed with AccessDenied",
     );
     check_error(
         &json!({"Type": "Notification", "Message": "hello"}),
-        "SNS notification: the text that it carries is not JSON: expected value at line 1 column 1",
+        "SNS notification: its message is not JSON: expected value at line 1 column 1",
     );
 }
 
 #[test]
-fn what_is_missing_is_named_with_its_shape() {
+fn missing_field_is_an_error_with_the_shape() {
     let without = |name: &str, pointer: &str, field: &str| {
         let mut event = fixture(name);
         event.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(field).unwrap();
@@ -204,12 +204,12 @@ fn what_is_missing_is_named_with_its_shape() {
 }
 
 #[test]
-fn what_is_no_creation_is_refused_in_every_shape() {
+fn event_of_another_kind_is_an_error() {
     let mut removed = fixture("s3-notification.resolve-trigger");
     removed["Records"][0]["eventName"] = "ObjectRemoved:Delete".into();
     check_error(
         &removed,
-        "S3 notification: it tells of \"ObjectRemoved:Delete\", and only the creation of an object leads to a load",
+        "S3 notification: unsupported event \"ObjectRemoved:Delete\", expected the creation of an object",
     );
     removed["Records"][0]["eventName"] = "s3:ObjectCreated:CompleteMultipartUpload".into();
     assert!(Event::decode(&removed).is_ok());
@@ -218,26 +218,26 @@ fn what_is_no_creation_is_refused_in_every_shape() {
     recorded["detail"]["eventName"] = "GetObject".into();
     check_error(
         &recorded,
-        "API call recorded by CloudTrail: it tells of \"GetObject\", and only the creation of an object leads to a load",
+        "API call recorded by CloudTrail: unsupported event \"GetObject\", expected the creation of an object",
     );
 }
 
 #[test]
-fn names_keep_to_the_bounds_of_s3() {
+fn bucket_and_key_lengths_are_checked() {
     let of = |bucket: &str, key: &str| json!({"bucket": bucket, "key": key});
     assert!(Event::decode(&of("b", &"é".repeat(512))).is_ok());
-    check_error(&of("b", &"k".repeat(1025)), "the key in bucket \"b\" has 1025 bytes, and S3 allows 1024");
+    check_error(&of("b", &"k".repeat(1025)), "the key in bucket \"b\" has 1025 bytes, expected at most 1024");
     check_error(&of("b", ""), "the key in bucket \"b\" is empty");
-    check_error(&of("", "k"), "the bucket of the key \"k\" is empty");
+    check_error(&of("", "k"), "the bucket name of key \"k\" is empty");
 }
 
 #[test]
-fn wrapping_has_an_end() {
+fn layers_of_an_event_are_limited() {
     let wrapped = |event: &Value| json!({"Type": "Notification", "Message": event.to_string()});
     let mut event = json!({"bucket": "b", "key": "k"});
     for _ in 1..WRAPPINGS_MAX {
         event = wrapped(&event);
         assert!(Event::decode(&event).is_ok());
     }
-    check_error(&wrapped(&event), "wrapped more than 5 times");
+    check_error(&wrapped(&event), "the event has more than 5 layers");
 }

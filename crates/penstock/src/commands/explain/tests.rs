@@ -96,7 +96,7 @@ fn key_is_explained_with_its_reasons() {
     check("raw_data/retail/2024-05-01/_SUCCESS", &["ignored: no dataset has this success marker as its trigger"]);
     check("raw_data/retail/2024-05-01/_started", &["ignored: a marker: its name starts with an underscore"]);
     check("raw_data/retail/2024-05-01/", &["ignored: a folder marker"]);
-    check("raw_data/retail/2024-05-01/orders.pdf", &["fails as UnsupportedFormat: nothing reads `.pdf` files"]);
+    check("raw_data/retail/2024-05-01/orders.pdf", &["fails as UnsupportedFormat: unsupported extension `.pdf`"]);
     check(
         "s3://elsewhere/raw_data/retail/2024-05-01/orders.csv",
         &[
@@ -166,7 +166,7 @@ fn zones_buckets_and_conflicts_are_explained() {
         "flow/north-Succeeded.trig",
         Some("landing"),
         &[
-            "fails as UnsupportedFormat: nothing reads `.pdf` files",
+            "fails as UnsupportedFormat: unsupported extension `.pdf`",
             "  matches  p/flow's trigger flow/{site}-{status}.trig",
             "  names    site = north, status = Succeeded",
             "  time     when the trigger is written: its key tells none",

@@ -4,14 +4,14 @@ use std::error::Error;
 use lambda_runtime::Diagnostic;
 use protocol::{Failure, FailureName, error_chain};
 
-/// A failure as it leaves the function: its name, and one line that says what and where.
+/// The answer of a function that failed: the name, and one line with the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct FailureReply {
     pub(crate) name: FailureName,
     pub(crate) message: String,
 }
 
-impl Refusal {
+impl FailureReply {
     pub(crate) fn of(failure: &impl Failure) -> Self {
         Self { name: failure.name(), message: flat(&error_chain(failure)) }
     }
@@ -20,27 +20,28 @@ impl Refusal {
         Self { name: FailureName::InternalError, message: format!("{what}: {}", flat(&error_chain(error))) }
     }
 
-    /// A panic's own words, when it has some.
+    /// Returns the reply for a panic, with its message.
     pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
-        let words = panic
+        let message = panic
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("without a word");
-        Self { name: FailureName::InternalError, message: flat(&format!("panicked: {words}")) }
+            .unwrap_or("no message");
+        Self { name: FailureName::InternalError, message: flat(&format!("panic: {message}")) }
     }
 }
 
-/// The first line says what and where, the second what to do: the state machine splits them there.
-impl From<Refusal> for Diagnostic {
-    fn from(refusal: Refusal) -> Self {
+/// The first line is the message, the second the remedy. The state machine splits them.
+impl From<FailureReply> for Diagnostic {
+    fn from(reply: FailureReply) -> Self {
         Self {
-            error_type: refusal.name.as_str().to_owned(),
-            error_message: format!("{}\nWhat to do: {}", refusal.message, refusal.name.what_to_do()),
+            error_type: reply.name.as_str().to_owned(),
+            error_message: format!("{}\nWhat to do: {}", reply.message, reply.name.what_to_do()),
         }
     }
 }
 
+/// Joins the lines of a text.
 fn flat(text: &str) -> String {
     text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
@@ -64,21 +65,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_one_line_with_its_causes_and_one_with_the_advice() {
-        let diagnostic = Diagnostic::from(Refusal::of(&Outer(Inner)));
+    fn failure_has_a_line_of_causes_and_a_remedy() {
+        let diagnostic = Diagnostic::from(FailureReply::of(&Outer(Inner)));
         assert_eq!(diagnostic.error_type, "DatabaseUnavailable");
-        let advice = FailureName::DatabaseUnavailable.what_to_do();
+        let remedy = FailureName::DatabaseUnavailable.what_to_do();
         assert_eq!(
             diagnostic.error_message,
-            format!("database unavailable: connection refused by 127.0.0.1\nWhat to do: {advice}")
+            format!("database unavailable: connection refused by 127.0.0.1\nWhat to do: {remedy}")
         );
     }
 
     #[test]
-    fn a_panic_keeps_its_words() {
-        let message = |panic: Box<dyn Any + Send>| Refusal::panicked(panic.as_ref()).message;
-        assert_eq!(message(Box::new("plain")), "panicked: plain");
-        assert_eq!(message(Box::new("with\nlines".to_owned())), "panicked: with lines");
-        assert_eq!(message(Box::new(7)), "panicked: without a word");
+    fn panic_keeps_its_message() {
+        let message = |panic: Box<dyn Any + Send>| FailureReply::panicked(panic.as_ref()).message;
+        assert_eq!(message(Box::new("plain")), "panic: plain");
+        assert_eq!(message(Box::new("with\nlines".to_owned())), "panic: with lines");
+        assert_eq!(message(Box::new(7)), "panic: no message");
     }
 }
