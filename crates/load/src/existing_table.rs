@@ -77,7 +77,7 @@ impl ExistingTable {
     }
 }
 
-/// Whether a column of type `existing` accepts the binary format of type `declared` and stores every value unchanged.
+/// Returns true if a column of type `existing` accepts the binary format of type `declared` and stores every value unchanged.
 pub(crate) fn accepts(existing: &str, declared: &ColumnType) -> bool {
     let varchar_length =
         existing.strip_prefix("character varying(").and_then(|rest| rest.strip_suffix(')')?.parse::<u32>().ok());

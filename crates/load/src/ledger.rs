@@ -31,7 +31,7 @@ pub(crate) struct FileVersion<'a> {
     pub(crate) repaired: Option<&'a RepairedLoad>,
 }
 
-/// What the ledger has about a version that was loaded or needs no load.
+/// The ledger's data about a version that was loaded or needs no load.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LedgerRecord {
     pub(crate) outcome: LoadOutcome,
@@ -267,7 +267,7 @@ async fn newer_than(client: &Client, request: &LoadRequest, object: &ObjectRef) 
     Ok(found.iter().map(|row| row.get(0)).collect())
 }
 
-/// Whether the sequencer of a row is greater than parameter 5.
+/// True if the sequencer of a row is greater than parameter 5.
 const IS_NEWER: &str = "lpad(lower(sequencer), 64, '0') collate \"C\" > lpad($5, 64, '0')";
 
 /// Returns the first rejects of a load, by line.

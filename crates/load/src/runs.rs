@@ -253,7 +253,7 @@ fn attempts_statement() -> String {
     )
 }
 
-/// Whether each needed dataset has a load in an attempt of the period. This load counts too.
+/// True if each needed dataset has a load in an attempt of the period. This load counts too.
 const IS_COMPLETE: &str = "
     select not exists (
         select from unnest($3::text[]) as needed (dataset)

@@ -82,7 +82,7 @@ impl TargetTable {
         Self { table: dataset.table.clone(), fields, has_lineage, key, to_add }
     }
 
-    /// Whether COPY writes to [`STAGED`], and the rows are merged at the end.
+    /// Returns true if COPY writes to [`STAGED`] and the rows are merged at the end.
     pub(crate) fn is_staged(&self) -> bool {
         !self.key.is_empty() || !self.to_add.is_empty()
     }

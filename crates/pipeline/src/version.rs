@@ -1,4 +1,4 @@
-//! The version policy: decides what one version of a file does to the rows that earlier versions of its key loaded.
+//! The version policy: decides if a version of a file is loaded, and which rows of earlier versions it replaces.
 //!
 //! The loader, the dry run of `penstock replay` and `penstock reconcile` call these functions, so they always agree.
 
@@ -6,7 +6,7 @@ use protocol::{LoadOutcome, ObjectRef};
 
 use crate::dataset::{Dataset, OnNewVersion, WriteMode};
 
-/// What the loader does with one version of a file.
+/// The decision about one version of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionDecision {
     /// Load the file, and remove these rows from its table.
@@ -29,7 +29,7 @@ pub enum ReplacedRows {
     Table,
 }
 
-/// What the ledger knows of a version's key in one dataset.
+/// The ledger's data about the key of a version, in one dataset.
 ///
 /// A version counts as loaded with the outcome `Loaded` or `AlreadyLoaded`. The other versions never changed the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct EarlierLoad<'a> {
     pub is_overtaken: bool,
 }
 
-/// Decides what a version of a file does. For a repair, `dataset` comes from [`Dataset::for_repairs`].
+/// Decides about a version of a file. For a repair, `dataset` comes from [`Dataset::for_repairs`].
 pub fn decide(dataset: &Dataset, history: &KeyHistory) -> VersionDecision {
     if let Some(outcome) = history.recorded {
         return decide_again(outcome);
@@ -73,7 +73,7 @@ pub fn decide(dataset: &Dataset, history: &KeyHistory) -> VersionDecision {
     }
 }
 
-/// Decides what a version does that the ledger already has.
+/// Decides about a version that the ledger already has.
 pub fn decide_again(recorded: LoadOutcome) -> VersionDecision {
     match recorded {
         LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded => VersionDecision::AlreadyLoaded,
@@ -93,13 +93,13 @@ pub fn replaced_rows(dataset: &Dataset) -> ReplacedRows {
     }
 }
 
-/// Whether a loaded version makes every older version of its key superseded.
+/// Returns true if a loaded version makes every older version of its key superseded.
 pub fn supersedes_older(dataset: &Dataset) -> bool {
     let older = KeyHistory { is_loaded: true, has_newer: true, ..KeyHistory::default() };
     decide(dataset, &older) == VersionDecision::Superseded
 }
 
-/// Whether [`decide`] depends on loads of other files, that is, reads [`KeyHistory::is_overtaken`].
+/// Returns true if [`decide`] reads [`KeyHistory::is_overtaken`], because it depends on loads of other files.
 pub fn depends_on_other_files(dataset: &Dataset) -> bool {
     match dataset.write {
         WriteMode::Append => false,
@@ -108,7 +108,7 @@ pub fn depends_on_other_files(dataset: &Dataset) -> bool {
     }
 }
 
-/// Whether the table keeps the content of the key's last loaded version, as far as that key alone decides.
+/// Returns true if the table keeps the content of the key's last loaded version. Other files are ignored here.
 fn keeps_last_content(dataset: &Dataset) -> bool {
     // An older version may arrive last. `upsert` with `append` then keeps the rows of the newer version.
     !matches!((&dataset.write, dataset.on_new_version), (WriteMode::Upsert { .. }, OnNewVersion::Append))
@@ -147,17 +147,17 @@ impl KeyHistory {
     }
 }
 
-/// Whether a version with this outcome counts as loaded.
+/// Returns true if a version with this outcome counts as loaded.
 pub fn is_loaded(outcome: LoadOutcome) -> bool {
     matches!(outcome, LoadOutcome::Loaded | LoadOutcome::AlreadyLoaded)
 }
 
-/// Whether two objects of one key have the same content, by etag and size. Without an etag the answer is no.
+/// Returns true if two objects of one key have the same etag and size. Without an etag this is false.
 pub fn is_same_content(one: &ObjectRef, other: &ObjectRef) -> bool {
     one.etag.is_some() && (&one.etag, one.size_bytes) == (&other.etag, other.size_bytes)
 }
 
-/// Whether two objects of one key are the same version: by version id, else by etag and sequencer.
+/// Returns true if two objects of one key are the same version, by version id, or else by etag and sequencer.
 fn is_same_version(one: &ObjectRef, other: &ObjectRef) -> bool {
     match (&one.version_id, &other.version_id) {
         (Some(one), Some(other)) => one == other,

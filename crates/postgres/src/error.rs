@@ -1,5 +1,7 @@
 use protocol::{Failure, FailureName, error_chain};
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::DbError;
+
+use crate::sql_state::is_transient;
 
 /// An error of PostgreSQL or of the connection. Each variant needs a different action of the operator.
 ///
@@ -41,19 +43,6 @@ impl From<tokio_postgres::Error> for DatabaseError {
     }
 }
 
-/// Whether the same statement may succeed later, by the SQLSTATE.
-/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-pub fn is_transient(code: &SqlState) -> bool {
-    let code = code.code();
-    matches!(
-        code.get(..2),
-        // Connection; serialization failure and deadlock; no disk space, memory or connections; lock not available;
-        // shutdown, startup or cancellation; I/O error.
-        Some("08" | "40" | "53" | "55" | "57" | "58")
-    ) // Read-only transaction (a failover); idle or transaction timeout.
-        || matches!(code, "25006" | "25P03" | "25P04")
-}
-
 /// Formats an error without its detail and context, which quote values of the row.
 fn describe(error: &DbError) -> String {
     let place = match (error.table(), error.column(), error.constraint()) {
@@ -62,28 +51,4 @@ fn describe(error: &DbError) -> String {
         _ => String::new(),
     };
     format!("PostgreSQL error {}: {}{place}", error.code().code(), error.message())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sqlstate_decides_if_error_is_transient() {
-        let check =
-            |code: &str, expected: bool| assert_eq!(is_transient(&SqlState::from_code(code)), expected, "{code}");
-        check("08006", true);
-        check("53100", true);
-        check("53300", true);
-        check("57P01", true);
-        check("40P01", true);
-        check("55P03", true);
-        check("25006", true);
-        check("25P04", true);
-        check("23505", false);
-        check("42501", false);
-        check("22001", false);
-        check("25P02", false);
-        check("P0001", false);
-    }
 }

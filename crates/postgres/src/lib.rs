@@ -8,11 +8,13 @@ pub mod limits;
 mod migrations;
 mod secret;
 mod session;
+mod sql_state;
 mod tls;
 mod transaction;
 
 pub use address::{DatabaseAddress, InvalidConfig};
 pub use client::Client;
-pub use error::{DatabaseError, is_transient};
+pub use error::DatabaseError;
 pub use session::{Database, Session};
+pub use sql_state::{StatementErrorClass, statement_error_class};
 pub use transaction::{Mode, Transaction};

@@ -14,7 +14,7 @@ pub struct Transaction {
     pub time: Duration,
 }
 
-/// What the statements of a transaction see.
+/// The rows that the statements of a transaction see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Each statement sees the rows that are committed when it starts.

@@ -1,7 +1,7 @@
 //! A claimed run and its transactions.
 
 use chrono::NaiveDate;
-use postgres::{Client, Mode, Transaction};
+use postgres::{Client, DatabaseError, Mode, Transaction};
 use protocol::RunRef;
 use tokio::time::timeout;
 
@@ -51,6 +51,6 @@ impl ClaimedRun<'_> {
 pub(crate) async fn commit(client: &Client) -> Result<Result<(), tokio_postgres::Error>, TransformError> {
     timeout(COMMIT_TIMEOUT, client.batch_execute("commit")).await.map_err(|_| {
         let seconds = COMMIT_TIMEOUT.as_secs();
-        TransformError::DatabaseUnavailable(format!("PostgreSQL did not answer COMMIT within {seconds} s"))
+        DatabaseError::Unavailable(format!("no response to COMMIT within {seconds} s")).into()
     })
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use definitions::TransformScript;
 use futures_util::future::join;
 use pipeline::sql::Statement;
-use postgres::{Client, Mode};
+use postgres::{Client, DatabaseError, Mode};
 use protocol::TransformReport;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
@@ -111,7 +111,7 @@ fn changes_rows(sql: &str) -> bool {
 fn failed(at: impl fmt::Display, error: StatementError, time: TimeLimit) -> TransformError {
     match error {
         StatementError::Busy(reason) => TransformError::RunInProgress(format!("{at}: {reason}")),
-        StatementError::Transient(reason) => TransformError::DatabaseUnavailable(format!("{at}: {reason}")),
+        StatementError::Transient(reason) => DatabaseError::Unavailable(format!("{at}: {reason}")).into(),
         StatementError::Cancelled(_) if time.left().is_zero() => time.exceeded(&at),
         StatementError::Cancelled(reason) | StatementError::Permanent { reason, .. } => {
             TransformError::TransformFailed { at: at.to_string(), reason }

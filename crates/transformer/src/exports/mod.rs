@@ -14,7 +14,7 @@ use aws_sdk_s3::Client as S3;
 use object_store::{StorageErrorKind, Upload};
 use pipeline::sql::Statement;
 use pipeline::{Definition, Export, ExportFormat, ExportSource, TableName};
-use postgres::{Client, Mode};
+use postgres::{Client, DatabaseError, Mode};
 use protocol::ExportReport;
 use tokio::time::timeout;
 
@@ -163,7 +163,7 @@ impl PlannedExport<'_> {
             ExportError::Unsupported(reason) => self.failed(&reason),
             ExportError::Database(error) => match StatementError::from(&error) {
                 StatementError::Busy(reason) => TransformError::RunInProgress(format!("{self}: {reason}")),
-                StatementError::Transient(reason) => TransformError::DatabaseUnavailable(format!("{self}: {reason}")),
+                StatementError::Transient(reason) => DatabaseError::Unavailable(format!("{self}: {reason}")).into(),
                 StatementError::Cancelled(_) if time.left().is_zero() => time.exceeded(self),
                 StatementError::Cancelled(reason) | StatementError::Permanent { reason, .. } => self.failed(&reason),
             },
