@@ -59,7 +59,7 @@ pub(crate) struct DownloadProgress {
 
 impl ObjectSource {
     pub(crate) fn new(config: Builder, stall_timeout: Duration) -> Self {
-        // `Body::next` has a time-out of its own. A slow database must not count as a stalled stream.
+        // `Body::next` has its own time-out, because a slow database must not count as a stalled stream.
         let config = config.stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         Self { client: Client::from_conf(config.build()), stall_timeout }
     }
@@ -71,7 +71,7 @@ impl ObjectSource {
     /// Requests the version in the event. For a format that is parsed from its end, this requests the end only.
     pub(crate) async fn open(&self, wanted: &ObjectRef, format: Format) -> Result<Download, LoadError> {
         let response = match format {
-            Format::Parquet => self.send_part(wanted, format!("bytes=-{END_BYTES}")).await,
+            Format::Parquet => self.request_range(wanted, format!("bytes=-{END_BYTES}")).await,
             Format::Csv | Format::Tsv | Format::Json | Format::Jsonl => {
                 self.request(wanted).checksum_mode(ChecksumMode::Enabled).send().await
             }
@@ -83,7 +83,8 @@ impl ObjectSource {
     /// Reads a part of an object. Fails if the object has changed since it was opened.
     pub(crate) async fn read(&self, object: &ObjectRef, range: Range<u64>) -> Result<Bytes, LoadError> {
         let bytes = range.end - range.start;
-        let response = self.send_part(object, format!("bytes={}-{}", range.start, range.end.saturating_sub(1))).await;
+        let response =
+            self.request_range(object, format!("bytes={}-{}", range.start, range.end.saturating_sub(1))).await;
         let response = response.map_err(|error| load_error(object, &error))?;
         check_etag(object, response.e_tag())?;
         let (object, stall_timeout) = (object.clone(), self.stall_timeout);
@@ -101,7 +102,11 @@ impl ObjectSource {
 
     /// Requests a range without checksum validation. S3 has checksums of whole objects, and some servers send them with
     /// a range.
-    async fn send_part(&self, wanted: &ObjectRef, range: String) -> Result<GetObjectOutput, SdkError<GetObjectError>> {
+    async fn request_range(
+        &self,
+        wanted: &ObjectRef,
+        range: String,
+    ) -> Result<GetObjectOutput, SdkError<GetObjectError>> {
         let unchecked = Builder::new().response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         self.request(wanted).range(range).customize().config_override(unchecked).send().await
     }
@@ -127,7 +132,7 @@ fn version_id(version_id: Option<&str>) -> Option<&str> {
     version_id.filter(|id| *id != NULL_VERSION && !id.is_empty())
 }
 
-/// Returns the object without a version id that does not identify its content.
+/// Returns the object without the version id `null`, which does not identify its content.
 pub(crate) fn with_valid_version(object: &ObjectRef) -> ObjectRef {
     ObjectRef { version_id: version_id(object.version_id.as_deref()).map(str::to_owned), ..object.clone() }
 }

@@ -14,7 +14,7 @@ use protocol::ObjectRef;
 
 pub(crate) const NAME: &str = "landing";
 
-pub(crate) struct Bucket {
+pub(crate) struct TestBucket {
     pub(crate) endpoint: String,
     objects: Arc<Mutex<Objects>>,
     secret: Arc<Mutex<String>>,
@@ -22,20 +22,20 @@ pub(crate) struct Bucket {
 }
 
 /// Objects by key and version. The latest version of a key is also stored without a version.
-type Objects = HashMap<(String, Option<String>), Object>;
+type Objects = HashMap<(String, Option<String>), StoredObject>;
 
 #[derive(Clone)]
-struct Object {
+struct StoredObject {
     etag: String,
     version_id: Option<String>,
     body: Arc<[u8]>,
     /// How many times the body is repeated. So a large object needs no memory.
     times: usize,
-    fault: Fault,
+    fault: DownloadFault,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum DownloadFault {
     None,
     /// Sends half of the body and closes the connection.
     Truncated,
@@ -51,7 +51,7 @@ pub(crate) enum Fault {
     Refused(u16, &'static str),
 }
 
-impl Bucket {
+impl TestBucket {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -70,12 +70,12 @@ impl Bucket {
     }
 
     pub(crate) fn put(&self, key: &str, version_id: Option<&str>, body: impl Into<Vec<u8>>) -> ObjectRef {
-        self.put_with(Fault::None, key, version_id, body)
+        self.put_with(DownloadFault::None, key, version_id, body)
     }
 
     pub(crate) fn put_with(
         &self,
-        fault: Fault,
+        fault: DownloadFault,
         key: &str,
         version_id: Option<&str>,
         body: impl Into<Vec<u8>>,
@@ -89,7 +89,7 @@ impl Bucket {
         named.etag = Some(etag.clone());
         named.version_id.clone_from(&version_id);
         named.size_bytes = Some(body.len() as u64);
-        let object = Object { etag, version_id: version_id.clone(), body, times: 1, fault };
+        let object = StoredObject { etag, version_id: version_id.clone(), body, times: 1, fault };
         let mut objects = self.objects.lock().unwrap();
         objects.insert((key.to_owned(), None), object.clone());
         objects.insert((key.to_owned(), version_id), object);
@@ -130,7 +130,7 @@ impl Bucket {
     /// Rejects every PUT of this key.
     #[allow(dead_code, reason = "the memory test includes this file, and puts nothing")]
     pub(crate) fn refuse_puts(&self, key: &str) {
-        self.put_with(Fault::Refused(403, "AccessDenied"), key, None, "");
+        self.put_with(DownloadFault::Refused(403, "AccessDenied"), key, None, "");
     }
 
     pub(crate) fn delete(&self, key: &str) {
@@ -138,7 +138,7 @@ impl Bucket {
     }
 }
 
-struct Request {
+struct HttpRequest {
     /// The method: POST for Secrets Manager, GET or PUT for S3.
     method: String,
     body: Vec<u8>,
@@ -150,7 +150,7 @@ struct Request {
     range: Option<String>,
 }
 
-fn read_request(stream: &TcpStream) -> io::Result<Request> {
+fn read_request(stream: &TcpStream) -> io::Result<HttpRequest> {
     let mut reader = BufReader::new(stream);
     let first = read_line(&mut reader)?;
     let (method, target) = first.split_once(' ').unwrap_or_default();
@@ -174,7 +174,7 @@ fn read_request(stream: &TcpStream) -> io::Result<Request> {
     }
     reader.read_exact(&mut body)?;
     let (method, query) = (method.to_owned(), query.to_owned());
-    Ok(Request { method, body, key, query, version_id, if_match, range })
+    Ok(HttpRequest { method, body, key, query, version_id, if_match, range })
 }
 
 fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
@@ -189,7 +189,7 @@ fn answer(
     secret: &Mutex<String>,
     gets: &AtomicUsize,
 ) -> io::Result<()> {
-    let Request { method, body, key, query, version_id, if_match, range } = read_request(stream)?;
+    let HttpRequest { method, body, key, query, version_id, if_match, range } = read_request(stream)?;
     if query.contains("upload") || method == "PUT" {
         return put(stream, objects, &method, (&key, &query), body);
     }
@@ -199,10 +199,10 @@ fn answer(
     gets.fetch_add(1, Ordering::Relaxed);
     let is_versioned = version_id.is_some();
     let found = objects.lock().unwrap().get(&(key, version_id)).cloned();
-    let Some(Object { etag, version_id, body, times, fault }) = found else {
+    let Some(StoredObject { etag, version_id, body, times, fault }) = found else {
         return refuse(stream, 404, if is_versioned { "NoSuchVersion" } else { "NoSuchKey" });
     };
-    if let Fault::Refused(status, code) = fault {
+    if let DownloadFault::Refused(status, code) = fault {
         return refuse(stream, status, code);
     }
     if if_match.is_some_and(|wanted| wanted != etag) {
@@ -224,21 +224,21 @@ fn answer(
         body.len() * times
     )?;
     match fault {
-        Fault::None | Fault::ReplacedMeanwhile | Fault::Refused(..) => {
+        DownloadFault::None | DownloadFault::ReplacedMeanwhile | DownloadFault::Refused(..) => {
             (0..times).try_for_each(|_| stream.write_all(&body))
         }
-        Fault::Corrupt => {
+        DownloadFault::Corrupt => {
             let mut flipped = body.to_vec();
             flipped[body.len() / 2] ^= 1;
             stream.write_all(&flipped)
         }
-        Fault::Truncated => stream.write_all(&body[..body.len() / 2]),
-        Fault::Stalled => {
+        DownloadFault::Truncated => stream.write_all(&body[..body.len() / 2]),
+        DownloadFault::Stalled => {
             stream.write_all(&body[..body.len() / 2])?;
             thread::sleep(Duration::from_secs(60));
             Ok(())
         }
-        Fault::Slow => body.chunks(body.len() / 10 + 1).try_for_each(|tenth| {
+        DownloadFault::Slow => body.chunks(body.len() / 10 + 1).try_for_each(|tenth| {
             stream.write_all(tenth)?;
             stream.flush()?;
             thread::sleep(Duration::from_secs(1));
@@ -248,12 +248,18 @@ fn answer(
 }
 
 /// Sends a range or the end of an object. An empty object has no ranges.
-fn answer_part(mut stream: &TcpStream, body: &[u8], range: &str, headers: &str, fault: Fault) -> io::Result<()> {
+fn answer_part(
+    mut stream: &TcpStream,
+    body: &[u8],
+    range: &str,
+    headers: &str,
+    fault: DownloadFault,
+) -> io::Result<()> {
     let (from, to) = range.trim_start_matches("bytes=").split_once('-').unwrap();
     if body.is_empty() {
         return refuse(stream, 416, "InvalidRange");
     }
-    if fault == Fault::ReplacedMeanwhile && !from.is_empty() {
+    if fault == DownloadFault::ReplacedMeanwhile && !from.is_empty() {
         return refuse(stream, 412, "PreconditionFailed");
     }
     let to: usize = to.parse().unwrap();
@@ -270,8 +276,8 @@ fn answer_part(mut stream: &TcpStream, body: &[u8], range: &str, headers: &str, 
         part.len()
     )?;
     match fault {
-        Fault::Truncated => stream.write_all(&part[..part.len() / 2]),
-        Fault::Stalled => {
+        DownloadFault::Truncated => stream.write_all(&part[..part.len() / 2]),
+        DownloadFault::Stalled => {
             stream.write_all(&part[..part.len() / 2])?;
             thread::sleep(Duration::from_secs(60));
             Ok(())
@@ -290,15 +296,15 @@ fn put(
 ) -> io::Result<()> {
     let mut objects = objects.lock().unwrap();
     let (key, parts) = ((key.to_owned(), None), (key.to_owned(), Some("parts".to_owned())));
-    if let Some(Object { fault: Fault::Refused(status, code), .. }) = objects.get(&key) {
+    if let Some(StoredObject { fault: DownloadFault::Refused(status, code), .. }) = objects.get(&key) {
         return refuse(stream, *status, code);
     }
-    let stored = |body: Vec<u8>| Object {
+    let stored = |body: Vec<u8>| StoredObject {
         etag: String::new(),
         version_id: None,
         body: body.into(),
         times: 1,
-        fault: Fault::None,
+        fault: DownloadFault::None,
     };
     match (method, query.contains("uploadId=")) {
         ("POST", false) => {

@@ -39,7 +39,7 @@ async fn views_follow_a_run_from_first_load_to_end() {
 
     shop.set_latest("state = 'Succeeded', claimed_at = started_at, ended_at = started_at + interval '2 s'").await;
     let export = format!("insert into penstock.run_export values ({}, 'curated', 'a.csv', 1, 10)", run.run_id);
-    shop.stage.client.batch_execute(&export).await.unwrap();
+    shop.fixture.client.batch_execute(&export).await.unwrap();
     check(&both.replace("Ready 3 3 4 4 0 0", "Succeeded 3 3 4 4 0 1"), "").await;
     let latest = format!("run_history where run_id = {}", run.run_id);
     assert_eq!(shop.rows("pipeline attempt duration", &latest).await, "shop 2 00:00:02");
@@ -51,7 +51,7 @@ async fn forced_run_still_lists_missing_datasets() {
     shop.load("orders", DAY).await;
     let forced = "insert into penstock.run (pipeline, logical_at, attempt, state, datasets)
                   select pipeline, logical_at, 2, 'Succeeded', datasets from penstock.run";
-    shop.stage.client.batch_execute(forced).await.unwrap();
+    shop.fixture.client.batch_execute(forced).await.unwrap();
     assert_eq!(shop.missing().await, "period customers 1 -; period items 1 -");
     shop.load("customers", DAY).await;
     assert!(shop.load("items", DAY).await.is_some());
@@ -70,7 +70,7 @@ async fn awaited_file_is_missing_until_it_is_loaded() {
          values ('shop', 'orders', '{}', '{}', 'triggers/orders.trig', 'arn')",
         request.object.bucket, request.object.key
     );
-    shop.stage.client.batch_execute(&await_it).await.unwrap();
+    shop.fixture.client.batch_execute(&await_it).await.unwrap();
     assert_eq!(shop.missing().await, format!("trigger orders - {}", request.object.key));
     shop.try_load(&request).await.unwrap();
     assert_eq!(shop.missing().await, "");
@@ -81,7 +81,7 @@ async fn views_show_loads_and_rejects_with_their_file() {
     let shop = Shop::new(ALL).await;
     let mut request = shop.request("orders", DAY);
     let (key, body) = (request.object.key.clone(), "order_id,customer,amount\n1,ann,1.50\nx,bob,2.50\n");
-    request.object = shop.stage.bucket.put(&key, Some("v2"), body);
+    request.object = shop.fixture.bucket.put(&key, Some("v2"), body);
     request.scheduled_at = Some("2024-03-01T09:00:00Z".parse().unwrap());
     request.actual_at = Some("2024-03-01T09:02:30Z".parse().unwrap());
     shop.try_load(&request).await.unwrap();

@@ -1,16 +1,16 @@
 use protocol::{FailureName, RejectSample};
 
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};
+use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, orders};
 
 #[tokio::test]
 async fn rejects_are_stored_with_line_and_reason() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let mut file = orders(&["ann"]).into_bytes();
     file.extend_from_slice(b"two,bob,1.00\n3,\"e\nve\",1.005\n4,caf\xE9,1.00\n5,zoe\n6,fay,6.00\n");
-    let object = stage.bucket.put(KEY, Some("v1"), file);
-    let report = stage.load(&object).await.unwrap();
+    let object = fixture.bucket.put(KEY, Some("v1"), file);
+    let report = fixture.load(&object).await.unwrap();
     assert_eq!((report.rows_read, report.rows_loaded, report.rows_rejected), (6, 2, 4));
-    assert_eq!(stage.customers().await, "ann,fay");
+    assert_eq!(fixture.customers().await, "ann,fay");
 
     let sample = |line: u64, column: Option<&str>, reason: &str| RejectSample {
         line,
@@ -21,7 +21,7 @@ async fn rejects_are_stored_with_line_and_reason() {
     assert_eq!(places, [(3, Some("order_id")), (4, Some("amount")), (6, Some("customer")), (7, None)]);
     assert_eq!(report.first_rejects[0], sample(3, Some("order_id"), "not an integer"));
 
-    let kept = stage
+    let kept = fixture
         .client
         .query(r#"select load_id, line, byte_offset, "column", reason, raw from penstock.reject order by line"#, &[])
         .await
@@ -34,11 +34,11 @@ async fn rejects_are_stored_with_line_and_reason() {
 
 #[tokio::test]
 async fn file_with_too_many_rejects_loads_nothing() {
-    let stage = Stage::new().await;
-    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob", "eve"]) + "x,bad,1\n4,bad,x\n");
+    let fixture = LoadFixture::new().await;
+    let object = fixture.bucket.put(KEY, Some("v1"), orders(&["ann", "bob", "eve"]) + "x,bad,1\n4,bad,x\n");
 
     let by_rows = format!("{DEFINITION}\nrejects.max_rows = 1\n");
-    let error = stage.fail(&by_rows, &object).await;
+    let error = fixture.fail(&by_rows, &object).await;
     check_failure(&error, FailureName::TooManyRejects, "more than 1 rejected lines, the limit in `rejects.max_rows`");
     check_failure(
         &error,
@@ -47,7 +47,7 @@ async fn file_with_too_many_rejects_loads_nothing() {
     );
 
     let by_ratio = format!("{DEFINITION}\nrejects.max_ratio = 0.39\n");
-    let error = stage.fail(&by_ratio, &object).await;
+    let error = fixture.fail(&by_ratio, &object).await;
     check_failure(
         &error,
         FailureName::TooManyRejects,
@@ -55,28 +55,28 @@ async fn file_with_too_many_rejects_loads_nothing() {
     );
 
     let just = format!("{DEFINITION}\nrejects.max_ratio = 0.4\nrejects.max_rows = 2\n");
-    assert_eq!(stage.load_as(&just, &object).await.unwrap().rows_rejected, 2);
+    assert_eq!(fixture.load_as(&just, &object).await.unwrap().rows_rejected, 2);
 }
 
 #[tokio::test]
 async fn all_batches_of_rejects_share_one_transaction() {
     const ROWS: usize = 40_000;
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let mut file = orders(&[]);
     for number in 0..ROWS {
         let bad = if number % 2 == 0 { "" } else { "x" };
         file.push_str(&format!("{number}{bad},{number:064},1.00\n"));
     }
-    let object = stage.bucket.put(KEY, Some("v1"), file.clone());
-    let report = stage.load(&object).await.unwrap();
+    let object = fixture.bucket.put(KEY, Some("v1"), file.clone());
+    let report = fixture.load(&object).await.unwrap();
     assert_eq!(report.rows_rejected, 20_000);
     assert_eq!(report.first_rejects.len(), load::limits::REJECTS_SHOWN_MAX);
-    assert_eq!(stage.count("penstock.reject").await, 20_000);
-    assert_eq!(stage.count("(select distinct customer from staging.orders) as kept").await, 20_000);
+    assert_eq!(fixture.count("penstock.reject").await, 20_000);
+    assert_eq!(fixture.count("(select distinct customer from staging.orders) as kept").await, 20_000);
 
     // The same file with a malformed end. The rejects before it roll back too.
-    let stage = Stage::new().await;
-    let broken = stage.bucket.put(KEY, Some("v1"), file + "1,\"never closed\n");
-    let error = stage.fail(DEFINITION, &broken).await;
+    let fixture = LoadFixture::new().await;
+    let broken = fixture.bucket.put(KEY, Some("v1"), file + "1,\"never closed\n");
+    let error = fixture.fail(DEFINITION, &broken).await;
     check_failure(&error, FailureName::MalformedFile, "line 40002");
 }

@@ -5,8 +5,8 @@ use load::LoadError;
 use protocol::LoadOutcome::{AlreadyLoaded, Loaded};
 use protocol::{Failure, FailureName, LoadReport, LoadRequest, ObjectRef};
 
+use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, in_a_minute, orders, request, sequenced};
 use crate::runs::{DAY, Shop};
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sequenced};
 
 const REPLACE: &str = "write = \"replace\"\n";
 const UPSERT: &str = "write = \"upsert\"\nkey = [\"order_id\"]\n";
@@ -18,22 +18,27 @@ fn repair_of(load_id: i64, file: &str) -> String {
 }
 
 /// Loads one version of a file.
-async fn load(stage: &Stage, definition: &str, key: &str, version: &str, file: String) -> LoadReport {
-    let object = sequenced(stage.bucket.put(key, Some(version), file), version);
-    stage.load_as(definition, &object).await.unwrap()
+async fn load(fixture: &LoadFixture, definition: &str, key: &str, version: &str, file: String) -> LoadReport {
+    let object = sequenced(fixture.bucket.put(key, Some(version), file), version);
+    fixture.load_as(definition, &object).await.unwrap()
 }
 
 fn repairing(definition: &str, load_id: i64, object: &ObjectRef) -> LoadRequest {
     LoadRequest { repairs: Some(load_id), ..request(definition, object) }
 }
 
-async fn try_repair(stage: &Stage, definition: &str, load_id: i64, file: String) -> Result<LoadReport, LoadError> {
-    let object = stage.bucket.put(&repair_of(load_id, "orders.csv"), Some("r1"), file);
-    stage.loader.load(&repairing(definition, load_id, &object), in_a_minute()).await
+async fn try_repair(
+    fixture: &LoadFixture,
+    definition: &str,
+    load_id: i64,
+    file: String,
+) -> Result<LoadReport, LoadError> {
+    let object = fixture.bucket.put(&repair_of(load_id, "orders.csv"), Some("r1"), file);
+    fixture.loader.load(&repairing(definition, load_id, &object), in_a_minute()).await
 }
 
-async fn repair(stage: &Stage, definition: &str, load_id: i64, file: String) -> LoadReport {
-    let report = try_repair(stage, definition, load_id, file).await.unwrap();
+async fn repair(fixture: &LoadFixture, definition: &str, load_id: i64, file: String) -> LoadReport {
+    let report = try_repair(fixture, definition, load_id, file).await.unwrap();
     assert_eq!((report.outcome, report.repairs), (Loaded, Some(load_id)));
     assert_eq!(report.rows_read, report.rows_loaded + report.rows_rejected);
     report
@@ -53,107 +58,108 @@ fn bad(customers: &[&str]) -> String {
 async fn repair_adds_its_rows_in_every_write_mode() {
     for write in ["", REPLACE, UPSERT, KEEP_ALL, "on_new_version = \"ignore\"\n"] {
         let definition = format!("{DEFINITION}{write}");
-        let stage = Stage::new().await;
-        let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
+        let fixture = LoadFixture::new().await;
+        let first = load(&fixture, &definition, KEY, "1", bad(&["ann", "bob"])).await;
         assert_eq!((first.rows_loaded, first.rows_rejected), (2, 1), "{write}");
-        let repaired = repair(&stage, &definition, first.load_id, row(9, "eve")).await;
-        assert_eq!(stage.customers().await, "ann,bob,eve", "{write}");
+        let repaired = repair(&fixture, &definition, first.load_id, row(9, "eve")).await;
+        assert_eq!(fixture.customers().await, "ann,bob,eve", "{write}");
         let traced = format!(
             "select string_agg(key, ',') from staging.orders join penstock.load on load_id = _load_id
              where repairs = {} and load_id = {}",
             first.load_id, repaired.load_id
         );
-        assert_eq!(stage.text(&traced).await.unwrap(), repair_of(first.load_id, "orders.csv"), "{write}");
-        assert_eq!(stage.count("penstock.load_history where repairs = 1 and logical_at = '2024-03-01Z'").await, 1);
+        assert_eq!(fixture.text(&traced).await.unwrap(), repair_of(first.load_id, "orders.csv"), "{write}");
+        assert_eq!(fixture.count("penstock.load_history where repairs = 1 and logical_at = '2024-03-01Z'").await, 1);
     }
 }
 
 #[tokio::test]
 async fn upserted_repair_replaces_rows_with_its_key() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
-    let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
-    repair(&stage, &definition, first.load_id, row(2, "eve")).await;
-    assert_eq!(stage.customers().await, "ann,eve");
+    let first = load(&fixture, &definition, KEY, "1", bad(&["ann", "bob"])).await;
+    repair(&fixture, &definition, first.load_id, row(2, "eve")).await;
+    assert_eq!(fixture.customers().await, "ann,eve");
 
     // If every version is kept, the rows of a newer version of the file stay.
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{UPSERT}{KEEP_ALL}");
-    let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
-    load(&stage, &definition, KEY, "2", row(2, "new")).await;
-    repair(&stage, &definition, first.load_id, orders(&["eve", "old"])).await;
-    assert_eq!(stage.customers().await, "eve,new");
+    let first = load(&fixture, &definition, KEY, "1", bad(&["ann"])).await;
+    load(&fixture, &definition, KEY, "2", row(2, "new")).await;
+    repair(&fixture, &definition, first.load_id, orders(&["eve", "old"])).await;
+    assert_eq!(fixture.customers().await, "eve,new");
 }
 
 #[tokio::test]
 async fn repair_delivered_twice_loads_once() {
-    let stage = Stage::new().await;
-    let first = load(&stage, DEFINITION, KEY, "1", bad(&["ann"])).await;
-    repair(&stage, DEFINITION, first.load_id, row(9, "eve")).await;
-    let again = try_repair(&stage, DEFINITION, first.load_id, row(9, "eve")).await.unwrap();
+    let fixture = LoadFixture::new().await;
+    let first = load(&fixture, DEFINITION, KEY, "1", bad(&["ann"])).await;
+    repair(&fixture, DEFINITION, first.load_id, row(9, "eve")).await;
+    let again = try_repair(&fixture, DEFINITION, first.load_id, row(9, "eve")).await.unwrap();
     assert_eq!((again.outcome, again.rows_loaded, again.repairs), (AlreadyLoaded, 1, Some(first.load_id)));
     // A new version of the repair with the same content.
-    let object = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r2"), row(9, "eve"));
-    let same = stage.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
+    let object = fixture.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r2"), row(9, "eve"));
+    let same = fixture.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
     assert_eq!(same.outcome, AlreadyLoaded);
-    assert_eq!(stage.customers().await, "ann,eve");
+    assert_eq!(fixture.customers().await, "ann,eve");
     // A new version with other content replaces the rows of the repair only.
-    let object = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r3"), row(9, "fay"));
-    stage.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
-    assert_eq!(stage.customers().await, "ann,fay");
+    let object = fixture.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r3"), row(9, "fay"));
+    fixture.loader.load(&repairing(DEFINITION, first.load_id, &object), in_a_minute()).await.unwrap();
+    assert_eq!(fixture.customers().await, "ann,fay");
 }
 
 #[tokio::test]
 async fn newer_version_deletes_the_rows_of_all_repairs() {
     for write in ["", REPLACE, UPSERT] {
         let definition = format!("{DEFINITION}{write}");
-        let stage = Stage::new().await;
-        let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
+        let fixture = LoadFixture::new().await;
+        let first = load(&fixture, &definition, KEY, "1", bad(&["ann"])).await;
         // A repair without loaded rows can be repaired too.
-        let second = repair(&stage, &definition, first.load_id, "order_id,customer,amount\nx,bad,1\n".to_owned()).await;
+        let second =
+            repair(&fixture, &definition, first.load_id, "order_id,customer,amount\nx,bad,1\n".to_owned()).await;
         assert_eq!((second.rows_loaded, second.rows_rejected), (0, 1));
-        repair(&stage, &definition, second.load_id, row(9, "eve")).await;
-        assert_eq!(stage.customers().await, "ann,eve", "{write}");
+        repair(&fixture, &definition, second.load_id, row(9, "eve")).await;
+        assert_eq!(fixture.customers().await, "ann,eve", "{write}");
         // The same content again changes nothing, so the repairs stay.
-        assert_eq!(load(&stage, &definition, KEY, "2", bad(&["ann"])).await.outcome, AlreadyLoaded, "{write}");
-        assert_eq!(stage.customers().await, "ann,eve", "{write}");
+        assert_eq!(load(&fixture, &definition, KEY, "2", bad(&["ann"])).await.outcome, AlreadyLoaded, "{write}");
+        assert_eq!(fixture.customers().await, "ann,eve", "{write}");
 
-        let newer = load(&stage, &definition, KEY, "3", orders(&["zoe"])).await;
+        let newer = load(&fixture, &definition, KEY, "3", orders(&["zoe"])).await;
         assert_eq!(newer.outcome, Loaded);
-        assert_eq!(stage.customers().await, "zoe", "{write}");
+        assert_eq!(fixture.customers().await, "zoe", "{write}");
         for gone in [first.load_id, second.load_id] {
-            let object = stage.bucket.put(&repair_of(gone, "late.csv"), Some("l"), row(9, "eve"));
-            let error = stage.loader.load(&repairing(&definition, gone, &object), in_a_minute()).await.unwrap_err();
+            let object = fixture.bucket.put(&repair_of(gone, "late.csv"), Some("l"), row(9, "eve"));
+            let error = fixture.loader.load(&repairing(&definition, gone, &object), in_a_minute()).await.unwrap_err();
             let says = format!("the rows of load 1 were replaced by load {}, a newer version", newer.load_id);
             check_failure(&error, FailureName::NotRepairable, &says);
         }
-        assert_eq!(stage.customers().await, "zoe", "{write}");
+        assert_eq!(fixture.customers().await, "zoe", "{write}");
     }
 }
 
 #[tokio::test]
 async fn repair_of_a_replaced_table_fails_by_name() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{REPLACE}");
-    let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
-    repair(&stage, &definition, first.load_id, bad(&["eve"])).await;
-    let other = load(&stage, &definition, OTHER_KEY, "1", bad(&["zoe"])).await;
-    assert_eq!(stage.customers().await, "zoe");
-    let error = try_repair(&stage, &definition, 2, row(9, "fay")).await.unwrap_err();
+    let first = load(&fixture, &definition, KEY, "1", bad(&["ann"])).await;
+    repair(&fixture, &definition, first.load_id, bad(&["eve"])).await;
+    let other = load(&fixture, &definition, OTHER_KEY, "1", bad(&["zoe"])).await;
+    assert_eq!(fixture.customers().await, "zoe");
+    let error = try_repair(&fixture, &definition, 2, row(9, "fay")).await.unwrap_err();
     let says = "load 2 cannot be repaired: the rows of load 1 were replaced by load 3, another file of the table";
     check_failure(&error, FailureName::NotRepairable, says);
-    repair(&stage, &definition, other.load_id, row(9, "gus")).await;
-    assert_eq!(stage.customers().await, "gus,zoe");
+    repair(&fixture, &definition, other.load_id, row(9, "gus")).await;
+    assert_eq!(fixture.customers().await, "gus,zoe");
 }
 
 #[tokio::test]
 async fn unrepairable_load_fails_by_name() {
-    let stage = Stage::new().await;
-    let first = load(&stage, DEFINITION, KEY, "1", bad(&["ann"])).await;
-    let clean = load(&stage, DEFINITION, OTHER_KEY, "1", orders(&["bob"])).await;
-    let object = stage.bucket.put(&repair_of(1, "orders.csv"), Some("r"), row(9, "eve"));
+    let fixture = LoadFixture::new().await;
+    let first = load(&fixture, DEFINITION, KEY, "1", bad(&["ann"])).await;
+    let clean = load(&fixture, DEFINITION, OTHER_KEY, "1", orders(&["bob"])).await;
+    let object = fixture.bucket.put(&repair_of(1, "orders.csv"), Some("r"), row(9, "eve"));
     let check = async |request: LoadRequest, says: &str| {
-        let error = stage.loader.load(&request, in_a_minute()).await.unwrap_err();
+        let error = fixture.loader.load(&request, in_a_minute()).await.unwrap_err();
         check_failure(&error, FailureName::NotRepairable, says);
     };
     let repairing = |load_id| repairing(DEFINITION, load_id, &object);
@@ -169,47 +175,47 @@ async fn unrepairable_load_fails_by_name() {
     let moved = DEFINITION.replace("staging.orders", "staging.moved");
     let moved = LoadRequest { repairs: Some(1), ..request(&moved, &object) };
     check(moved, "its rows are in table staging.orders, the table of the dataset is staging.moved").await;
-    assert_eq!(stage.count("penstock.load").await, 2);
-    assert_eq!(stage.customers().await, "ann,bob");
+    assert_eq!(fixture.count("penstock.load").await, 2);
+    assert_eq!(fixture.customers().await, "ann,bob");
 }
 
 #[tokio::test]
 async fn reject_limits_apply_to_the_repair_alone() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}rejects.max_ratio = 0.4\n");
-    let first = load(&stage, &definition, KEY, "1", bad(&["ann", "bob"])).await;
-    let error = try_repair(&stage, &definition, first.load_id, bad(&["eve"])).await.unwrap_err();
+    let first = load(&fixture, &definition, KEY, "1", bad(&["ann", "bob"])).await;
+    let error = try_repair(&fixture, &definition, first.load_id, bad(&["eve"])).await.unwrap_err();
     check_failure(
         &error,
         FailureName::TooManyRejects,
         "1 rejected lines and 1 loaded rows, the limit is `rejects.max_ratio = 0.4`",
     );
-    assert_eq!((stage.customers().await.as_str(), stage.count("penstock.load").await), ("ann,bob", 1));
+    assert_eq!((fixture.customers().await.as_str(), fixture.count("penstock.load").await), ("ann,bob", 1));
 }
 
 #[tokio::test]
 async fn repair_is_utf_8_in_any_dataset() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}encoding = \"latin-1\"\n");
     let file = b"order_id,customer,amount\n1,Zo\xeb,1.50\nx,No\xebl,1\n".to_vec();
-    let object = stage.bucket.put(KEY, Some("1"), file);
-    let first = stage.load_as(&definition, &object).await.unwrap();
+    let object = fixture.bucket.put(KEY, Some("1"), file);
+    let first = fixture.load_as(&definition, &object).await.unwrap();
     let kept = "select header || E'\\n' || raw from penstock.load join penstock.reject using (load_id)";
-    let kept = stage.text(kept).await.unwrap();
+    let kept = fixture.text(kept).await.unwrap();
     assert_eq!(kept, "order_id,customer,amount\nx,Noël,1");
-    repair(&stage, &definition, first.load_id, kept.replace('x', "2")).await;
-    assert_eq!(stage.customers().await, "Noël,Zoë");
+    repair(&fixture, &definition, first.load_id, kept.replace('x', "2")).await;
+    assert_eq!(fixture.customers().await, "Noël,Zoë");
 }
 
 #[tokio::test]
 async fn header_is_kept_with_rejects() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let header = "select coalesce(header, 'none') from penstock.load order by load_id desc limit 1";
     let check = async |more: &str, version: &str, file: &str, expected: &str| {
         let definition = format!("{DEFINITION}{more}");
-        let object = stage.bucket.put(KEY, Some(version), file);
-        stage.load_as(&definition, &object).await.unwrap();
-        assert_eq!(stage.text(header).await.unwrap(), expected, "{file}");
+        let object = fixture.bucket.put(KEY, Some(version), file);
+        fixture.load_as(&definition, &object).await.unwrap();
+        assert_eq!(fixture.text(header).await.unwrap(), expected, "{file}");
     };
     check("", "1", &orders(&["ann"]), "none").await;
     check("", "2", "\u{feff}\"amount\",order_id,customer\r\n1,x,bob\r\n", "\"amount\",order_id,customer").await;
@@ -218,11 +224,11 @@ async fn header_is_kept_with_rejects() {
 
 #[tokio::test]
 async fn rejects_of_a_repair_are_exported() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}rejects.export = \"rejects/{{date:%Y-%m-%d}}/{{load_id}}.csv\"\n");
-    let first = load(&stage, &definition, KEY, "1", bad(&["ann"])).await;
-    repair(&stage, &definition, first.load_id, bad(&["eve"])).await;
-    assert!(stage.bucket.get("rejects/2024-03-01/2.csv").unwrap().contains("not an integer"));
+    let first = load(&fixture, &definition, KEY, "1", bad(&["ann"])).await;
+    repair(&fixture, &definition, first.load_id, bad(&["eve"])).await;
+    assert!(fixture.bucket.get("rejects/2024-03-01/2.csv").unwrap().contains("not an integer"));
 }
 
 #[tokio::test]
@@ -232,10 +238,10 @@ async fn repair_joins_the_run_of_its_files_period() {
         let shop = Shop::new(&run).await;
         let mut first = shop.request("orders", DAY);
         let key = first.object.key.clone();
-        first.object = shop.stage.bucket.put(&key, Some("bad"), bad(&["ann"]));
+        first.object = shop.fixture.bucket.put(&key, Some("bad"), bad(&["ann"]));
         let report = shop.try_load(&first).await.unwrap();
         shop.set_latest("state = 'Succeeded', claimed_at = started_at, ended_at = started_at").await;
-        let object = shop.stage.bucket.put(&repair_of(report.load_id, "orders.csv"), Some("r"), row(9, "eve"));
+        let object = shop.fixture.bucket.put(&repair_of(report.load_id, "orders.csv"), Some("r"), row(9, "eve"));
         let repair = LoadRequest { repairs: Some(report.load_id), object, ..first };
         let repaired = shop.try_load(&repair).await.unwrap();
         assert_eq!(repaired.run.is_some(), again == "rerun");
@@ -248,16 +254,16 @@ async fn repair_joins_the_run_of_its_files_period() {
 async fn repair_and_newer_version_never_leave_both_rows() {
     for write in ["", REPLACE] {
         let definition = format!("{DEFINITION}{write}");
-        let stage = Stage::new().await;
-        let (left, right) = (stage.another_loader(), stage.another_loader());
+        let fixture = LoadFixture::new().await;
+        let (left, right) = (fixture.another_loader(), fixture.another_loader());
         for round in 1..=10 {
             let key = format!("raw/2024-03-{round:02}/orders.csv");
-            let first = load(&stage, &definition, &key, "1", bad(&["ann"])).await;
-            let file = stage.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r"), row(9, "eve"));
+            let first = load(&fixture, &definition, &key, "1", bad(&["ann"])).await;
+            let file = fixture.bucket.put(&repair_of(first.load_id, "orders.csv"), Some("r"), row(9, "eve"));
             let repair = repairing(&definition, first.load_id, &file);
             // With `replace`, the other load is another file in every second round.
             let newer = if write == REPLACE && round % 2 == 0 { "raw/2024-04-01/orders.csv" } else { key.as_str() };
-            let newer = stage.bucket.put(
+            let newer = fixture.bucket.put(
                 newer,
                 Some(&format!("2-{round}")),
                 orders(&["zoe"]).replace("1.50", &format!("{round}.00")),
@@ -268,7 +274,7 @@ async fn repair_and_newer_version_never_leave_both_rows() {
             if let Err(error) = repaired {
                 assert_eq!(error.name(), FailureName::NotRepairable, "{error}");
             }
-            assert_eq!(stage.count("staging.orders where customer <> 'zoe'").await, 0, "{write} round {round}");
+            assert_eq!(fixture.count("staging.orders where customer <> 'zoe'").await, 0, "{write} round {round}");
         }
     }
 }

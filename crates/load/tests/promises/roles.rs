@@ -7,7 +7,7 @@ use test_support::TestDatabase;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, loader_at, orders, request};
+use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, in_a_minute, loader_at, orders, request};
 
 /// The tests share one server, and roles belong to the server. So each test has its own roles.
 struct Roles {
@@ -16,15 +16,15 @@ struct Roles {
 }
 
 impl Roles {
-    async fn make(stage: &Stage, test: &str) -> Self {
+    async fn make(fixture: &LoadFixture, test: &str) -> Self {
         let prefix = format!("{test}_{}", std::process::id());
         let sql = include_str!("../../../../infra/roles.sql").replace("penstock_", &format!("{prefix}_"));
         // Run the script twice, because it must be repeatable.
-        stage.client.batch_execute(&sql).await.unwrap();
-        stage.client.batch_execute(&sql).await.unwrap();
+        fixture.client.batch_execute(&sql).await.unwrap();
+        fixture.client.batch_execute(&sql).await.unwrap();
         let name = |role: &str| format!("{prefix}_{role}");
         for role in [name("loader"), name("transformer")] {
-            stage.client.batch_execute(&format!("alter role {role} password 'secret'")).await.unwrap();
+            fixture.client.batch_execute(&format!("alter role {role} password 'secret'")).await.unwrap();
         }
         Self { loader: name("loader"), transformer: name("transformer") }
     }
@@ -41,8 +41,8 @@ async fn connect(database: &TestDatabase, role: &str) -> Client {
     client
 }
 
-fn loader(stage: &Stage, role: &str) -> Loader {
-    loader_at(&stage.bucket, DatabaseAddress::Url(url(&stage.database, role)))
+fn loader(fixture: &LoadFixture, role: &str) -> Loader {
+    loader_at(&fixture.bucket, DatabaseAddress::Url(url(&fixture.database, role)))
 }
 
 async fn check_refused(client: &Client, statement: &str) {
@@ -52,9 +52,9 @@ async fn check_refused(client: &Client, statement: &str) {
 
 #[tokio::test]
 async fn loader_role_loads_in_every_write_mode() {
-    let stage = Stage::new().await;
-    let roles = Roles::make(&stage, "loads").await;
-    let loader = loader(&stage, &roles.loader);
+    let fixture = LoadFixture::new().await;
+    let roles = Roles::make(&fixture, "loads").await;
+    let loader = loader(&fixture, &roles.loader);
     let key = "key = [\"order_id\"]\n";
     for (n, (table, write)) in
         [("appended", ""), ("replaced", "write = \"replace\"\n"), ("upserted", &format!("write = \"upsert\"\n{key}"))]
@@ -63,7 +63,7 @@ async fn loader_role_loads_in_every_write_mode() {
     {
         let definition = DEFINITION.replace("staging.orders", &format!("staging.{table}")) + write;
         let file = orders(&["ann", "bob"]) + "x,bad,1\n";
-        let object = stage.bucket.put(KEY, Some(&format!("v{n}")), file);
+        let object = fixture.bucket.put(KEY, Some(&format!("v{n}")), file);
         let dataset = definition.replace("[datasets.orders]", &format!("[datasets.{table}]"));
         let mut request = request(&dataset, &object);
         request.dataset = table.to_owned();
@@ -72,19 +72,19 @@ async fn loader_role_loads_in_every_write_mode() {
     }
     let owners =
         "select string_agg(distinct tableowner, ',') from pg_tables where schemaname in ('penstock', 'staging')";
-    assert_eq!(stage.text(owners).await.unwrap(), roles.loader);
+    assert_eq!(fixture.text(owners).await.unwrap(), roles.loader);
 }
 
 #[tokio::test]
 async fn loader_role_reaches_no_other_schema() {
-    let stage = Stage::new().await;
-    let roles = Roles::make(&stage, "reaches").await;
+    let fixture = LoadFixture::new().await;
+    let roles = Roles::make(&fixture, "reaches").await;
     let theirs = "create schema theirs;
                   create table theirs.orders (order_id integer not null, customer text, amount numeric(10,2), _load_id bigint not null);
                   insert into theirs.orders values (1, 'theirs', 1, 0);";
-    stage.client.batch_execute(theirs).await.unwrap();
-    let loader = loader(&stage, &roles.loader);
-    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+    fixture.client.batch_execute(theirs).await.unwrap();
+    let loader = loader(&fixture, &roles.loader);
+    let object = fixture.bucket.put(KEY, Some("v1"), orders(&["ann"]));
     for table in ["theirs.orders", "theirs.new", "nowhere.orders", "public.orders", "analytics.orders"] {
         for write in ["", "write = \"replace\"\n"] {
             let definition = DEFINITION.replace("staging.orders", table) + write;
@@ -92,20 +92,20 @@ async fn loader_role_reaches_no_other_schema() {
             check_failure(&error, FailureName::DatabaseRefused, "permission denied");
         }
     }
-    assert_eq!(stage.text("select string_agg(customer, ',') from theirs.orders").await.unwrap(), "theirs");
+    assert_eq!(fixture.text("select string_agg(customer, ',') from theirs.orders").await.unwrap(), "theirs");
 }
 
 #[tokio::test]
 async fn roles_have_only_the_rights_of_their_function() {
-    let stage = Stage::new().await;
-    let roles = Roles::make(&stage, "cannot").await;
+    let fixture = LoadFixture::new().await;
+    let roles = Roles::make(&fixture, "cannot").await;
     let admin = "create schema theirs; create table theirs.kept (secret text); create table public.kept (secret text)";
-    stage.client.batch_execute(admin).await.unwrap();
-    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
-    loader(&stage, &roles.loader).load(&request(DEFINITION, &object), in_a_minute()).await.unwrap();
+    fixture.client.batch_execute(admin).await.unwrap();
+    let object = fixture.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+    loader(&fixture, &roles.loader).load(&request(DEFINITION, &object), in_a_minute()).await.unwrap();
 
     let (loads, transforms) =
-        (connect(&stage.database, &roles.loader).await, connect(&stage.database, &roles.transformer).await);
+        (connect(&fixture.database, &roles.loader).await, connect(&fixture.database, &roles.transformer).await);
     for client in [&loads, &transforms] {
         for statement in [
             "create role intruder",

@@ -4,27 +4,27 @@ use futures_util::future::join_all;
 use load::{LoadError, Loader};
 use protocol::{FailureName, LoadOutcome, LoadReport, LoadRequest, RunRef};
 
-use crate::stage::{Stage, check_failure, in_a_minute, orders, request};
+use crate::fixture::{LoadFixture, check_failure, in_a_minute, orders, request};
 
 pub(crate) const DAY: &str = "2024-03-01T09:00:00Z";
 
 /// A pipeline with three datasets, in the time zone of Berlin.
 pub(crate) struct Shop {
-    pub(crate) stage: Stage,
+    pub(crate) fixture: LoadFixture,
     definition: String,
     files: AtomicU32,
 }
 
 impl Shop {
     pub(crate) async fn new(run: &str) -> Self {
-        Self { stage: Stage::new().await, definition: definition(run), files: AtomicU32::new(0) }
+        Self { fixture: LoadFixture::new().await, definition: definition(run), files: AtomicU32::new(0) }
     }
 
     /// Returns a request for a new file of a dataset, with one row.
     pub(crate) fn request(&self, dataset: &str, logical_at: &str) -> LoadRequest {
         let number = self.files.fetch_add(1, Ordering::Relaxed);
         let object =
-            self.stage.bucket.put(&format!("raw/{dataset}/2024-03-01/{number}.csv"), Some("v1"), orders(&["ann"]));
+            self.fixture.bucket.put(&format!("raw/{dataset}/2024-03-01/{number}.csv"), Some("v1"), orders(&["ann"]));
         LoadRequest {
             dataset: dataset.to_owned(),
             logical_at: logical_at.parse().unwrap(),
@@ -34,7 +34,7 @@ impl Shop {
     }
 
     pub(crate) async fn try_load(&self, request: &LoadRequest) -> Result<LoadReport, LoadError> {
-        self.stage.loader.load(request, in_a_minute()).await
+        self.fixture.loader.load(request, in_a_minute()).await
     }
 
     /// Loads a new file, and returns the run in the report.
@@ -59,14 +59,14 @@ impl Shop {
 
     /// Returns a single value.
     pub(crate) async fn text(&self, query: &str) -> String {
-        self.stage.text(query).await.unwrap()
+        self.fixture.text(query).await.unwrap()
     }
 
     /// Changes the latest run, as the transformer or the sweep does.
     pub(crate) async fn set_latest(&self, change: &str) {
         let statement =
             format!("update penstock.run set {change} where run_id = (select max(run_id) from penstock.run)");
-        self.stage.client.batch_execute(&statement).await.unwrap();
+        self.fixture.client.batch_execute(&statement).await.unwrap();
     }
 }
 
@@ -129,12 +129,12 @@ async fn files_of_one_dataset_do_not_complete_a_run() {
 
 /// Loads files at the same time, each with its own loader. A table lock holds them until all are about to join a run.
 async fn race(shop: &Shop, loaders: &[Loader], requests: &[LoadRequest]) -> Vec<Option<RunRef>> {
-    let gate = shop.stage.database.connect().await;
+    let gate = shop.fixture.database.connect().await;
     gate.batch_execute("begin; lock table penstock.run in exclusive mode").await.unwrap();
     let loads = join_all(loaders.iter().zip(requests).map(|(loader, request)| loader.load(request, in_a_minute())));
     let waiting = "pg_locks where relation = 'penstock.run'::regclass and not granted";
     let open = async {
-        while shop.stage.count(waiting).await < i64::try_from(requests.len()).unwrap() {}
+        while shop.fixture.count(waiting).await < i64::try_from(requests.len()).unwrap() {}
         gate.batch_execute("commit").await.unwrap();
     };
     let (reports, ()) = tokio::join!(loads, open);
@@ -145,7 +145,7 @@ async fn race(shop: &Shop, loaders: &[Loader], requests: &[LoadRequest]) -> Vec<
 async fn last_two_datasets_at_once_complete_one_run() {
     const RACES: usize = 200;
     let shop = Shop::new("[run]\nwhen = \"all\"").await;
-    let loaders = [shop.stage.another_loader(), shop.stage.another_loader()];
+    let loaders = [shop.fixture.another_loader(), shop.fixture.another_loader()];
     let mut once = 0;
     for race_number in 0..RACES {
         let logical_at = format!("2024-03-01T{:02}:{:02}:00Z", race_number / 60, race_number % 60);
@@ -155,7 +155,8 @@ async fn last_two_datasets_at_once_complete_one_run() {
         let of_period = format!("penstock.run where logical_at = '{logical_at}'");
         let whole = "state = 'Ready' and (select count(*) from penstock.run_input as input
                                          where input.run_id = run.run_id) = 3";
-        let found = (shop.stage.count(&of_period).await, shop.stage.count(&format!("{of_period} and {whole}")).await);
+        let found =
+            (shop.fixture.count(&of_period).await, shop.fixture.count(&format!("{of_period} and {whole}")).await);
         assert_eq!((reported.len(), found), (1, (1, 1)), "race {race_number}");
         once += reported.len();
     }
@@ -165,7 +166,7 @@ async fn last_two_datasets_at_once_complete_one_run() {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_datasets_at_once_complete_one_run() {
     let shop = Shop::new(ALL_AGAIN).await;
-    let loaders: Vec<Loader> = (0..3).map(|_| shop.stage.another_loader()).collect();
+    let loaders: Vec<Loader> = (0..3).map(|_| shop.fixture.another_loader()).collect();
     // This load creates the tables.
     shop.load("orders", "2024-02-01T09:00:00Z").await;
     let requests = || ["customers", "items", "orders"].map(|dataset| shop.request(dataset, DAY));
@@ -187,7 +188,7 @@ async fn one_file_completes_a_run_with_any() {
     assert_eq!(shop.load("orders", DAY).await, None);
     assert!(shop.load("orders", "2024-03-02T09:00:00Z").await.is_some());
     assert_eq!(shop.runs().await, "1 Ready 1 items; 2 Skipped 1 orders; 1 Ready 1 orders");
-    assert_eq!(shop.stage.count("penstock.run where deadline_at is not null").await, 0);
+    assert_eq!(shop.fixture.count("penstock.run where deadline_at is not null").await, 0);
 }
 
 #[tokio::test]
@@ -214,7 +215,7 @@ async fn second_complete_set_is_skipped_and_recorded() {
     }
     let recorded = "1 Succeeded 1 customers, 1 items, 1 orders; 2 Skipped 1 customers, 1 items, 1 orders";
     assert_eq!(shop.runs().await, recorded);
-    assert_eq!(shop.stage.count("penstock.run where state = 'Skipped' and ended_at is not null").await, 1);
+    assert_eq!(shop.fixture.count("penstock.run where state = 'Skipped' and ended_at is not null").await, 1);
 }
 
 #[tokio::test]
@@ -226,7 +227,7 @@ async fn next_file_reruns_a_failed_period() {
     shop.set_latest("state = 'Running'").await;
     assert_eq!(shop.load("items", DAY).await, None);
     let failed = "update penstock.run set state = 'Failed', failure = 'TransformFailed' where attempt = 1";
-    shop.stage.client.batch_execute(failed).await.unwrap();
+    shop.fixture.client.batch_execute(failed).await.unwrap();
     assert!(shop.load("items", DAY).await.is_some());
     let runs = "1 Failed 1 customers, 1 items, 1 orders; 2 Skipped 1 items; 3 Ready 1 customers, 3 items, 1 orders";
     assert_eq!(shop.runs().await, runs);
@@ -333,7 +334,7 @@ async fn repeated_reply_has_the_unclaimed_run() {
     assert_eq!((again.outcome, again.run), (LoadOutcome::AlreadyLoaded, first.run.clone()));
     // The same content as another version: it loads nothing and joins no run.
     let mut copy = another.clone();
-    copy.object = shop.stage.bucket.put(&another.object.key, Some("v2"), orders(&["ann"]));
+    copy.object = shop.fixture.bucket.put(&another.object.key, Some("v2"), orders(&["ann"]));
     let again = shop.try_load(&copy).await.unwrap();
     assert_eq!((again.outcome, again.run), (LoadOutcome::AlreadyLoaded, first.run));
     assert_eq!(shop.runs().await, "1 Ready 1 orders");
@@ -350,16 +351,16 @@ async fn failed_load_leaves_no_run() {
     let refuse = "create function refuse() returns trigger language plpgsql as $$
                       begin raise exception 'refused by the test'; end $$;
                   create trigger refuse before insert on penstock.run_input execute function refuse()";
-    shop.stage.client.batch_execute(refuse).await.unwrap();
+    shop.fixture.client.batch_execute(refuse).await.unwrap();
     for logical_at in [DAY, "2024-03-02T09:00:00Z"] {
         let error = shop.try_load(&shop.request("orders", logical_at)).await.unwrap_err();
         check_failure(&error, FailureName::DatabaseRefused, "refused by the test");
     }
     assert_eq!(shop.runs().await, before);
-    assert_eq!(shop.stage.count("penstock.load").await, 1);
-    assert_eq!(shop.stage.count("staging.orders").await, 0);
+    assert_eq!(shop.fixture.count("penstock.load").await, 1);
+    assert_eq!(shop.fixture.count("staging.orders").await, 0);
 
-    shop.stage.client.batch_execute("drop trigger refuse on penstock.run_input").await.unwrap();
+    shop.fixture.client.batch_execute("drop trigger refuse on penstock.run_input").await.unwrap();
     shop.load("orders", DAY).await;
     assert_eq!(shop.runs().await, "1 Waiting 1 customers, 1 orders");
 }
@@ -368,7 +369,7 @@ async fn failed_load_leaves_no_run() {
 async fn locked_run_fails_by_name_after_a_wait() {
     let shop = Shop::new(ALL).await;
     shop.load("customers", DAY).await;
-    let holder = shop.stage.database.connect().await;
+    let holder = shop.fixture.database.connect().await;
     holder.batch_execute("begin; select from penstock.run for update").await.unwrap();
     let request = shop.request("orders", DAY);
     let error = shop.try_load(&request).await.unwrap_err();
@@ -377,7 +378,7 @@ async fn locked_run_fails_by_name_after_a_wait() {
         FailureName::LoadInProgress,
         "run of shop for 2024-02-29 23:00:00 UTC: other sessions locked the run",
     );
-    assert_eq!(shop.stage.count("staging.orders").await, 0);
+    assert_eq!(shop.fixture.count("staging.orders").await, 0);
     holder.batch_execute("commit").await.unwrap();
     assert_eq!(shop.try_load(&request).await.unwrap().outcome, LoadOutcome::Loaded);
     assert_eq!(shop.runs().await, "1 Waiting 1 customers, 1 orders");

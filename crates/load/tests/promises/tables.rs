@@ -1,60 +1,60 @@
 use protocol::{FailureName, LoadOutcome};
 
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, orders};
+use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, orders};
 
 const KEEP_ALL: &str = "on_new_version = \"append\"\n";
 
-async fn with_table(columns: &str) -> Stage {
-    let stage = Stage::new().await;
+async fn with_table(columns: &str) -> LoadFixture {
+    let fixture = LoadFixture::new().await;
     let statement = format!("create schema staging; create table staging.orders ({columns})");
-    stage.client.batch_execute(&statement).await.unwrap();
-    stage
+    fixture.client.batch_execute(&statement).await.unwrap();
+    fixture
 }
 
 #[tokio::test]
 async fn missing_table_is_created_as_declared() {
-    let stage = Stage::new().await;
-    stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann"]))).await.unwrap();
+    let fixture = LoadFixture::new().await;
+    fixture.load(&fixture.bucket.put(KEY, Some("v1"), orders(&["ann"]))).await.unwrap();
     let columns = "select string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod),
                                                case when attnotnull then 'not null' end), ', ' order by attnum)
                    from pg_attribute where attrelid = 'staging.orders'::regclass and attnum > 0";
     assert_eq!(
-        stage.text(columns).await.unwrap(),
+        fixture.text(columns).await.unwrap(),
         "order_id integer not null, customer text, amount numeric(10,2), _load_id bigint not null"
     );
     let row = "select concat_ws('|', order_id, customer, amount, _load_id) from staging.orders";
-    assert_eq!(stage.text(row).await.unwrap(), "1|ann|1.50|1");
+    assert_eq!(fixture.text(row).await.unwrap(), "1|ann|1.50|1");
     let ledger = "select concat_ws('|', pipeline, dataset, bucket, key, version_id, table_name, bytes, outcome,
                                    started_at <= committed_at) from penstock.load";
-    assert_eq!(stage.text(ledger).await.unwrap(), format!("shop|orders|landing|{KEY}|v1|staging.orders|36|Loaded|t"));
+    assert_eq!(fixture.text(ledger).await.unwrap(), format!("shop|orders|landing|{KEY}|v1|staging.orders|36|Loaded|t"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_first_loads_create_one_table() {
-    let stage = Stage::new().await;
-    for answer in stage.load_days_at_once(20).await {
+    let fixture = LoadFixture::new().await;
+    for answer in fixture.load_days_at_once(20).await {
         assert_eq!(answer.unwrap().outcome, LoadOutcome::Loaded);
     }
-    assert_eq!(stage.count("staging.orders").await, 20);
+    assert_eq!(fixture.count("staging.orders").await, 20);
 }
 
 #[tokio::test]
 async fn table_without_lineage_is_loaded() {
-    let stage =
+    let fixture =
         with_table("amount numeric(10,2), order_id integer, customer varchar, note text, at date default now()").await;
     let append = format!("{DEFINITION}{KEEP_ALL}");
-    let report = stage.load_as(&append, &stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
+    let report = fixture.load_as(&append, &fixture.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
     assert_eq!(report.rows_loaded, 2);
-    assert_eq!(stage.customers().await, "ann,bob");
-    assert_eq!(stage.count("staging.orders where at = current_date and note is null").await, 2);
+    assert_eq!(fixture.customers().await, "ann,bob");
+    assert_eq!(fixture.count("staging.orders where at = current_date and note is null").await, 2);
 }
 
 #[tokio::test]
 async fn table_mismatch_names_all_differences() {
     let check = async |columns: &str, says: &str| {
-        let stage = with_table(columns).await;
-        let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
-        let error = stage.fail(DEFINITION, &object).await;
+        let fixture = with_table(columns).await;
+        let object = fixture.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+        let error = fixture.fail(DEFINITION, &object).await;
         check_failure(&error, FailureName::TableMismatch, says);
     };
     check(
@@ -89,11 +89,11 @@ async fn table_mismatch_names_all_differences() {
 
 #[tokio::test]
 async fn view_is_a_table_mismatch() {
-    let stage = Stage::new().await;
-    stage.client.batch_execute("create schema staging; create view staging.orders as select 1 as x").await.unwrap();
-    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]));
+    let fixture = LoadFixture::new().await;
+    fixture.client.batch_execute("create schema staging; create view staging.orders as select 1 as x").await.unwrap();
+    let object = fixture.bucket.put(KEY, Some("v1"), orders(&["ann"]));
     check_failure(
-        &stage.load(&object).await.unwrap_err(),
+        &fixture.load(&object).await.unwrap_err(),
         FailureName::TableMismatch,
         "staging.orders: the relation is not a table",
     );
@@ -102,18 +102,18 @@ async fn view_is_a_table_mismatch() {
 #[tokio::test]
 async fn constraint_violation_quotes_no_row() {
     let columns = "order_id integer primary key, customer text, amount numeric(10,2), _load_id bigint";
-    let stage = with_table(columns).await;
+    let fixture = with_table(columns).await;
     let definition = DEFINITION;
-    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann"]) + "1,secret,2.00\n");
-    let error = stage.fail(definition, &object).await;
+    let object = fixture.bucket.put(KEY, Some("v1"), orders(&["ann"]) + "1,secret,2.00\n");
+    let error = fixture.fail(definition, &object).await;
     check_failure(&error, FailureName::DatabaseRefused, "constraint orders_pkey of table orders");
     assert!(!error.to_string().contains("(1)"), "{error}");
 }
 
 #[tokio::test]
 async fn rows_dropped_by_a_trigger_fail_the_load() {
-    let stage = with_table("order_id integer, customer text, amount numeric(10,2), _load_id bigint").await;
-    stage
+    let fixture = with_table("order_id integer, customer text, amount numeric(10,2), _load_id bigint").await;
+    fixture
         .client
         .batch_execute(
             "create function drop_it() returns trigger language plpgsql as 'begin return null; end';
@@ -122,7 +122,7 @@ async fn rows_dropped_by_a_trigger_fail_the_load() {
         )
         .await
         .unwrap();
-    let object = stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]));
-    let error = stage.fail(DEFINITION, &object).await;
+    let object = fixture.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]));
+    let error = fixture.fail(DEFINITION, &object).await;
     check_failure(&error, FailureName::DatabaseRefused, "stored 1 of 2 rows");
 }

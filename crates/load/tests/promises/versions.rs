@@ -1,39 +1,39 @@
 use protocol::LoadOutcome::{AlreadyLoaded, Ignored, Loaded, Superseded};
 use protocol::{LoadOutcome, ObjectRef};
 
-use crate::stage::{DEFINITION, KEY, Stage, orders, sequenced};
+use crate::fixture::{DEFINITION, KEY, LoadFixture, orders, sequenced};
 
 /// Writes three versions of one key, in this order.
-fn versions(stage: &Stage, customers: [&str; 3]) -> [ObjectRef; 3] {
+fn versions(fixture: &LoadFixture, customers: [&str; 3]) -> [ObjectRef; 3] {
     let mut number = 0;
     customers.map(|customer| {
         number += 1;
         // The sequencers of S3 differ in length.
         let sequencer = ["9F", "A0", "0100"][number - 1];
-        sequenced(stage.bucket.put(KEY, Some(&format!("v{number}")), orders(&[customer])), sequencer)
+        sequenced(fixture.bucket.put(KEY, Some(&format!("v{number}")), orders(&[customer])), sequencer)
     })
 }
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
 async fn check(definition: &str, customers: [&str; 3], order: [usize; 3], outcomes: [LoadOutcome; 3], left: &str) {
-    let stage = Stage::new().await;
-    let versions = versions(&stage, customers);
+    let fixture = LoadFixture::new().await;
+    let versions = versions(&fixture, customers);
     let mut found = Vec::new();
     for index in order {
-        found.push(stage.load_as(definition, &versions[index]).await.unwrap().outcome);
+        found.push(fixture.load_as(definition, &versions[index]).await.unwrap().outcome);
     }
     assert_eq!(found, outcomes, "{customers:?} in the order {order:?}");
-    assert_eq!(stage.customers().await, left, "{customers:?} in the order {order:?}");
+    assert_eq!(fixture.customers().await, left, "{customers:?} in the order {order:?}");
     // A second delivery finds the row of its version, with the same outcome.
     for index in order {
-        let again = stage.load_as(definition, &versions[index]).await.unwrap().outcome;
+        let again = fixture.load_as(definition, &versions[index]).await.unwrap().outcome;
         let first = found[order.iter().position(|at| *at == index).unwrap()];
         assert_eq!(again, if first == Loaded { AlreadyLoaded } else { first });
     }
-    assert_eq!(stage.customers().await, left);
-    assert_eq!(stage.count("penstock.load").await, 3);
-    assert_eq!(stage.count("penstock.load where committed_at is null").await, 0);
+    assert_eq!(fixture.customers().await, left);
+    assert_eq!(fixture.count("penstock.load").await, 3);
+    assert_eq!(fixture.count("penstock.load where committed_at is null").await, 0);
 }
 
 #[tokio::test]
@@ -80,21 +80,21 @@ async fn dataset_keeps_every_version_or_the_first() {
 
 #[tokio::test]
 async fn new_version_replaces_the_rows_of_its_key_only() {
-    let stage = Stage::new().await;
-    let other = stage.bucket.put("raw/2024-03-02/orders.csv", Some("o1"), orders(&["zoe"]));
-    stage.load(&other).await.unwrap();
-    let first = stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
-    let second = stage.load(&stage.bucket.put(KEY, Some("v2"), orders(&["ann", "eve"]))).await.unwrap();
+    let fixture = LoadFixture::new().await;
+    let other = fixture.bucket.put("raw/2024-03-02/orders.csv", Some("o1"), orders(&["zoe"]));
+    fixture.load(&other).await.unwrap();
+    let first = fixture.load(&fixture.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
+    let second = fixture.load(&fixture.bucket.put(KEY, Some("v2"), orders(&["ann", "eve"]))).await.unwrap();
 
-    assert_eq!(stage.customers().await, "ann,eve,zoe");
+    assert_eq!(fixture.customers().await, "ann,eve,zoe");
     assert!(second.load_id > first.load_id);
-    assert_eq!(stage.count(&format!("staging.orders where _load_id = {}", second.load_id)).await, 2);
+    assert_eq!(fixture.count(&format!("staging.orders where _load_id = {}", second.load_id)).await, 2);
 }
 
 #[tokio::test]
 async fn unique_key_allows_the_replacement_of_its_rows() {
-    let stage = Stage::new().await;
-    stage
+    let fixture = LoadFixture::new().await;
+    fixture
         .client
         .batch_execute(
             "create schema staging; create table staging.orders
@@ -102,7 +102,7 @@ async fn unique_key_allows_the_replacement_of_its_rows() {
         )
         .await
         .unwrap();
-    stage.load(&stage.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
-    stage.load(&stage.bucket.put(KEY, Some("v2"), orders(&["eve", "bob"]))).await.unwrap();
-    assert_eq!(stage.customers().await, "bob,eve");
+    fixture.load(&fixture.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"]))).await.unwrap();
+    fixture.load(&fixture.bucket.put(KEY, Some("v2"), orders(&["eve", "bob"]))).await.unwrap();
+    assert_eq!(fixture.customers().await, "bob,eve");
 }

@@ -2,7 +2,7 @@ use futures_util::future::join_all;
 use protocol::LoadOutcome::{self, AlreadyLoaded, Loaded, Superseded};
 use protocol::{FailureName, ObjectRef};
 
-use crate::stage::{DEFINITION, KEY, Stage, check_failure, in_a_minute, orders, request, sequenced};
+use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, in_a_minute, orders, request, sequenced};
 
 const OTHER_KEY: &str = "raw/2024-03-02/orders.csv";
 const REPLACE: &str = "write = \"replace\"\n";
@@ -19,87 +19,87 @@ fn numbered(text: &str) -> String {
     file
 }
 
-async fn rows(stage: &Stage) -> String {
+async fn rows(fixture: &LoadFixture) -> String {
     let query = "select coalesce(string_agg(order_id || ' ' || customer, ',' order by order_id, customer), '')
                  from staging.orders";
-    stage.text(query).await.unwrap()
+    fixture.text(query).await.unwrap()
 }
 
 /// Loads one version of a key.
-async fn load(stage: &Stage, definition: &str, key: &str, version: &str, content: &str) -> LoadOutcome {
-    let object = sequenced(stage.bucket.put(key, Some(version), numbered(content)), version);
-    let report = stage.load_as(definition, &object).await.unwrap();
+async fn load(fixture: &LoadFixture, definition: &str, key: &str, version: &str, content: &str) -> LoadOutcome {
+    let object = sequenced(fixture.bucket.put(key, Some(version), numbered(content)), version);
+    let report = fixture.load_as(definition, &object).await.unwrap();
     assert_eq!(report.rows_read, report.rows_loaded + report.rows_rejected);
     report.outcome
 }
 
 #[tokio::test]
 async fn replaced_table_has_the_rows_of_the_last_file() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{REPLACE}");
-    assert_eq!(load(&stage, &definition, KEY, "1", "1 ann,2 bob").await, Loaded);
-    assert_eq!(load(&stage, &definition, OTHER_KEY, "1", "3 eve").await, Loaded);
-    assert_eq!(rows(&stage).await, "3 eve");
-    assert_eq!(load(&stage, &definition, KEY, "3", "4 zoe").await, Loaded);
-    assert_eq!(rows(&stage).await, "4 zoe");
-    assert_eq!(load(&stage, &definition, KEY, "2", "5 old").await, Superseded);
-    assert_eq!(rows(&stage).await, "4 zoe");
+    assert_eq!(load(&fixture, &definition, KEY, "1", "1 ann,2 bob").await, Loaded);
+    assert_eq!(load(&fixture, &definition, OTHER_KEY, "1", "3 eve").await, Loaded);
+    assert_eq!(rows(&fixture).await, "3 eve");
+    assert_eq!(load(&fixture, &definition, KEY, "3", "4 zoe").await, Loaded);
+    assert_eq!(rows(&fixture).await, "4 zoe");
+    assert_eq!(load(&fixture, &definition, KEY, "2", "5 old").await, Superseded);
+    assert_eq!(rows(&fixture).await, "4 zoe");
     // The same content loads again only if another file has replaced the table.
-    assert_eq!(load(&stage, &definition, KEY, "4", "4 zoe").await, AlreadyLoaded);
-    assert_eq!(load(&stage, &definition, OTHER_KEY, "2", "").await, Loaded);
-    assert_eq!(rows(&stage).await, "");
-    assert_eq!(load(&stage, &definition, KEY, "5", "4 zoe").await, Loaded);
-    assert_eq!(rows(&stage).await, "4 zoe");
+    assert_eq!(load(&fixture, &definition, KEY, "4", "4 zoe").await, AlreadyLoaded);
+    assert_eq!(load(&fixture, &definition, OTHER_KEY, "2", "").await, Loaded);
+    assert_eq!(rows(&fixture).await, "");
+    assert_eq!(load(&fixture, &definition, KEY, "5", "4 zoe").await, Loaded);
+    assert_eq!(rows(&fixture).await, "4 zoe");
 }
 
 #[tokio::test]
 async fn readers_of_a_replaced_table_never_wait() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{REPLACE}");
-    load(&stage, &definition, KEY, "1", "1 ann").await;
-    stage.client.batch_execute("begin isolation level repeatable read; select from staging.orders").await.unwrap();
-    let reader = stage.database.connect().await;
+    load(&fixture, &definition, KEY, "1", "1 ann").await;
+    fixture.client.batch_execute("begin isolation level repeatable read; select from staging.orders").await.unwrap();
+    let reader = fixture.database.connect().await;
     reader.batch_execute("begin; lock table staging.orders in access share mode").await.unwrap();
-    load(&stage, &definition, KEY, "2", "2 bob").await;
-    assert_eq!(rows(&stage).await, "1 ann");
-    stage.client.batch_execute("commit").await.unwrap();
-    assert_eq!(rows(&stage).await, "2 bob");
+    load(&fixture, &definition, KEY, "2", "2 bob").await;
+    assert_eq!(rows(&fixture).await, "1 ann");
+    fixture.client.batch_execute("commit").await.unwrap();
+    assert_eq!(rows(&fixture).await, "2 bob");
 }
 
 #[tokio::test]
 async fn failed_load_replaces_nothing() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     for write in [REPLACE, UPSERT] {
         let definition = format!("{DEFINITION}{write}");
-        load(&stage, &definition, KEY, "1", "1 ann").await;
-        let broken = stage.bucket.put(KEY, Some("2"), numbered("1 eve,2 bob") + "3,\"never closed\n");
-        let error = stage.load_as(&definition, &broken).await.unwrap_err();
+        load(&fixture, &definition, KEY, "1", "1 ann").await;
+        let broken = fixture.bucket.put(KEY, Some("2"), numbered("1 eve,2 bob") + "3,\"never closed\n");
+        let error = fixture.load_as(&definition, &broken).await.unwrap_err();
         check_failure(&error, FailureName::MalformedFile, "line 4");
-        assert_eq!(rows(&stage).await, "1 ann");
+        assert_eq!(rows(&fixture).await, "1 ann");
     }
 }
 
 #[tokio::test]
 async fn upserted_rows_replace_rows_with_their_key() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
-    load(&stage, &definition, KEY, "1", "1 ann,2 bob").await;
-    load(&stage, &definition, OTHER_KEY, "1", "2 eve,3 zoe").await;
-    assert_eq!(rows(&stage).await, "1 ann,2 eve,3 zoe");
-    assert_eq!(stage.count("staging.orders where _load_id = 2").await, 2);
+    load(&fixture, &definition, KEY, "1", "1 ann,2 bob").await;
+    load(&fixture, &definition, OTHER_KEY, "1", "2 eve,3 zoe").await;
+    assert_eq!(rows(&fixture).await, "1 ann,2 eve,3 zoe");
+    assert_eq!(fixture.count("staging.orders where _load_id = 2").await, 2);
     // A new version replaces the rows of its older version, but no row that another key has written since.
-    load(&stage, &definition, KEY, "2", "4 fay").await;
-    assert_eq!(rows(&stage).await, "2 eve,3 zoe,4 fay");
+    load(&fixture, &definition, KEY, "2", "4 fay").await;
+    assert_eq!(rows(&fixture).await, "2 eve,3 zoe,4 fay");
     // Content that another key has overwritten loads again.
-    load(&stage, &definition, OTHER_KEY, "2", "4 gus").await;
-    assert_eq!(rows(&stage).await, "4 gus");
-    assert_eq!(load(&stage, &definition, KEY, "3", "4 fay").await, Loaded);
-    assert_eq!(rows(&stage).await, "4 fay");
+    load(&fixture, &definition, OTHER_KEY, "2", "4 gus").await;
+    assert_eq!(rows(&fixture).await, "4 gus");
+    assert_eq!(load(&fixture, &definition, KEY, "3", "4 fay").await, Loaded);
+    assert_eq!(rows(&fixture).await, "4 fay");
 }
 
 #[tokio::test]
 async fn last_row_of_a_repeated_key_wins() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
     // Rows of very different sizes fill the pages out of order.
     let mut file = numbered("");
@@ -107,17 +107,17 @@ async fn last_row_of_a_repeated_key_wins() {
         let name = "x".repeat(if number % 7 == 0 { 5_000 } else { 5 });
         file.push_str(&format!("{},{name}{number},1.00\n", number % 50));
     }
-    let report = stage.load_as(&definition, &stage.bucket.put(KEY, Some("v1"), file + "x,bad,1\n")).await.unwrap();
+    let report = fixture.load_as(&definition, &fixture.bucket.put(KEY, Some("v1"), file + "x,bad,1\n")).await.unwrap();
     assert_eq!((report.rows_read, report.rows_loaded, report.rows_rejected), (5_001, 5_000, 1));
-    assert_eq!(stage.count("staging.orders").await, 50);
+    assert_eq!(fixture.count("staging.orders").await, 50);
     let last = "staging.orders where ltrim(customer, 'x')::integer = 4950 + order_id";
-    assert_eq!(stage.count(last).await, 50);
+    assert_eq!(fixture.count(last).await, 50);
 }
 
 #[tokio::test]
 async fn upsert_works_without_an_index_on_the_key() {
-    let stage = Stage::new().await;
-    stage
+    let fixture = LoadFixture::new().await;
+    fixture
         .client
         .batch_execute(
             "create schema staging; create table staging.orders
@@ -127,33 +127,33 @@ async fn upsert_works_without_an_index_on_the_key() {
         .await
         .unwrap();
     let definition = format!("{DEFINITION}{UPSERT}on_new_version = \"ignore\"\n");
-    load(&stage, &definition, KEY, "1", "1 ann,2 bob").await;
-    assert_eq!(rows(&stage).await, "1 ann,2 bob");
+    load(&fixture, &definition, KEY, "1", "1 ann,2 bob").await;
+    assert_eq!(rows(&fixture).await, "1 ann,2 bob");
     let notes = "select string_agg(note, ',' order by order_id) from staging.orders";
-    assert_eq!(stage.text(notes).await.unwrap(), "kept,mine");
+    assert_eq!(fixture.text(notes).await.unwrap(), "kept,mine");
 
-    let object = stage.bucket.put(OTHER_KEY, Some("1"), numbered("1 eve"));
-    let error = stage.load_as(&format!("{DEFINITION}{UPSERT}{KEEP_ALL}"), &object).await.unwrap_err();
+    let object = fixture.bucket.put(OTHER_KEY, Some("1"), numbered("1 eve"));
+    let error = fixture.load_as(&format!("{DEFINITION}{UPSERT}{KEEP_ALL}"), &object).await.unwrap_err();
     let says = "column _load_id bigint is missing, which write = \"upsert\" with on_new_version = \"append\" requires";
     check_failure(&error, FailureName::TableMismatch, says);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_upserts_of_one_table_succeed() {
-    let stage = Stage::new().await;
+    let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{UPSERT}");
     let requests: Vec<_> = (1..=20)
         .map(|day| {
             let key = format!("raw/2024-03-{day:02}/orders.csv");
-            request(&definition, &stage.bucket.put(&key, Some("v1"), orders(&["ann", "bob", "eve"])))
+            request(&definition, &fixture.bucket.put(&key, Some("v1"), orders(&["ann", "bob", "eve"])))
         })
         .collect();
-    let loaders: Vec<_> = requests.iter().map(|_| stage.another_loader()).collect();
+    let loaders: Vec<_> = requests.iter().map(|_| fixture.another_loader()).collect();
     let loads = loaders.iter().zip(&requests).map(|(loader, request)| loader.load(request, in_a_minute()));
     for answer in join_all(loads).await {
         assert_eq!(answer.unwrap().outcome, Loaded);
     }
-    assert_eq!(rows(&stage).await, "1 ann,2 bob,3 eve");
+    assert_eq!(rows(&fixture).await, "1 ann,2 bob,3 eve");
 }
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
@@ -163,21 +163,21 @@ const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2,
 async fn check_orders(write: &str, contents: [&str; 3], left: &str) {
     let definition = format!("{DEFINITION}{write}");
     for order in ORDERS {
-        let stage = Stage::new().await;
+        let fixture = LoadFixture::new().await;
         let versions: Vec<ObjectRef> = contents
             .iter()
             .zip(["9F", "A0", "0100"])
             .map(|(content, sequencer)| {
-                sequenced(stage.bucket.put(KEY, Some(&format!("v{sequencer}")), numbered(content)), sequencer)
+                sequenced(fixture.bucket.put(KEY, Some(&format!("v{sequencer}")), numbered(content)), sequencer)
             })
             .collect();
         let mut steps = Vec::new();
         for index in order.into_iter().chain(order) {
-            let outcome = stage.load_as(&definition, &versions[index]).await.unwrap().outcome;
-            steps.push(format!("v{} {outcome:?} [{}]", index + 1, rows(&stage).await));
+            let outcome = fixture.load_as(&definition, &versions[index]).await.unwrap().outcome;
+            steps.push(format!("v{} {outcome:?} [{}]", index + 1, rows(&fixture).await));
         }
         println!("{write:?}: {}", steps.join(" → "));
-        assert_eq!(rows(&stage).await, left, "{write} {contents:?} in the order {order:?}");
+        assert_eq!(rows(&fixture).await, left, "{write} {contents:?} in the order {order:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use protocol::FailureName;
 use test_support::runtime_api::{Function, InvocationOutcome};
 
-use crate::stage::{DEFINITION, KEY, Stage, orders, request};
+use crate::fixture::{DEFINITION, KEY, LoadFixture, orders, request};
 
 const CANARY: &str = "s3cr3t-canary-7c1f";
 
@@ -22,11 +22,11 @@ fn binary() -> PathBuf {
 }
 
 /// Loads one file with this setting, and gives the answer after searching it and the log for the secret.
-fn load(stage: &Stage, version: &str, name: &str, value: &str) -> InvocationOutcome {
-    let object = stage.bucket.put(KEY, Some(version), orders(&["ann"]) + "x,bad,1\n");
+fn load(fixture: &LoadFixture, version: &str, name: &str, value: &str) -> InvocationOutcome {
+    let object = fixture.bucket.put(KEY, Some(version), orders(&["ann"]) + "x,bad,1\n");
     let environment = [
         (name, value),
-        ("AWS_ENDPOINT_URL", &stage.bucket.endpoint),
+        ("AWS_ENDPOINT_URL", &fixture.bucket.endpoint),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", CANARY),
@@ -47,10 +47,10 @@ fn load(stage: &Stage, version: &str, name: &str, value: &str) -> InvocationOutc
 
 #[tokio::test(flavor = "multi_thread")]
 async fn secret_is_in_no_response_log_or_row() {
-    let stage = Stage::new().await;
-    let (_, place) = stage.database.url.rsplit_once('@').unwrap();
+    let fixture = LoadFixture::new().await;
+    let (_, place) = fixture.database.url.rsplit_once('@').unwrap();
     let fails = |name: &str, value: &str| {
-        let answer = tokio::task::block_in_place(|| load(&stage, "v1", name, value));
+        let answer = tokio::task::block_in_place(|| load(&fixture, "v1", name, value));
         let failure = answer.error_type().and_then(FailureName::parse);
         let by_name = failure.is_some_and(|name| name != FailureName::InternalError);
         assert!(by_name, "{name}={value}: {answer:?}");
@@ -68,7 +68,7 @@ async fn secret_is_in_no_response_log_or_row() {
         CANARY.to_owned(),
     ] {
         fails("DATABASE_URL", &url);
-        stage.bucket.keep_secret(&url);
+        fixture.bucket.keep_secret(&url);
         fails("DATABASE_SECRET_ARN", "arn:secret");
     }
     for secret in [
@@ -80,20 +80,20 @@ async fn secret_is_in_no_response_log_or_row() {
         format!(r#"{{"username": "postgres", "password": ["{CANARY}"], "host": "127.0.0.1"}}"#),
         format!(r#""{CANARY}""#),
     ] {
-        stage.bucket.keep_secret(&secret);
+        fixture.bucket.keep_secret(&secret);
         fails("DATABASE_SECRET_ARN", "arn:secret");
     }
 
     let role = format!("canary_{}", std::process::id());
     let with_password = format!("create role {role} login superuser password '{CANARY}'");
-    stage.client.batch_execute(&with_password).await.unwrap();
+    fixture.client.batch_execute(&with_password).await.unwrap();
     let url = format!("postgres://{role}:{CANARY}@{place}");
-    let report = tokio::task::block_in_place(|| load(&stage, "v2", "DATABASE_URL", &url)).answer();
+    let report = tokio::task::block_in_place(|| load(&fixture, "v2", "DATABASE_URL", &url)).answer();
     assert_eq!((&report["outcome"], &report["rows_rejected"]), (&"Loaded".into(), &1.into()));
     let tables = "select string_agg(format('select row_to_json(t)::text as row from penstock.%I as t', tablename),
                                     ' union all ')
                   from pg_tables where schemaname = 'penstock'";
-    let tables = stage.text(tables).await.unwrap();
-    let rows = stage.text(&format!("select string_agg(row, ' ') from ({tables}) as every")).await.unwrap();
+    let tables = fixture.text(tables).await.unwrap();
+    let rows = fixture.text(&format!("select string_agg(row, ' ') from ({tables}) as every")).await.unwrap();
     assert!(rows.contains("x,bad,1") && !rows.contains(CANARY), "{rows}");
 }

@@ -1,4 +1,4 @@
-//! A test stage: a database, a bucket and loaders.
+//! A test fixture: a database, a bucket and loaders.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use protocol::{Compression, Failure, FailureName, Format, LoadReport, LoadReques
 use test_support::TestDatabase;
 use tokio_postgres::Client;
 
-use crate::bucket::Bucket;
+use crate::bucket::TestBucket;
 
 pub(crate) const KEY: &str = "raw/2024-03-01/orders.csv";
 pub(crate) const DEFINITION: &str = r#"
@@ -25,16 +25,16 @@ columns.customer = "text"
 columns.amount = "numeric(10,2)"
 "#;
 
-pub(crate) struct Stage {
-    pub(crate) bucket: Bucket,
+pub(crate) struct LoadFixture {
+    pub(crate) bucket: TestBucket,
     pub(crate) database: TestDatabase,
     pub(crate) client: Client,
     pub(crate) loader: Loader,
 }
 
-impl Stage {
+impl LoadFixture {
     pub(crate) async fn new() -> Self {
-        let bucket = Bucket::start();
+        let bucket = TestBucket::start();
         let database = test_support::database().await;
         let client = database.connect().await;
         let loader = loader(&bucket, &database.url);
@@ -95,11 +95,11 @@ impl Stage {
     }
 }
 
-fn loader(bucket: &Bucket, url: &str) -> Loader {
+fn loader(bucket: &TestBucket, url: &str) -> Loader {
     loader_at(bucket, DatabaseAddress::Url(url.to_owned()))
 }
 
-pub(crate) fn loader_at(bucket: &Bucket, address: DatabaseAddress) -> Loader {
+pub(crate) fn loader_at(bucket: &TestBucket, address: DatabaseAddress) -> Loader {
     let sdk = sdk(bucket);
     let config = Config { stall_timeout: Duration::from_secs(2), curated_bucket: Some("curated".to_owned()) };
     let timeouts = ClientTimeouts { read: config.stall_timeout, ..ClientTimeouts::LONG };
@@ -107,7 +107,7 @@ pub(crate) fn loader_at(bucket: &Bucket, address: DatabaseAddress) -> Loader {
     Loader::new(config, database, client_config(&sdk, timeouts))
 }
 
-pub(crate) fn sdk(bucket: &Bucket) -> SdkConfig {
+pub(crate) fn sdk(bucket: &TestBucket) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
