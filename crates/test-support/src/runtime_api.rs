@@ -217,7 +217,7 @@ impl Api {
 fn write_next(invocation: &Invocation, mut connection: &TcpStream) -> io::Result<()> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Lambda-Runtime-Aws-ApiRequest-Id: {}\r\nLambda-Runtime-Deadline-Ms: {}\r\n\
+         Lambda-Runtime-Aws-Request-Id: {}\r\nLambda-Runtime-Deadline-Ms: {}\r\n\
          Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-central-1:000000000000:function:function-under-test\r\n\
          Lambda-Runtime-Trace-Id: Root=1-00000000-000000000000000000000000\r\n\r\n",
         invocation.payload.len(),
