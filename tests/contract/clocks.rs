@@ -1,15 +1,15 @@
-//! Which of two versions is the newer one is never asked of a clock: so no function looks at one.
+//! No function reads a wall clock: the order of versions must not depend on clocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The ways to a wall clock. `Instant` only measures how long something took.
+/// Functions that read a wall clock. `Instant` only measures durations.
 const CLOCKS: [&str; 4] = ["Utc::now", "Local::now", "SystemTime::now", "Timestamp::now"];
-/// Lambda tells the end of an invocation as a time of day.
+/// Lambda gives the deadline of an invocation as a time of day.
 const DEADLINE: &str = "function/src/invocation.rs";
-/// How old a file is, so that one whose event may still come is left alone. No order is taken from it.
+/// The reconciler ignores young files, whose event may still arrive. It derives no order from their age.
 const AGE: &str = "reconciler/src/reconciler.rs";
-/// Not in a function.
+/// Crates that are not part of a function.
 const ELSEWHERE: [&str; 4] = ["demo", "local-stack", "penstock", "test-support"];
 
 #[test]
@@ -28,7 +28,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path())
 }
 
-/// The sources below a folder that name a clock.
+/// Collects the sources of a folder that read a clock.
 fn collect(folder: &Path, readers: &mut Vec<PathBuf>) {
     for path in entries(folder) {
         if path.is_dir() {

@@ -1,6 +1,7 @@
-"""JSONata for the contract tests: a line {"expression": …, "variables": …} in, a line {"value": …} or {"error": …} out.
+"""Evaluates JSONata for the contract tests, with the package of the emulator.
 
-By the package that the emulator uses. What is undefined is an error, as in Step Functions.
+Reads lines {"expression": …, "variables": …} and writes lines {"value": …} or {"error": …}.
+An undefined result is an error, as in Step Functions.
 """
 
 import json

@@ -1,4 +1,4 @@
-//! The machines' expressions, evaluated by the engine that the emulator uses.
+//! Evaluates the expressions of the machines with the engine of the emulator.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ pub(crate) const EXECUTION: &str = "arn:aws:states:us-east-1:000000000000:execut
 
 pub(crate) const NAME: &str = "contract";
 
-/// One for all tests: it ends when its stdin does, with this process.
+/// One engine for all tests. It ends with this process, when its stdin closes.
 static ENGINE: LazyLock<Mutex<Engine>> = LazyLock::new(|| Mutex::new(Engine::start()));
 
 struct Engine {
@@ -46,10 +46,10 @@ impl Engine {
     }
 }
 
-/// The variables that an expression may read; `$states.context` is always there.
+/// The variables of an expression. `$states.context` always exists.
 pub(crate) struct Expressions {
     variables: BTreeMap<&'static str, Value>,
-    /// The state that `${StartAt}` stands for.
+    /// The value of `${StartAt}`.
     start_at: &'static str,
 }
 
@@ -61,22 +61,22 @@ impl Expressions {
         Self { variables, start_at: "CheckFileExtension" }
     }
 
-    /// Of a stack with a fault plan.
+    /// Evaluates as in a stack with a fault plan.
     pub(crate) fn with_plan(self) -> Self {
         Self { start_at: "PlanFailures", ..self }
     }
 
-    /// Of a state that got this from the state before it.
+    /// Evaluates in a state with this input.
     pub(crate) fn with_input(input: &Value) -> Self {
         Self::new([("states", json!({"input": input}))])
     }
 
-    /// Of a state whose function gave this answer.
+    /// Evaluates in a state whose function returned this answer.
     pub(crate) fn with_answer(answer: &impl serde::Serialize) -> Self {
         Self::new([("states", json!({"input": {}, "result": {"Payload": answer}}))])
     }
 
-    /// The template with each expression's value in its place.
+    /// Replaces each expression in a template by its value.
     pub(crate) fn fill(&self, template: &Value) -> Value {
         match template {
             Value::String(text) => match text.strip_prefix("{%").and_then(|text| text.strip_suffix("%}")) {
@@ -98,7 +98,7 @@ impl Expressions {
     }
 }
 
-/// Decodes as the function does: a field that it does not know is refused.
+/// Decodes as the function does. Unknown fields are errors.
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(payload: &Value) -> T {
     serde_json::from_value(payload.clone()).unwrap_or_else(|error| panic!("{error}: {payload:#}"))
 }

@@ -1,4 +1,4 @@
-//! The names under which functions fail are the names that the machine retries.
+//! The failure names of functions and the retries of the machines agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::machine::{Machine, list};
 
-/// Which transient failures a function can raise: each the one that a plan asks for, and its own.
+/// The transient failures of each function: the injected one and its own.
 const TRANSIENT: [(&str, &[FailureName]); 6] = [
     ("CheckFileExtension", &[FailureName::RandomFailure]),
     ("TriggerResolver", &[FailureName::RandomFailure, FailureName::StorageUnavailable]),
@@ -38,7 +38,7 @@ const TRANSIENT: [(&str, &[FailureName]); 6] = [
     ),
 ];
 
-/// Errors of Lambda itself that pass, and of a function that died: any state that calls one can meet them.
+/// Temporary errors of Lambda, and errors of a crashed function. Every state that calls a function retries them.
 /// <https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception>
 const OF_LAMBDA: [&str; 9] = [
     "Lambda.ClientExecutionTimeoutException",
@@ -67,11 +67,11 @@ fn error_names_of_machines_exist_in_rust() {
     for machine in Machine::all() {
         for (state, definition) in &machine.states {
             for name in names_in(definition, "Retry").chain(names_in(definition, "Catch")).filter(ours) {
-                assert!(FailureName::parse(name).is_some(), "{state} knows {name}, and no function fails under it");
+                assert!(FailureName::parse(name).is_some(), "{state} has the unknown failure {name}");
             }
             for variable in ["failure", "stopped"] {
                 if let Some(name) = definition["Assign"][variable]["Error"].as_str() {
-                    assert!(FailureName::parse(name).is_some(), "{state} fails as {name}, which has no advice");
+                    assert!(FailureName::parse(name).is_some(), "{state} fails with the unknown failure {name}");
                 }
             }
         }
@@ -113,13 +113,13 @@ fn lambda_errors_are_retried() {
             for name in OF_LAMBDA {
                 assert!(retried.contains(name), "{state} does not retry {name}");
             }
-            // It matches every name but States.Timeout: permanent failures would be tried again.
+            // Both match permanent failures, which must not be retried.
             assert!(!retried.contains("States.TaskFailed") && !retried.contains("States.ALL"), "{state}");
         }
     }
 }
 
-/// The delays grow to their ceiling; with full jitter, half of each is waited on average.
+/// Returns the expected sum of the delays. With full jitter, the mean delay is half of its limit.
 fn expected_wait_s(machine: &'static str, state: &str, name: &str) -> f64 {
     let machine = Machine::read(machine);
     let knows = |retry: &&Value| list(retry, "ErrorEquals").iter().any(|known| known == name);
@@ -141,13 +141,13 @@ fn retries_last_as_long_as_the_cause() {
         assert!(waited >= minutes, "{state}: {name} is retried for {waited:.1} minutes");
     };
     for (machine, state) in [("process-file", "LoadFile"), ("run-pipeline", "RunTransforms")] {
-        // A failover of the database.
+        // The failover of a database.
         check(machine, state, "DatabaseUnavailable", 10.0);
-        // A thousand files, twenty at a time.
+        // A thousand files, twenty at once.
         check(machine, state, "Lambda.TooManyRequestsException", 30.0);
         check(machine, state, "StorageUnavailable", 3.0);
     }
-    // The rival may last as long as a Lambda may.
+    // The other load or run can last as long as a Lambda.
     check("process-file", "LoadFile", "LoadInProgress", 15.0);
     check("run-pipeline", "RunTransforms", "RunInProgress", 15.0);
 }

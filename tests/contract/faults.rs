@@ -1,5 +1,4 @@
-//! A plan of failures on its way: from the event to the generator, from its answer to each function, and what is not
-//! planned changes nothing.
+//! The way of a fault plan: from the event to the generator, and from its answer to each function.
 
 use fault_plan::{ATTEMPTS_PLANNED, PLAN_BYTES_MAX};
 use protocol::{FAULT_FIELD, Fault, FaultyState, PlanRequest};
@@ -10,7 +9,7 @@ use crate::machine::{Machine, list, read};
 use crate::runs::start_of_run;
 use crate::samples;
 
-/// The machine in which a fault plan fails this state.
+/// Returns the machine of a state.
 fn machine_of(state: FaultyState) -> Machine {
     Machine::read(match state {
         FaultyState::CheckFileExtension
@@ -21,7 +20,7 @@ fn machine_of(state: FaultyState) -> Machine {
     })
 }
 
-/// The payload of a state's function in its third attempt, by `$states.context`.
+/// Returns the payload of a state's function in its third attempt, by `$states.context`.
 fn payload(state: FaultyState, plan: Option<Value>) -> Value {
     let variables = [
         ("states", json!({"input": {"key": "a.csv"}})),
@@ -37,7 +36,7 @@ fn payload(state: FaultyState, plan: Option<Value>) -> Value {
     let payload = &machine.state(state.as_str())["Arguments"]["Payload"];
     match plan {
         Some(plan) => Expressions::new(variables.into_iter().chain([("plan", plan)])).with_plan().fill(payload),
-        // run-pipeline always has a plan, which is empty in production.
+        // run-pipeline always has a plan. In production it is empty.
         None if machine.name == "run-pipeline" => {
             Expressions::new(variables.into_iter().chain([("plan", json!({}))])).fill(payload)
         }
@@ -73,7 +72,7 @@ fn state_passes_only_the_fault_of_its_attempt() {
     }
 }
 
-/// The plan of a file goes along with the run that the file completes.
+/// The plan of the file that completes a run is also the plan of the run.
 #[test]
 fn run_pipeline_gets_the_fault_plan_of_the_file() {
     let plan = json!(samples::planned_faults());
@@ -85,14 +84,14 @@ fn run_pipeline_gets_the_fault_plan_of_the_file() {
     assert_eq!(input.fill(&rule["Assign"]["plan"]), plan);
 }
 
-/// Every state that calls a function for a file or its run, except those of the generator itself.
+/// A plan covers every state that calls a function, except the generator's own.
 #[test]
 fn fault_plan_covers_every_function_call() {
     let process_file = Machine::read("process-file");
     let called = process_file.calls().filter(|(.., function)| *function != "RandomFailureGenerator");
     let mut called: Vec<&str> = called.map(|(state, ..)| state).collect();
     let run_pipeline = Machine::read("run-pipeline");
-    // The others have no plan: nothing is known of a file before a run is open.
+    // These come before the run of a file, so they have no plan.
     called.extend(
         run_pipeline.calls().map(|(state, ..)| state).filter(|state| !["ResolveRuns", "OpenRun"].contains(state)),
     );

@@ -1,4 +1,4 @@
-//! The state machines as the tests look at them, and what holds for every one of their states.
+//! Reads the state machines, and checks the rules for all their states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ const STARTS: [&str; 2] = ["CheckFileExtension", "PlanFailures"];
 pub(crate) struct Machine {
     pub(crate) name: &'static str,
     pub(crate) text: String,
-    /// Those of a Map's processor among the others: a machine uses no name twice.
+    /// All states, with those of Maps. Names are unique in a machine.
     pub(crate) states: BTreeMap<String, Value>,
-    /// Where the machine starts, and where each Map's processor does.
+    /// The first states of the machine and of its Maps.
     pub(crate) starts: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Machine {
     fn take(&mut self, definition: &Value) {
         self.starts.extend(definition["StartAt"].as_str().map(str::to_owned));
         for (name, state) in definition["States"].as_object().unwrap() {
-            assert!(self.states.insert(name.clone(), state.clone()).is_none(), "{}: {name} is there twice", self.name);
+            assert!(self.states.insert(name.clone(), state.clone()).is_none(), "{}: two states {name}", self.name);
             if state["Type"] == "Map" {
                 self.take(&state["ItemProcessor"]);
             }
@@ -55,7 +55,7 @@ impl Machine {
         self.states.iter().filter(|(_, state)| state["Type"] == "Task").map(|(name, state)| (name.as_str(), state))
     }
 
-    /// The states that call a function of ours, and which.
+    /// Returns the states that call a function, and the function.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (&str, &Value, &str)> {
         self.tasks().filter_map(|(name, state)| {
             let function = state["Arguments"]["FunctionName"].as_str()?;
@@ -63,14 +63,14 @@ impl Machine {
         })
     }
 
-    /// The names that stand in the machine as `${Name}`.
+    /// Returns the names of the placeholders `${Name}`.
     pub(crate) fn substitutions(&self) -> BTreeSet<String> {
         let after_openings = self.text.split("${").skip(1);
         after_openings.map(|rest| rest.split_once('}').expect("a closed substitution").0.to_owned()).collect()
     }
 }
 
-/// A file of the project, by its path in it.
+/// Reads a file of the project.
 pub(crate) fn read(path: &str) -> String {
     let path = project().join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -84,7 +84,7 @@ pub(crate) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
     value[field].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Where a state may lead.
+/// Returns the possible next states of a state.
 pub(crate) fn next(state: &Value) -> impl Iterator<Item = &str> {
     let ways = [state].into_iter().chain(list(state, "Choices")).chain(list(state, "Catch"));
     ways.map(|way| &way["Next"]).chain([&state["Default"]]).filter_map(Value::as_str)
@@ -120,7 +120,7 @@ fn every_state_is_reachable() {
 fn every_task_has_a_timeout_and_a_catch() {
     for machine in Machine::all() {
         for (name, task) in machine.tasks() {
-            assert!(task["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds > 0), "{name} may run for ever");
+            assert!(task["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds > 0), "{name} has no timeout");
         }
         for (name, state) in
             machine.states.iter().filter(|(_, state)| state["Type"] == "Task" || state["Type"] == "Map")
@@ -131,7 +131,7 @@ fn every_task_has_a_timeout_and_a_catch() {
     }
 }
 
-/// A Choice cannot catch: what none of its rules knows must still reach a notice, with a name.
+/// A Choice cannot catch errors, so its default must lead to a notice with a failure name.
 #[test]
 fn every_choice_has_a_default() {
     for machine in Machine::all() {
@@ -152,7 +152,7 @@ fn every_retry_has_backoff_jitter_and_a_limit() {
                 assert_eq!(retry["JitterStrategy"], "FULL", "{name}: {retry}");
                 assert!(retry["BackoffRate"].as_f64().is_some_and(|rate| rate > 1.0), "{name}: {retry}");
                 assert!(retry["MaxDelaySeconds"].is_u64() && retry["MaxAttempts"].is_u64(), "{name}: {retry}");
-                // The first try again is quick, or a laptop and its tests would be slow.
+                // The first retry comes soon, or tests on a laptop would be slow.
                 assert_eq!(retry["IntervalSeconds"], 1, "{name}: {retry}");
             }
         }
@@ -189,7 +189,7 @@ fn production_never_enters_fault_injection() {
     assert!(template.contains("        StartAt: !If [HasChaosPlan, PlanFailures, CheckFileExtension]\n"));
 }
 
-/// The most states that an execution enters between this one and success, not by way of `without`.
+/// Returns the most states that a successful execution enters from this one on, except `without`.
 fn longest(machine: &Machine, state: &str, without: &[&str]) -> Option<usize> {
     let definition = machine.state(state);
     if without.contains(&state) || definition["Type"] == "Fail" {
@@ -202,7 +202,7 @@ fn longest(machine: &Machine, state: &str, without: &[&str]) -> Option<usize> {
     rest.or(ends.then_some(0)).map(|rest| rest + 1)
 }
 
-/// A transition costs money and time: every state that an execution enters is one.
+/// Each entered state is a transition, which costs money and time.
 #[test]
 fn data_file_takes_few_transitions() {
     let machine = Machine::read("process-file");

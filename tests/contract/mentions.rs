@@ -1,5 +1,5 @@
-//! Every field that an expression of a machine names is one that a payload has: a field renamed in Rust would leave
-//! a notice without it, silently.
+//! The fields in the expressions of the machines exist in the payloads. Otherwise a field renamed in Rust would be
+//! missing in a notice, without an error.
 
 use protocol::RunEnded;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::machine::Machine;
 use crate::samples;
 
-/// Fields of every variant together: an expression may name any of them.
+/// Merges the fields of all variants: an expression may read any of them.
 fn union(values: impl IntoIterator<Item = impl serde::Serialize>) -> Value {
     let mut fields = serde_json::Map::new();
     for value in values {
@@ -17,7 +17,7 @@ fn union(values: impl IntoIterator<Item = impl serde::Serialize>) -> Value {
     fields.into()
 }
 
-/// What a state's function answers.
+/// Returns the answer of a state's function.
 fn answer_to(state: &str) -> Value {
     match state {
         "PlanFailures" => json!(samples::planned_faults()),
@@ -34,7 +34,7 @@ fn answer_to(state: &str) -> Value {
     }
 }
 
-/// What a path that an expression of this state begins with holds; none when it is not a payload of ours.
+/// Returns the payload at the start of a path, and the rest of the path. Returns `None` for other values.
 fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
     let holders = [
         ("$states.result.Payload", answer_to(state)),
@@ -53,7 +53,7 @@ fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
         ("$resolution", union(samples::resolutions())),
         ("$load", json!(samples::load_request())),
         ("$object", json!(samples::object("key"))),
-        ("$about", json!(samples::object("key"))),
+        ("$failed_object", json!(samples::object("key"))),
     ];
     holders.into_iter().find_map(|(name, value)| {
         let rest = path.strip_prefix(name)?;
@@ -61,7 +61,7 @@ fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
     })
 }
 
-/// The paths that an expression reads, such as `$load.object.key`.
+/// Returns the paths that an expression reads, such as `$load.object.key`.
 fn paths(expression: &str) -> impl Iterator<Item = &str> {
     expression.match_indices('$').map(|(at, _)| {
         let rest = &expression[at..];
@@ -75,7 +75,7 @@ fn paths(expression: &str) -> impl Iterator<Item = &str> {
 fn expressions<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::String(text) if text.starts_with("{%") => found.push(text),
-        // A Map's own states are looked at by their names.
+        // The states of a Map are checked by themselves.
         Value::Object(fields) => {
             let own = fields.iter().filter(|(name, _)| *name != "ItemProcessor");
             own.for_each(|(_, value)| expressions(value, found));
@@ -85,7 +85,7 @@ fn expressions<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     }
 }
 
-/// Whether the path leads to a field, by way of the items of a list.
+/// Returns true if the path leads to a field, also through the first item of a list.
 fn has(payload: &Value, path: &str) -> bool {
     path.split('.')
         .filter(|step| !step.is_empty())

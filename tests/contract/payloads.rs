@@ -1,5 +1,5 @@
-//! What one state gives, the next one takes: unknown fields are refused on both sides, so a name that differs is found
-//! here and not in production.
+//! The payloads of `process-file`: each function accepts what the states before it return. Both sides reject unknown
+//! fields, so these tests find every difference.
 
 use protocol::{CheckFileRequest, LoadRequest, Resolution, ResolveRequest};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn payload(machine: &Machine, state: &str, expressions: &Expressions) -> Value {
     expressions.fill(&machine.state(state)["Arguments"]["Payload"])
 }
 
-/// What a state assigns after its function has answered.
+/// Returns the variable that a state assigns after the answer of its function.
 fn assigned(machine: &Machine, state: &str, variable: &str, answer: &Value) -> Value {
     Expressions::with_answer(answer).fill(&machine.state(state)["Assign"][variable])
 }
@@ -71,7 +71,7 @@ fn every_decision_and_outcome_has_a_choice() {
     let check = |state: &str, name: &Value| {
         let literal = format!("'{}'", name.as_str().unwrap());
         let mut conditions = list(machine.state(state), "Choices").iter().map(|rule| rule["Condition"].to_string());
-        assert!(conditions.any(|condition| condition.contains(&literal)), "{state} does not know {literal}");
+        assert!(conditions.any(|condition| condition.contains(&literal)), "{state} has no rule for {literal}");
     };
     for resolution in samples::resolutions() {
         check("ChooseByResolution", &serde_json::to_value(resolution).unwrap()["decision"]);

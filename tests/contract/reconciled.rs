@@ -1,4 +1,4 @@
-//! What a reconcile finds, through the expressions that start it and tell of it.
+//! The payloads and the notice of a reconcile.
 
 use protocol::{Event, ReconcileRequest};
 use serde_json::{Value, json};
@@ -16,13 +16,14 @@ fn reconciled() -> Value {
     answered.fill(&machine().state("Reconcile")["Assign"]["reconciled"])
 }
 
-/// What `StartMissed` assigns after its iterations gave these.
+/// Returns the variables that `StartMissed` assigns after these results of its iterations.
 fn assigned(files: &[Value]) -> [(&'static str, Value); 2] {
     let results = Expressions::new([("states", json!({"input": {}, "result": files}))]);
-    ["begun", "refused"].map(|variable| (variable, results.fill(&machine().state("StartMissed")["Assign"][variable])))
+    ["started", "not_started"]
+        .map(|variable| (variable, results.fill(&machine().state("StartMissed")["Assign"][variable])))
 }
 
-/// What an iteration gives when its start went well, or failed under this name.
+/// Returns the result of an iteration whose start succeeded, or failed with this error.
 fn started(failure: Option<&str>) -> Value {
     let file = &reconciled()["missed"][0];
     let state = machine().state("StartFile").clone();
@@ -32,14 +33,14 @@ fn started(failure: Option<&str>) -> Value {
             Expressions::new([("states", json!({"input": file, "result": result}))]).fill(&state["Output"])
         }
         Some(error) => {
-            let told = json!({"Error": error, "Cause": "c"});
-            let caught = Expressions::new([("states", json!({"input": file, "errorOutput": told}))]);
+            let error = json!({"Error": error, "Cause": "c"});
+            let caught = Expressions::new([("states", json!({"input": file, "errorOutput": error}))]);
             caught.fill(&state["Catch"][0]["Output"])
         }
     }
 }
 
-/// Subject and body; none when no notice leaves.
+/// Returns the subject and the body, or `None` if no notice is sent.
 fn notice(files: &[Value], left: usize) -> Option<(String, Value)> {
     let mut reconciled = reconciled();
     reconciled["left"] = left.into();
@@ -49,7 +50,7 @@ fn notice(files: &[Value], left: usize) -> Option<(String, Value)> {
     (leaves == true).then(|| {
         let arguments = machine().state("NotifyMissed")["Arguments"].clone();
         let subject = expressions.fill(&arguments["Subject"]).as_str().unwrap().to_owned();
-        assert!(subject.len() < 100 && subject.chars().all(|c| (' '..='~').contains(&c)), "SNS refuses {subject:?}");
+        assert!(subject.len() < 100 && subject.chars().all(|c| (' '..='~').contains(&c)), "SNS rejects {subject:?}");
         let body = expressions.fill(&arguments["Message"]);
         (subject, serde_json::from_str(body.as_str().unwrap()).unwrap())
     })
@@ -73,31 +74,31 @@ fn process_file_gets_events_of_missed_files() {
 #[test]
 fn missed_files_are_listed_in_one_notice() {
     let check = |files: &[Value], left: usize, subject: &str, summary: &str| {
-        let (said, body) = notice(files, left).unwrap();
-        assert_eq!((said.as_str(), body["summary"].as_str().unwrap()), (subject, summary));
+        let (sent, body) = notice(files, left).unwrap();
+        assert_eq!((sent.as_str(), body["summary"].as_str().unwrap()), (subject, summary));
         assert_eq!((&body["execution"], &body["bucket"]), (&json!(EXECUTION), &json!("landing")));
-        let told = body["started"].as_array().unwrap().len() + body["not_started"].as_array().unwrap().len();
-        assert_eq!(told, files.iter().filter(|file| file["started_before"] != true).count());
+        let listed = body["started"].as_array().unwrap().len() + body["not_started"].as_array().unwrap().len();
+        assert_eq!(listed, files.iter().filter(|file| file["started_before"] != true).count());
     };
-    let (begun, before, refused) =
+    let (started_now, before, not_started) =
         (started(None), started(Some("ExecutionAlreadyExists")), started(Some("StepFunctions.AccessDenied")));
     assert_eq!(started(Some("StepFunctions.ExecutionAlreadyExistsException")), before);
     check(
-        std::slice::from_ref(&begun),
+        std::slice::from_ref(&started_now),
         0,
-        "Missed 1 file, started now: a b+?%.csv.gz",
-        "Missed 1 file of s3://landing; 1 started now",
+        "Started 1 missed file: a b+?%.csv.gz",
+        "Started 1 missed file of s3://landing",
     );
     check(
-        &[begun.clone(), before.clone(), refused.clone()],
+        &[started_now.clone(), before.clone(), not_started.clone()],
         0,
-        "Missed 2 files, 1 started now: a b+?%.csv.gz, a b+?%.csv.gz",
-        "Missed 2 files of s3://landing; 1 started now, 1 could not be started",
+        "Started 1 of 2 missed files: a b+?%.csv.gz, a b+?%.csv.gz",
+        "Started 1 of 2 missed files of s3://landing; 1 could not be started",
     );
-    let many = vec![begun; 200];
-    let (said, body) = notice(&many, 7).unwrap();
-    assert!(said.starts_with("Missed 200 files, started now: a b+?%.csv.gz, ") && said.ends_with("..."), "{said}");
-    assert_eq!(body["summary"], "Missed 200 files of s3://landing; 200 started now, 7 wait for the next reconcile");
+    let many = vec![started_now; 200];
+    let (subject, body) = notice(&many, 7).unwrap();
+    assert!(subject.starts_with("Started 200 missed files: a b+?%.csv.gz, ") && subject.ends_with("..."), "{subject}");
+    assert_eq!(body["summary"], "Started 200 missed files of s3://landing; 7 wait for the next reconcile");
     assert!(body["what_to_do"].as_str().unwrap().contains("penstock reconcile --start"));
     assert!(notice(&[], 0).is_none() && notice(&[before], 0).is_none());
 }

@@ -1,4 +1,4 @@
-//! The payloads of runs, through the expressions that make them and take them apart.
+//! The payloads of runs, as the expressions of the machines build them.
 
 use protocol::{
     AwaitedFile, FollowRequest, LoadReport, OpenedRun, Resolution, RunEnded, RunFailure, RunReport, RunRequest,
@@ -17,19 +17,19 @@ fn request(machine: &Machine, state: &str, expressions: &Expressions) -> RunRequ
     decode(&expressions.fill(&machine.state(state)["Arguments"]["Payload"]))
 }
 
-/// The detail of the event that a state publishes.
+/// Returns the detail of the event that a state publishes.
 fn detail(machine: &Machine, state: &str, expressions: &Expressions) -> Value {
     expressions.fill(&machine.state(state)["Arguments"]["Entries"][0]["Detail"])
 }
 
-/// Where a Choice leads, and what it assigns, by its first rule that holds.
+/// Returns the next state and the assigned variables of the first rule of a Choice that applies.
 fn chosen(machine: &Machine, state: &str, expressions: &Expressions) -> Option<(Value, Value)> {
     let rules = list(machine.state(state), "Choices");
     let rule = rules.iter().find(|rule| expressions.fill(&rule["Condition"]) == true)?;
     Some((rule["Next"].clone(), expressions.fill(&rule["Assign"])))
 }
 
-/// The input of `run-pipeline`, after a load that completed a run.
+/// Returns the input of `run-pipeline` after a load that completed a run.
 pub(crate) fn start_of_run(loaded: &Expressions) -> Value {
     let machine = Machine::read("process-file");
     let rule = &list(machine.state("ChooseRun"), "Choices")[0];
@@ -185,7 +185,7 @@ fn close_run_gets_name_and_message_of_the_failure() {
     };
     let of_a_function = r#"{"errorType": "TransformFailed", "errorMessage": "a.sql: \"x\"\nWhat to do: \\ é"}"#;
     check("TransformFailed", of_a_function, "a.sql: \"x\"\nWhat to do: \\ é");
-    check("States.Timeout", "", "States.Timeout, and nothing is known of its cause");
+    check("States.Timeout", "", "States.Timeout without a cause");
     check("Lambda.Unknown", "died {\"errorMessage\": \"half", "died {\"errorMessage\": \"half");
 }
 

@@ -1,4 +1,4 @@
-//! One value of every payload, with every field set, and every variant.
+//! Sample payloads: every variant, with every field set.
 
 use protocol::{
     CheckedFile, Compression, ExportReport, FailedRun, Fault, FaultyState, FileKind, Followers, Format, LoadOutcome,
@@ -108,7 +108,7 @@ pub(crate) fn load_report() -> LoadReport {
     }
 }
 
-/// Each state that may fail does so once, at its third attempt.
+/// The third attempt of every state fails.
 pub(crate) fn planned_faults() -> PlannedFaults {
     let fault = |state| PlannedFault { state, attempt: 2, fault: Fault::Slow { ms: 250 } };
     PlannedFaults { faults: FaultyState::ALL.map(fault).into() }

@@ -1,10 +1,10 @@
-//! Which way a failure takes: to one notice and a name, and never back over what is committed.
+//! The transitions after failures: each failure sends one notice, keeps its error, and undoes no commit.
 
 use std::collections::BTreeSet;
 
 use crate::machine::{Machine, list, next};
 
-/// Where the errors of each state lead that calls a function, or holds states that do.
+/// Checks the next state after an error.
 #[test]
 fn every_catch_leads_to_its_state() {
     let check = |machine: &str, states: &[&str], next: &str| {
@@ -18,9 +18,9 @@ fn every_catch_leads_to_its_state() {
     check("process-file", &["CheckFileExtension", "ResolveTrigger", "LoadFile"], "DescribeFailure");
     check("run-pipeline", &["ResolveRuns", "RunEach"], "DescribeStopped");
     check("run-pipeline", &["OpenRun", "RunTransforms"], "DescribeRunFailure");
-    check("sweep-runs", &["SweepRuns", "TellFailed", "StartUnclaimed"], "Failed");
+    check("sweep-runs", &["SweepRuns", "ReportFailed", "StartUnclaimed"], "Failed");
     check("reconcile", &["Reconcile", "StartMissed"], "DescribeStopped");
-    // Neither keeps a file from being loaded, nor a failure from being told.
+    // These errors stop neither a load nor a notice.
     check("process-file", &["PlanFailures"], "CheckFileExtension");
     check("process-file", &["RecordAwaited"], "AwaitSource");
     check("process-file", &["StartRun"], "Loaded");
@@ -29,7 +29,7 @@ fn every_catch_leads_to_its_state() {
     check("run-pipeline", &["CloseRun"], "PublishRunFailure");
 }
 
-/// How many notices leave between a state and the end, by whichever way.
+/// Returns the possible numbers of notices between a state and the end.
 fn notices(machine: &Machine, state: &str) -> BTreeSet<usize> {
     let definition = machine.state(state);
     let own = usize::from(definition["Resource"].as_str().is_some_and(|resource| resource.ends_with("sns:publish")));
@@ -47,7 +47,7 @@ fn every_failure_sends_one_notice() {
     check("run-pipeline", "DescribeStopped");
     check("sweep-runs", "TakeFailed");
     check("reconcile", "DescribeStopped");
-    // A run that failed inside RunEach has told of itself.
+    // A failed run has sent its notice in RunEach.
     assert_eq!(notices(&Machine::read("run-pipeline"), "ChooseEnd"), [0].into());
 }
 
@@ -58,7 +58,7 @@ fn errors_after_a_commit_undo_nothing() {
             let Some(definition) = machine.states.get(state) else { continue };
             for catch in list(definition, "Catch") {
                 assert_eq!(catch["Next"], definition["Next"], "{state} of {}", machine.name);
-                assert!(catch["Output"].to_string().contains("'sent': false"), "{state} does not tell");
+                assert!(catch["Output"].to_string().contains("'sent': false"), "{state} hides the error");
             }
         }
     }
@@ -70,8 +70,8 @@ fn failed_execution_keeps_the_original_error() {
         for (name, state) in machine.states.iter().filter(|(_, state)| state["Type"] == "Fail") {
             for field in ["Error", "Cause"] {
                 let text = state[field].as_str().unwrap();
-                let held = ["failure", "stopped"].map(|variable| format!("{{% ${variable}.{field} %}}"));
-                assert!(held.iter().any(|expected| expected == text), "{name} of {}: {text}", machine.name);
+                let variables = ["failure", "stopped"].map(|variable| format!("{{% ${variable}.{field} %}}"));
+                assert!(variables.iter().any(|expected| expected == text), "{name} of {}: {text}", machine.name);
             }
         }
     }

@@ -12,7 +12,7 @@ async fn check(stack: &Stack, key: &str, body: &str, failure: &str, message: &st
     let notices = stack.notices(&execution, 1).await;
     assert_eq!(notices.len(), 1, "{key}: {notices:?}");
     let notice = &notices[0];
-    assert!(notice.subject.starts_with("Failed ") && notice.subject.contains(failure), "{key}: {notice:?}");
+    assert!(notice.subject.contains(" was not loaded (") && notice.subject.contains(failure), "{key}: {notice:?}");
     assert_eq!(notice.body["failure"]["name"], failure, "{key}: {notice:?}");
     assert_eq!(notice.body["object"]["key"], key, "{key}: {notice:?}");
     assert!(notice.body["what_to_do"].as_str().is_some_and(|text| !text.is_empty()), "{key}: {notice:?}");

@@ -26,7 +26,7 @@ fn overdue_run_fails_with_missing_datasets() {
         sweep().await;
         let notices = stack.notices_with("run", &run, 1).await;
         assert_eq!(notices.len(), 1, "{notices:?}");
-        assert!(notices[0].subject.starts_with("Failed run late 2024-05-01: RunIncomplete: "), "{notices:?}");
+        assert!(notices[0].subject.starts_with("Run late 2024-05-01 failed (RunIncomplete): "), "{notices:?}");
         let message = notices[0].body["failure"]["message"].as_str().unwrap();
         assert!(message.contains("second") && !message.contains("first,"), "{message}");
         let missing = "select count(*) from penstock.missing where pipeline = 'late'

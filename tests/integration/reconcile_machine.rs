@@ -71,7 +71,7 @@ fn missed_files_start_once_with_one_notice() {
         assert_eq!(count(&stack.database().await, query).await, 3);
 
         let notices = stack.notices_with("outcome", &json!("Missed"), 1).await;
-        assert!(notices.iter().all(|notice| notice.subject.starts_with("Missed ")), "{notices:?}");
+        assert!(notices.iter().all(|notice| notice.subject.starts_with("Started ")), "{notices:?}");
         let files = notices.iter().flat_map(|notice| notice.body["started"].as_array().unwrap());
         let mut keys: Vec<&str> = files.map(|file| file["key"].as_str().unwrap()).collect();
         keys.sort_unstable();

@@ -68,7 +68,7 @@ async fn check_set(stack: &Stack, date: &str, order: [usize; 3]) {
     assert!(of_the_file[0].subject.starts_with(&format!("Loaded {name}.csv: ")), "{of_the_file:?}");
     let of_the_run = stack.notices(&ended, 1).await;
     let subjects: Vec<&str> = of_the_run.iter().map(|notice| notice.subject.as_str()).collect();
-    assert_eq!(subjects, [format!("Run daily {date}: succeeded, 3 datasets, 7 rows, 2 exports")]);
+    assert_eq!(subjects, [format!("Run daily {date} succeeded: 3 datasets, 7 rows, 2 exports")]);
     assert_eq!(of_the_run[0].body["exports"], run["exports"]);
     let load_events = events.of(last, 1).await;
     assert_eq!(load_events.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["Load Committed"]);
@@ -152,7 +152,10 @@ fn failed_transform_is_located_and_rolled_back() {
         assert_eq!(execution.error.as_deref(), Some("TransformFailed"), "{execution:?}");
         let notices = stack.notices(&execution, 1).await;
         assert_eq!(notices.len(), 1, "{notices:?}");
-        assert!(notices[0].subject.starts_with("Failed run broken "), "{notices:?}");
+        assert!(
+            notices[0].subject.starts_with("Run broken ") && notices[0].subject.contains(" failed (TransformFailed): "),
+            "{notices:?}"
+        );
         let failure = &notices[0].body["failure"];
         assert_eq!(failure["name"], "TransformFailed");
         let message = failure["message"].as_str().unwrap();

@@ -47,7 +47,9 @@ pub(crate) fn print(notices: &[TopicMessage], output: &Output) {
     for notice in notices {
         output.line(&notice.subject);
     }
-    if let Some(notice) = notices.iter().find(|notice| notice.subject.starts_with("Run retail ")) {
+    if let Some(notice) =
+        notices.iter().find(|notice| notice.subject.starts_with("Run retail ") && notice.subject.contains(" succeeded"))
+    {
         heading(output, &notice.subject);
         output.line(&notice.message);
     }
