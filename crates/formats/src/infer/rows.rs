@@ -348,6 +348,16 @@ mod tests {
     }
 
     #[test]
+    fn inference_names_errors_of_the_file() {
+        let check = |file: &str, message: &str| {
+            assert_eq!(infer_as(Format::Csv, &[], file).unwrap_err().to_string(), message);
+        };
+        check("a,b\0c\n1,2\n", "line 1: in the header: a NUL byte, which PostgreSQL cannot store in text");
+        check("PK\u{3}\u{4}\n\0x\n1\n", "line 1: the file is a ZIP archive: upload the files in it");
+        check("a,b\r1,2\r", "line 1: lines end in a carriage return alone, expected LF or CRLF");
+    }
+
+    #[test]
     fn too_many_inferred_columns_fail() {
         let file = |columns: usize| (0..columns).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
         let rows = |columns: usize| format!("{}\n{}\n", file(columns), vec!["1"; columns].join(","));

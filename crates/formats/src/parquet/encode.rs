@@ -38,17 +38,17 @@ pub(super) fn encode(
     let error = |reason| RowError::of_column(column, reason);
     match (encoder.columns[column].column.kind, kind, value) {
         (ColumnType::Integer, PrimitiveType::Integer { is_signed: true, .. }, PrimitiveValue::Int32(value)) => {
-            copy::int4(out, value)
+            copy::int4(out, value);
         }
         (ColumnType::BigInt, PrimitiveType::Integer { is_signed: true, .. }, PrimitiveValue::Int32(value)) => {
             copy::int8(out, i64::from(value));
         }
         (ColumnType::BigInt, PrimitiveType::Integer { is_signed: true, .. }, PrimitiveValue::Int64(value)) => {
-            copy::int8(out, value)
+            copy::int8(out, value);
         }
         (ColumnType::Double, _, PrimitiveValue::Double(value)) if value.is_finite() => copy::float8(out, value),
         (ColumnType::Double, _, PrimitiveValue::Float(value)) if value.is_finite() => {
-            copy::float8(out, f64::from(value))
+            copy::float8(out, f64::from(value));
         }
         (ColumnType::Real, _, PrimitiveValue::Float(value)) if value.is_finite() => copy::float4(out, value),
         (ColumnType::Boolean, _, PrimitiveValue::Boolean(value)) => copy::bytes(out, &[u8::from(value)]),
@@ -140,18 +140,18 @@ pub(super) fn append_number(
 ) -> Result<(), RejectReason> {
     match (kind, value) {
         (PrimitiveType::Integer { is_signed: false, .. }, PrimitiveValue::Int32(value)) => {
-            write(out, value.cast_unsigned())
+            write(out, value.cast_unsigned());
         }
         (PrimitiveType::Integer { is_signed: false, .. }, PrimitiveValue::Int64(value)) => {
-            write(out, value.cast_unsigned())
+            write(out, value.cast_unsigned());
         }
         (PrimitiveType::Integer { .. }, PrimitiveValue::Int32(value)) => write(out, value),
         (PrimitiveType::Integer { .. }, PrimitiveValue::Int64(value)) => write(out, value),
         (PrimitiveType::Decimal { scale, .. }, PrimitiveValue::Int32(value)) => {
-            append_decimal(&value.to_be_bytes(), scale, out)?
+            append_decimal(&value.to_be_bytes(), scale, out)?;
         }
         (PrimitiveType::Decimal { scale, .. }, PrimitiveValue::Int64(value)) => {
-            append_decimal(&value.to_be_bytes(), scale, out)?
+            append_decimal(&value.to_be_bytes(), scale, out)?;
         }
         (PrimitiveType::Decimal { scale, .. }, PrimitiveValue::ByteArray(bytes)) => append_decimal(bytes, scale, out)?,
         (PrimitiveType::Float16, PrimitiveValue::ByteArray(&[low, high])) => {
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn half_float_converts_exactly() {
         let check = |bits: u16, expected| {
-            check(PrimitiveType::Float16, PrimitiveValue::ByteArray(&bits.to_le_bytes()), expected)
+            check(PrimitiveType::Float16, PrimitiveValue::ByteArray(&bits.to_le_bytes()), expected);
         };
         check(0x3c00, Ok("1"));
         check(0xc000, Ok("-2"));
