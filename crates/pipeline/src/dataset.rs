@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::location::Location;
+use crate::logical_time;
 use crate::names::{ColumnName, NameError, TableName, check_label};
 use crate::options::{CsvOptions, Encoding, Evolve, Extra};
 use crate::template::{KeyTemplate, TemplateError};
@@ -12,6 +13,9 @@ pub struct Dataset {
     pub name: String,
     pub starts_on: StartsOn,
     pub source: Location,
+    /// The placeholder that is the logical time: of the trigger, else of the source. `None` when keys have no time; then
+    /// the time of the event counts.
+    pub logical_time: Option<String>,
     pub table: TableName,
     pub write: WriteMode,
     pub on_new_version: OnNewVersion,
@@ -93,10 +97,12 @@ impl Dataset {
     /// Creates a dataset that starts on its source, with the default of every other key. Its columns are inferred.
     pub fn new(name: &str, source: Location, table: TableName) -> Result<Self, NameError> {
         check_label(name)?;
+        let logical_time = logical_time::default_name(&source.template).ok().flatten().map(str::to_owned);
         Ok(Self {
             name: name.to_owned(),
             starts_on: StartsOn::Source,
             source,
+            logical_time,
             table,
             write: WriteMode::default(),
             on_new_version: OnNewVersion::default(),
@@ -109,6 +115,14 @@ impl Dataset {
             rejects: RejectLimits::default(),
             rejects_export: None,
         })
+    }
+
+    /// Returns the template of the keys that start a load: those of the trigger, else of the source.
+    pub(crate) fn starting_template(&self) -> &KeyTemplate {
+        match &self.starts_on {
+            StartsOn::Source => &self.source.template,
+            StartsOn::Trigger { trigger, .. } => &trigger.template,
+        }
     }
 
     /// Returns true if no columns are declared; the first file then defines them.

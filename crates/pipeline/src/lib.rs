@@ -11,6 +11,7 @@ mod key_lines;
 pub mod limits;
 mod lines;
 mod location;
+mod logical_time;
 mod names;
 mod nearest;
 mod options;

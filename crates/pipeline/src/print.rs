@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::dataset::{Column, Dataset, OnNewVersion, StartsOn, WriteMode};
 use crate::limits::WAIT_DEFAULT;
+use crate::logical_time;
 use crate::names::ColumnName;
 use crate::options::{CsvOptions, Encoding, Evolve, Extra};
 
@@ -33,6 +34,11 @@ fn keys(dataset: &Dataset) -> Vec<Line> {
         if *wait != WAIT_DEFAULT {
             lines.push(line("wait", string(&format!("{}s", wait.as_secs()))));
         }
+    }
+    if let Some(name) = &dataset.logical_time
+        && logical_time::default_name(dataset.starting_template()) != Ok(Some(name))
+    {
+        lines.push(line("logical_time", string(name)));
     }
     lines
 }
@@ -198,6 +204,7 @@ columns.at       = "timestamptz not null"
         };
         check("trigger = '{status}_{scheduled:%F}.trig'");
         check("trigger = 's3://other/{status}_{scheduled:%F}.trig'\nwait = '24h'");
+        check("trigger = '{status}_{scheduled:%F}_{actual:%F}.trig'\nlogical_time = 'actual'");
         check("write = 'replace'\non_new_version = 'ignore'");
         check("write = 'upsert'\nkey = ['a', 'b c']\ncolumns.a = 'int not null'\ncolumns.'b c' = 'time not null'");
         check("null_values = []\nextra = 'rescue'\nencoding = 'windows-1252'");

@@ -121,6 +121,25 @@ fn key_without_time_uses_the_event_time() {
 }
 
 #[test]
+fn logical_time_is_the_only_or_the_named_time() {
+    let check = |lines: &str, key: &str, expected: &str| {
+        let text = format!("timezone = 'Europe/Vienna'\n[datasets.d]\ntable = 'd'\n{lines}\n");
+        let definitions = Definitions::parse([("p", text.as_str())]);
+        let found = resolve_key(&definitions, LANDING, &request(event(key)));
+        let Ok(KeyResolution::Final(Resolution::Load { load })) = found else { panic!("{lines}: {found:?}") };
+        assert_eq!(load.logical_at.to_rfc3339(), expected, "{lines}");
+    };
+    // Midnight in Vienna.
+    check("source = 'a/{day:%F}/*.csv'", "a/2024-05-01/x.csv", "2024-04-30T22:00:00+00:00");
+    check("source = 'a/{hour:%F-%H}/*.csv'", "a/2024-05-01-09/x.csv", "2024-05-01T07:00:00+00:00");
+    let two = "source = 'a/{from:%F}_{to:%F}.csv'\nlogical_time = 'to'";
+    check(two, "a/2024-05-01_2024-05-03.csv", "2024-05-02T22:00:00+00:00");
+    check("source = 'a/{actual:%F}_{date:%F}.csv'", "a/2024-05-01_2024-05-03.csv", "2024-05-02T22:00:00+00:00");
+    // A key without a time: the time of the event.
+    check("source = 'a/{shop}.csv'", "a/x.csv", "2026-01-06T12:00:00+00:00");
+}
+
+#[test]
 fn s3_completes_a_sparse_event() {
     let bare = ObjectRef::new(LANDING, "raw_data/clicks/7.jsonl.gz");
     let load_of = |object: &ObjectRef| load(resolve(&request(object.clone()), Some(head())));
@@ -187,7 +206,8 @@ fn trigger_may_have_any_name_and_bucket() {
     assert_eq!(lookup.source, ObjectRef::new("measurements", "levels/2026-01-05.csv.zst"));
     let load = load(resolve(&request, Some(head())));
     assert_eq!((load.format, load.compression), (Format::Csv, Compression::Zstd));
-    assert_eq!(load.logical_at.to_rfc3339(), "2026-01-06T12:00:00+00:00");
+    // `{day:…}` is the only time of the trigger.
+    assert_eq!(load.logical_at.to_rfc3339(), "2026-01-05T00:00:00+00:00");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Chooses the key of a file.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use pipeline::{Captures, Catalog, StartsOn};
+use pipeline::{Captures, Catalog, Dataset, StartsOn};
 
 use crate::error::{Error, Result};
 
@@ -12,7 +12,7 @@ pub(crate) fn derive_key(catalog: &Catalog, file_name: &str, today: NaiveDate) -
     for definition in catalog.definitions() {
         for dataset in definition.datasets.iter().filter(|dataset| matches!(dataset.starts_on, StartsOn::Source)) {
             let template = &dataset.source.template;
-            let key = template.build(&times(today.and_time(NaiveTime::MIN))).ok();
+            let key = template.build(&dataset_times(dataset, today.and_time(NaiveTime::MIN))).ok();
             let same_name = |key: &String| key.rsplit('/').next() == Some(file_name);
             if let Some(key) = key.filter(same_name).filter(|_| dataset.source.bucket.is_none()) {
                 keys.push((key, format!("{}.{}", definition.pipeline, dataset.name)));
@@ -30,14 +30,19 @@ pub(crate) fn derive_key(catalog: &Catalog, file_name: &str, today: NaiveDate) -
     }
 }
 
-/// Returns the values of `{date:…}`, `{scheduled:…}` and `{run_date:…}` for a time in the time zone of the pipeline.
-pub(crate) fn times(at: NaiveDateTime) -> Captures {
-    ["date", "scheduled", "run_date"].iter().fold(Captures::default(), |captures, name| captures.with_time(name, at))
+/// Returns the values of a dataset's keys for a logical time in the time zone of the pipeline.
+pub(crate) fn dataset_times(dataset: &Dataset, at: NaiveDateTime) -> Captures {
+    dataset.logical_time.iter().fold(Captures::default(), |captures, name| captures.with_time(name, at))
+}
+
+/// Returns the values of an export's key for a time in the time zone of the pipeline.
+pub(crate) fn export_times(at: NaiveDateTime) -> Captures {
+    Captures::default().with_time("run_date", at)
 }
 
 #[cfg(test)]
 mod tests {
-    use pipeline::KeyTemplate;
+    use pipeline::{KeyTemplate, Location, TableName};
 
     use super::*;
 
@@ -45,17 +50,25 @@ mod tests {
     fn template_is_filled_with_the_day() {
         fn check(template: &str, expected: Option<&str>) {
             let day = NaiveDate::from_ymd_opt(2026, 3, 4).unwrap();
-            let template = KeyTemplate::parse(template).unwrap();
-            let key = template.build(&times(day.and_time(NaiveTime::MIN))).ok();
-            assert_eq!(key.as_deref(), expected, "{template}");
+            let (source, table) = (Location::parse(template).unwrap(), TableName::parse("t").unwrap());
+            let dataset = Dataset::new("d", source, table).unwrap();
+            let times = dataset_times(&dataset, day.and_time(NaiveTime::MIN));
+            assert_eq!(dataset.source.template.build(&times).ok().as_deref(), expected, "{template}");
         }
         check("raw/{date:%Y-%m-%d}/orders.csv", Some("raw/2026-03-04/orders.csv"));
         check("raw/{scheduled:%Y/%m/%d}/x-{scheduled:%H:%M}.json", Some("raw/2026/03/04/x-00:00.json"));
         check("raw/orders.csv", Some("raw/orders.csv"));
-        check("out/{run_date:%F_%H}.csv", Some("out/2026-03-04_00.csv"));
         check("raw/{shop}/orders.csv", None);
-        check("raw/{shop:%Y}/orders.csv", None);
+        check("raw/{shop:%Y}/orders.csv", Some("raw/2026/orders.csv"));
+        check("raw/{from:%F}/{to:%F}.csv", None);
         check("raw/*/orders.csv", None);
+    }
+
+    #[test]
+    fn export_key_is_filled_with_the_run_date() {
+        let day = NaiveDate::from_ymd_opt(2026, 3, 4).unwrap().and_time(NaiveTime::MIN);
+        let template = KeyTemplate::parse("out/{run_date:%F_%H}.csv").unwrap();
+        assert_eq!(template.build(&export_times(day)).unwrap(), "out/2026-03-04_00.csv");
     }
 
     #[test]

@@ -9,4 +9,4 @@ mod listing;
 pub(crate) use checked::{CheckedPipelines, Problem};
 pub(crate) use description::{ExportDescription, RunRule, describe_runs, format_duration};
 pub(crate) use folder::PipelinesFolder;
-pub(crate) use keys::{derive_key, times};
+pub(crate) use keys::{dataset_times, derive_key, export_times};

@@ -55,7 +55,8 @@ impl<'a> DatasetMatch<'a> {
         match self.role {
             KeyRole::Repair { logical_at, .. } => Some(logical_at),
             KeyRole::Source | KeyRole::Trigger => {
-                self.captures.logical_time().map(|local| self.definition.instant(local))
+                let local = self.captures.time(self.dataset.logical_time.as_deref()?)?;
+                Some(self.definition.instant(local))
             }
         }
     }

@@ -46,7 +46,11 @@ fn key_belongs_to_one_dataset() {
     let check = |bucket: &str, key: &str, expected: &str| {
         let found = match catalog.find(KeyBucket::of(bucket, "landing"), key) {
             Ok(KeyMatch::Source(found, captures)) => {
-                format!("source of {} at {:?}", found.dataset.name, captures.logical_time())
+                format!(
+                    "source of {} at {:?}",
+                    found.dataset.name,
+                    found.dataset.logical_time.as_deref().and_then(|name| captures.time(name))
+                )
             }
             Ok(KeyMatch::Trigger(found, captures)) => {
                 let source = found.dataset.source.template.build(&captures).unwrap();

@@ -8,13 +8,15 @@ use super::{columns, csv, duration, key, rejects};
 use crate::dataset::{Dataset, StartsOn};
 use crate::limits::{WAIT_DEFAULT, WAIT_MAX};
 use crate::location::Location;
+use crate::logical_time::{self, AmbiguousTime};
 use crate::names::TableName;
 use crate::options::{Encoding, Evolve, Extra};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "source",
     "trigger",
     "wait",
+    "logical_time",
     "table",
     "write",
     "key",
@@ -37,6 +39,7 @@ pub(super) fn parse(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> 
     if let (Some(entry), Some(source), Some(starts_on)) = (&source_entry, &source, &starts_on) {
         check_source_of_trigger(entry, source, starts_on, errors);
     }
+    let logical_time = logical_time(section, source.as_ref(), starts_on.as_ref(), errors);
     let table = section.required("table", errors).and_then(|entry| {
         let text = entry.string(errors)?;
         entry.accept(TableName::parse(text), errors)
@@ -59,6 +62,7 @@ pub(super) fn parse(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> 
         name: section.name.to_owned(),
         starts_on: starts_on?,
         source: source?,
+        logical_time,
         table: table?,
         write: write?,
         on_new_version: on_new_version?,
@@ -104,6 +108,45 @@ fn starts_on(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<
         );
     }
     Some(StartsOn::Trigger { trigger: location, wait: wait? })
+}
+
+/// Returns the placeholder that is the logical time. `None` after an error, and for keys without a time.
+fn logical_time(
+    section: &TomlTable<'_, '_>,
+    source: Option<&Location>,
+    starts_on: Option<&StartsOn>,
+    errors: &mut ErrorList<'_>,
+) -> Option<String> {
+    let (role, location) = match starts_on? {
+        StartsOn::Source => ("source", source?),
+        StartsOn::Trigger { trigger, .. } => ("trigger", trigger),
+    };
+    if let Some(entry) = section.get("logical_time") {
+        let name = entry.string(errors)?;
+        let known = logical_time::names(&location.template);
+        if known.contains(&name) {
+            return Some(name.to_owned());
+        }
+        let expected = if known.is_empty() {
+            format!("the {role} has none")
+        } else {
+            format!("expected one of {}", known.join(", "))
+        };
+        entry.error(errors, &format!("`{name}` is not a time of the {role}; {expected}"));
+        return None;
+    }
+    match logical_time::default_name(&location.template) {
+        Ok(name) => name.map(str::to_owned),
+        Err(AmbiguousTime { names }) => {
+            let example = names.first().map_or("", String::as_str);
+            let reason = format!(
+                "the {role} has several times ({}); set `logical_time`, for example logical_time = \"{example}\"",
+                names.join(", ")
+            );
+            section.get(role)?.error(errors, &reason);
+            None
+        }
+    }
 }
 
 /// Checks that the trigger gives every value of the source's key.

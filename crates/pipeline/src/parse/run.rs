@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::duration;
 use super::error_list::ErrorList;
 use super::toml_table::{TomlEntry, TomlTable};
-use crate::dataset::{Dataset, StartsOn};
 use crate::definition::Definition;
 use crate::limits::DEADLINE_MAX;
 use crate::names::check_label;
@@ -85,19 +84,11 @@ fn check_when(section: &TomlTable<'_, '_>, when: When, errors: &mut ErrorList<'_
 pub(super) fn check_datasets(root: &TomlTable<'_, '_>, definition: &Definition, errors: &mut ErrorList<'_>) {
     let RunSettings { when: When::All, per: Per::File, .. } = definition.run else { return };
     let Some(datasets) = root.table("datasets").filter(|_| definition.datasets.len() > 1) else { return };
-    for dataset in definition.datasets.iter().filter(|dataset| !has_logical_time(dataset)) {
+    for dataset in definition.datasets.iter().filter(|dataset| dataset.logical_time.is_none()) {
         if let Some(entry) = datasets.get(&dataset.name) {
-            let reason = "the keys have no logical time ({date} or {scheduled}), which `when = \"all\"` with \
-                          `per = \"file\"` requires; add it to the keys, or use a longer period, for example `per = \"day\"`";
+            let reason = "the keys have no logical time, which `when = \"all\"` with \
+                          `per = \"file\"` requires; add a time to the keys, for example {date:%Y-%m-%d}, or use a longer period, for example `per = \"day\"`";
             entry.error(errors, reason);
         }
     }
-}
-
-fn has_logical_time(dataset: &Dataset) -> bool {
-    let template = match &dataset.starts_on {
-        StartsOn::Source => &dataset.source.template,
-        StartsOn::Trigger { trigger, .. } => &trigger.template,
-    };
-    template.time_names().any(|name| name == "date" || name == "scheduled")
 }

@@ -204,7 +204,7 @@ fn errors_name_line_and_key() {
     check_added("colums.a = 'text'", ":5: datasets.orders.colums: unknown key `colums`; did you mean `columns`?");
     check_added(
         "frobnicate = 1",
-        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; expected one of source, trigger, wait, table, write, \
+        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; expected one of source, trigger, wait, logical_time, table, write, \
          key, on_new_version, null_values, columns, extra, evolve, encoding, csv, rejects",
     );
     check_added(

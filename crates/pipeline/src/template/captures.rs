@@ -19,11 +19,6 @@ impl Captures {
         self.times.iter().find(|(known, _)| known == name).map(|(_, time)| *time)
     }
 
-    /// Returns the logical time, from `{date}` or `{scheduled}`, in the pipeline's zone.
-    pub fn logical_time(&self) -> Option<NaiveDateTime> {
-        self.time("scheduled").or_else(|| self.time("date"))
-    }
-
     /// Sets the text of `name`.
     #[must_use]
     pub fn with_text(mut self, name: &str, text: &str) -> Self {

@@ -13,9 +13,6 @@ pub(super) fn check(tokens: &[TemplateToken], segments: &[Segment]) -> Result<()
     for name in time_names(tokens) {
         check_complete(name, &fields_of(tokens, name))?;
     }
-    if time_names(tokens).any(|name| name == "date") && time_names(tokens).any(|name| name == "scheduled") {
-        return Err(TemplateError::TwoLogicalTimes);
-    }
     Ok(())
 }
 

@@ -40,8 +40,6 @@ pub enum TemplateError {
     NotPinned(String),
     #[error("`{{{0}}}` is used twice; then it must not stand between two parts of variable length")]
     Floating(String),
-    #[error("`{{date}}` and `{{scheduled}}` are both the logical time; use one of them")]
-    TwoLogicalTimes,
 
     // Errors in building a key.
     #[error("a key cannot be built from a template with `*`")]

@@ -151,7 +151,6 @@ fn irreversible_templates_are_errors() {
     check("{x:%F %M}", "`{x}` has %M without %H");
     check("{x:%F %H %S}", "`{x}` has %S without %M");
     check("{x:%F %R %3f}", "`{x}` has %f without %S");
-    check("{date:%F}/{scheduled:%F}", "are both the logical time");
     check("{a}-{a}", "`{a}` is used twice; in one folder");
     check("{a}-{b}/{a}-{b}", "`{a}` is used twice; in one folder");
     check("{d:%F}/{a}_{d:%F}_{b}", "`{d}` is used twice; then it must not stand between");

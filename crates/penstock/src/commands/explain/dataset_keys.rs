@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::commands::explain::run_of_load::RunOfLoad;
 use crate::error::{Error, Result};
-use crate::pipelines::times;
+use crate::pipelines::dataset_times;
 use crate::time_argument::TimeArgument;
 
 /// The keys of a dataset for one time. Placeholders that the time does not determine stay.
@@ -39,7 +39,7 @@ impl DatasetKeys {
         };
         let local_time = at.local(definition);
         let time = definition.instant(local_time);
-        let fill = |location: &Location| location.fill_in(&times(local_time));
+        let fill = |location: &Location| location.fill_in(&dataset_times(dataset, local_time));
         Ok(Self {
             pipeline: definition.pipeline.clone(),
             dataset: dataset.name.clone(),

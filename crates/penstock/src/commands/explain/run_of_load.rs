@@ -3,7 +3,7 @@ use pipeline::{Dataset, Definition, Location, StartsOn, When};
 use serde::Serialize;
 
 use crate::commands::explain::layout::{line, utc};
-use crate::pipelines::{RunRule, describe_runs, times};
+use crate::pipelines::{RunRule, dataset_times, describe_runs, export_times};
 
 /// The run that a load is part of, from the definition alone.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -33,19 +33,21 @@ impl RunOfLoad {
         if !definition.has_runs() || definition.run.follows() {
             return None;
         }
-        let values = |at: Option<DateTime<Utc>>| at.map(|at| times(definition.local(at))).unwrap_or_default();
+        let other_times =
+            |other: &Dataset| logical_at.map(|at| dataset_times(other, definition.local(at))).unwrap_or_default();
         let others =
             definition.datasets.iter().filter(|other| other.name != dataset && definition.run.when == When::All);
         let needs = others.map(|other| RequiredDataset {
             dataset: other.name.clone(),
-            key: starts_on(other).fill_in(&values(logical_at)),
+            key: starts_on(other).fill_in(&other_times(other)),
         });
         let period = logical_at.map(|at| definition.period(at));
+        let export_times = period.map(|at| export_times(definition.local(at))).unwrap_or_default();
         Some(Self {
             rule: RunRule::of(definition),
             period,
             needs: needs.collect(),
-            exports: definition.exports.iter().map(|export| export.to.fill_in(&values(period))).collect(),
+            exports: definition.exports.iter().map(|export| export.to.fill_in(&export_times)).collect(),
             described: describe_runs(&definition.run),
         })
     }

@@ -74,6 +74,43 @@ fn write_and_key_are_checked_together() {
 }
 
 #[test]
+fn logical_time_must_be_a_time_of_the_key() {
+    let check = |lines: &str, expected: Result<Option<&str>, &str>| {
+        let text = format!("[datasets.d]\ntable = 'd'\n{lines}\n");
+        let found = Definition::parse("p", FILE, &text);
+        let found = found.map(|definition| definition.datasets[0].logical_time.clone());
+        let found = found.map_err(|errors| errors.to_string().replace(FILE, ""));
+        assert_eq!(found, expected.map(|name| name.map(str::to_owned)).map_err(str::to_owned), "{lines}");
+    };
+    check("source = '{shop}.csv'", Ok(None));
+    check("source = '{day:%F}.csv'", Ok(Some("day")));
+    check("source = '{from:%F}_{date:%F}.csv'", Ok(Some("date")));
+    check("source = '{from:%F}_{date:%F}.csv'\nlogical_time = 'from'", Ok(Some("from")));
+    check(
+        "source = '{day:%F}.csv'\ntrigger = '{status}-{day:%F}-{actual:%F}.t'\nlogical_time = 'actual'",
+        Ok(Some("actual")),
+    );
+    check(
+        "source = '{from:%F}_{to:%F}.csv'",
+        Err(":3: datasets.d.source: the source has several times (from, to); set `logical_time`, for example \
+             logical_time = \"from\""),
+    );
+    check(
+        "source = '{day:%F}.csv'\ntrigger = '{status}-{day:%F}-{actual:%F}.t'",
+        Err(":4: datasets.d.trigger: the trigger has several times (day, actual); set `logical_time`, for example \
+             logical_time = \"day\""),
+    );
+    check(
+        "source = '{day:%F}.csv'\nlogical_time = 'dya'",
+        Err(":4: datasets.d.logical_time: `dya` is not a time of the source; expected one of day"),
+    );
+    check(
+        "source = 'a.csv'\nlogical_time = 'day'",
+        Err(":4: datasets.d.logical_time: `day` is not a time of the source; the source has none"),
+    );
+}
+
+#[test]
 fn key_columns_are_limited() {
     let upsert = |count: usize| {
         let names: Vec<String> = (0..count).map(|index| format!("c{index}")).collect();

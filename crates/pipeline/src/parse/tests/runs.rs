@@ -77,7 +77,7 @@ fn contradicting_run_settings_are_errors() {
     check_errors(
         "run = 'all'",
         &[
-            "5: datasets.orders.run: unknown key `run`; expected one of source, trigger, wait, table, write, key, on_new_version, null_values, columns, extra, evolve, encoding, csv, rejects",
+            "5: datasets.orders.run: unknown key `run`; expected one of source, trigger, wait, logical_time, table, write, key, on_new_version, null_values, columns, extra, evolve, encoding, csv, rejects",
         ],
     );
     assert_eq!(errors(&format!("run = 'all'\n{ORDERS}")), [":1: run: expected a table, found the string \"all\""]);
@@ -89,8 +89,8 @@ fn incompletable_run_is_an_error() {
     let run = |per: &str| format!("{clicks}[run]\nwhen = 'all'\nper = '{per}'");
     check_errors(
         &run("file"),
-        &["5: datasets.clicks: the keys have no logical time ({date} or {scheduled}), which `when = \"all\"` with \
-             `per = \"file\"` requires; add it to the keys, or use a longer period, for example `per = \"day\"`"],
+        &["5: datasets.clicks: the keys have no logical time, which `when = \"all\"` with \
+             `per = \"file\"` requires; add a time to the keys, for example {date:%Y-%m-%d}, or use a longer period, for example `per = \"day\"`"],
     );
     check_errors(&run("day"), &[]);
     check_errors(&clicks.replace("{batch}", "{scheduled:%F}"), &[]);
