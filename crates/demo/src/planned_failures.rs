@@ -18,6 +18,9 @@ use crate::runs::{LIMIT, Run, RunsReport, wait_for_end};
 const PLAN: &str = include_str!("chaos.toml");
 /// The failure name of a planned permanent failure.
 const FAILURE_NAME: &str = "PlannedFailure";
+/// The Map state of `run-pipeline`, and its first state.
+const MAP_STATE: &str = "RunEach";
+const FIRST_STATE_OF_MAP: &str = "RunTransforms";
 const KINDS: [&str; 5] = ["transient", "permanent", "slow", "crash-before", "crash-after"];
 
 /// A failure of the plan: what happens to one attempt of a state.
@@ -71,7 +74,9 @@ fn occurred_in(events: &[HistoryEvent]) -> Vec<PlannedFailure> {
     let (mut state, mut attempt) = (String::new(), 0);
     for event in events {
         if let Some(entered) = &event.state_entered_event_details {
-            (state, attempt) = (entered.name.clone(), 0);
+            // ministack omits the events of the states in a Map state.
+            let is_map = entered.name == MAP_STATE;
+            (state, attempt) = (if is_map { FIRST_STATE_OF_MAP } else { &entered.name }.to_owned(), 0);
         }
         if event.r#type == HistoryEventType::TaskScheduled {
             failures.extend(planned.get(&(state.clone(), attempt)).cloned());
@@ -87,6 +92,10 @@ fn occurred_in(events: &[HistoryEvent]) -> Vec<PlannedFailure> {
         };
         let faults: Vec<PlannedFailure> = serde_json::from_value(plan["faults"].clone()).unwrap_or_default();
         planned.extend(faults.into_iter().map(|it| ((it.state.clone(), it.attempt), it)));
+        let error = event.task_failed_event_details.as_ref().and_then(|failed| failed.error.as_deref());
+        if event.task_succeeded_event_details.is_some() || is_planned(error) {
+            state.clear();
+        }
     }
     failures
 }
@@ -277,7 +286,10 @@ mod tests {
         let input = json!({"run": {}, "plan": PlannedFaults { faults: vec![fault] }}).to_string();
         let details = ExecutionStartedEventDetails::builder().input(input).build();
         let started = event(HistoryEventType::ExecutionStarted).execution_started_event_details(details);
-        let events = [started.build().unwrap(), entered("RunTransforms"), scheduled(), scheduled()];
-        assert_eq!(occurred_in(&events), [as_printed(fault)]);
+        let started = started.build().unwrap();
+        for state in ["RunTransforms", MAP_STATE] {
+            let events = [started.clone(), entered(state), scheduled(), scheduled()];
+            assert_eq!(occurred_in(&events), [as_printed(fault)]);
+        }
     }
 }

@@ -18,7 +18,7 @@ impl KeyExplanation {
             lines.push(line("nearest", nearest.strip_prefix("nearest is ").unwrap_or(nearest)));
         }
         if let Some(bucket) = self.bucket.as_ref().filter(|_| self.claim.is_none() && self.is_failure()) {
-            lines.push(line("bucket", &format!("{bucket}; a template without s3:// is of the landing bucket")));
+            lines.push(line("bucket", &format!("{bucket}; templates without s3:// are for the landing bucket")));
         }
         if let Some(claim) = &self.claim {
             lines.extend(claim.lines());
@@ -35,10 +35,10 @@ impl KeyExplanation {
             (KeyOutcome::Loads, Some(MatchedDataset { repairs: Some(load_id), table, .. })) => {
                 format!("repairs load {load_id}: adds its rows to {table}")
             }
-            (KeyOutcome::Loads, Some(claim)) => format!("loads {} into {}", claim.place(), claim.table),
+            (KeyOutcome::Loads, Some(claim)) => format!("loads {} into {}", claim.dataset_name(), claim.table),
             (KeyOutcome::Loads, None) => "loads".to_owned(),
             (KeyOutcome::Ignored { .. }, Some(claim)) => {
-                format!("starts nothing: {} starts on its trigger, not on its data file", claim.place())
+                format!("starts nothing: {} starts on its trigger, not on its data file", claim.dataset_name())
             }
             (KeyOutcome::Ignored { reason }, None) => format!("ignored: {reason}"),
             (KeyOutcome::Fails { failure, reason, .. }, _) => format!("fails as {failure}: {reason}"),
@@ -47,7 +47,7 @@ impl KeyExplanation {
 }
 
 impl MatchedDataset {
-    fn place(&self) -> String {
+    fn dataset_name(&self) -> String {
         format!("{}/{}", self.pipeline, self.dataset)
     }
 
@@ -57,10 +57,10 @@ impl MatchedDataset {
             MatchRole::Trigger => "trigger",
             MatchRole::Repair => "repairs",
         };
-        let mut lines = vec![line("matches", &format!("{}'s {role} {}", self.place(), self.template))];
+        let mut lines = vec![line("matches", &format!("{}'s {role} {}", self.dataset_name(), self.template))];
         if !self.names.is_empty() {
             let names: Vec<String> = self.names.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-            lines.push(line("names", &names.join(", ")));
+            lines.push(line("values", &names.join(", ")));
         }
         lines.push(line("time", &self.time()));
         lines.extend(self.starts_on.as_ref().map(|trigger| line("trigger", trigger)));
@@ -70,11 +70,11 @@ impl MatchedDataset {
     fn time(&self) -> String {
         match (self.logical_time, self.timezone.as_str(), self.role) {
             (Some(time), "UTC", _) | (Some(time), _, MatchRole::Repair) => utc(time),
-            (Some(time), zone, _) => format!("{}; the names are in {zone}", utc(time)),
+            (Some(time), zone, _) => format!("{}; the values are in {zone}", utc(time)),
             (None, _, MatchRole::Source | MatchRole::Repair) => {
-                "when the file is written: the key tells none".to_owned()
+                "the upload time of the file, because the key has none".to_owned()
             }
-            (None, _, MatchRole::Trigger) => "when the trigger is written: its key tells none".to_owned(),
+            (None, _, MatchRole::Trigger) => "the upload time of the trigger, because its key has none".to_owned(),
         }
     }
 }
@@ -83,7 +83,7 @@ impl LoadedFile {
     fn lines(&self) -> Vec<String> {
         let format = match self.format {
             Format::Csv => "CSV",
-            Format::Tsv => "CSV between tabs",
+            Format::Tsv => "TSV",
             Format::Json => "a JSON array",
             Format::Jsonl => "JSON Lines",
             Format::Parquet => "Parquet",
@@ -93,10 +93,10 @@ impl LoadedFile {
             Compression::Gzip => ", gzip",
             Compression::Zstd => ", zstd",
         };
-        let bytes = line("read as", &format!("{format}{compression}"));
+        let bytes = line("format", &format!("{format}{compression}"));
         match self.wait {
             None => vec![bytes],
-            Some(wait) => vec![line("data", &self.address()), bytes, line("awaited", &wait_text(wait))],
+            Some(wait) => vec![line("data", &self.address()), bytes, line("wait", &wait_text(wait))],
         }
     }
 
@@ -119,5 +119,5 @@ impl DatasetKeys {
 }
 
 fn wait_text(wait: Duration) -> String {
-    if wait.is_zero() { "not at all".to_owned() } else { format_duration(wait) }
+    if wait.is_zero() { "none".to_owned() } else { format_duration(wait) }
 }

@@ -55,7 +55,7 @@ impl RunOfLoad {
     pub(super) fn lines(&self) -> Vec<String> {
         let period = self.period.map(|period| format!("; the period is {}", utc(period))).unwrap_or_default();
         let mut lines = vec![line("run", &format!("{}{period}", self.described))];
-        lines.extend(self.needs.iter().map(|needed| line("needs", &format!("{}: {}", needed.dataset, needed.key))));
+        lines.extend(self.needs.iter().map(|needed| line("requires", &format!("{}: {}", needed.dataset, needed.key))));
         lines.extend(self.exports.iter().map(|export| line("exports", export)));
         lines
     }

@@ -47,9 +47,9 @@ fn key_is_explained_with_its_reasons() {
         &[
             "loads retail/orders into staging.orders",
             "  matches  retail/orders's source raw_data/retail/{date:%Y-%m-%d}/orders.csv",
-            "  names    date = 2024-05-01T00:00:00",
+            "  values   date = 2024-05-01T00:00:00",
             "  time     2024-05-01T00:00:00Z",
-            "  read as  CSV",
+            "  format   CSV",
         ],
     );
     check(
@@ -57,11 +57,11 @@ fn key_is_explained_with_its_reasons() {
         &[
             "loads water/pump_flow into staging.pump_flow",
             "  matches  water/pump_flow's trigger PUMP_TRIGGER",
-            "  names    status = Succeeded, scheduled = 2024-05-01T09:15:00, actual = 2024-05-01T09:16:40",
+            "  values   status = Succeeded, scheduled = 2024-05-01T09:15:00, actual = 2024-05-01T09:16:40",
             "  time     2024-05-01T09:15:00Z",
             "  data     raw_data/pump_flow/2024/05/01/pump_flow-2024-05-01-09:15:00.json",
-            "  read as  a JSON array",
-            "  awaited  10m",
+            "  format   a JSON array",
+            "  wait     10m",
         ],
     );
     check(
@@ -69,7 +69,7 @@ fn key_is_explained_with_its_reasons() {
         &[
             "fails as UpstreamFailed: the trigger has the status \"Failed\"; only \"Succeeded\" starts a load",
             "  matches  water/pump_flow's trigger PUMP_TRIGGER",
-            "  names    status = Failed, scheduled = 2024-05-01T09:15:00, actual = 2024-05-01T09:16:40",
+            "  values   status = Failed, scheduled = 2024-05-01T09:15:00, actual = 2024-05-01T09:16:40",
             "  time     2024-05-01T09:15:00Z",
         ],
     );
@@ -79,7 +79,7 @@ fn key_is_explained_with_its_reasons() {
             "starts nothing: water/pump_flow starts on its trigger, not on its data file",
             "  matches  water/pump_flow's source \
              raw_data/pump_flow/{scheduled:%Y/%m/%d}/pump_flow-{scheduled:%Y-%m-%d-%H:%M:%S}.json",
-            "  names    scheduled = 2024-05-01T09:15:00",
+            "  values   scheduled = 2024-05-01T09:15:00",
             "  time     2024-05-01T09:15:00Z",
             "  trigger  PUMP_TRIGGER",
         ],
@@ -101,7 +101,7 @@ fn key_is_explained_with_its_reasons() {
         "s3://elsewhere/raw_data/retail/2024-05-01/orders.csv",
         &[
             "fails as NoDataset: no dataset has this key as its source or trigger",
-            "  bucket   elsewhere; a template without s3:// is of the landing bucket",
+            "  bucket   elsewhere; templates without s3:// are for the landing bucket",
         ],
     );
 }
@@ -141,9 +141,9 @@ fn zones_buckets_and_conflicts_are_explained() {
     let levels = [
         "loads p/levels into public.levels",
         "  matches  p/levels's source s3://meters/levels/{site}-{scheduled:%Y%m%d%H%M}.jsonl.gz",
-        "  names    site = north, scheduled = 2024-05-01T09:15:00",
-        "  time     2024-05-01T07:15:00Z; the names are in Europe/Berlin",
-        "  read as  JSON Lines, gzip",
+        "  values   site = north, scheduled = 2024-05-01T09:15:00",
+        "  time     2024-05-01T07:15:00Z; the values are in Europe/Berlin",
+        "  format   JSON Lines, gzip",
     ];
     check("levels/north-202405010915.jsonl.gz", Some("meters"), &levels);
     check("s3://meters/levels/north-202405010915.jsonl.gz", None, &levels);
@@ -153,8 +153,8 @@ fn zones_buckets_and_conflicts_are_explained() {
         &[
             "loads p/sites into public.sites",
             "  matches  p/sites's source sites/*.csv.zst",
-            "  time     when the file is written: the key tells none",
-            "  read as  CSV, zstd",
+            "  time     the upload time of the file, because the key has none",
+            "  format   CSV, zstd",
         ],
     );
     check(
@@ -168,8 +168,8 @@ fn zones_buckets_and_conflicts_are_explained() {
         &[
             "fails as UnsupportedFormat: unsupported extension `.pdf`",
             "  matches  p/flow's trigger flow/{site}-{status}.trig",
-            "  names    site = north, status = Succeeded",
-            "  time     when the trigger is written: its key tells none",
+            "  values   site = north, status = Succeeded",
+            "  time     the upload time of the trigger, because its key has none",
         ],
     );
 }
@@ -261,7 +261,7 @@ to = "out/{run_date}/{run_date:%H}_{run_id}.csv"
 fn run_of_a_load_lists_required_datasets() {
     let of_key = |text: &str, key: &str| {
         let lines = explain_key(&catalog(text), key, None, None).lines();
-        lines.into_iter().filter(|l| ["  run ", "  needs ", "  exports "].iter().any(|s| l.starts_with(s))).collect()
+        lines.into_iter().filter(|l| ["  run ", "  requires ", "  exports "].iter().any(|s| l.starts_with(s))).collect()
     };
     let check = |text: &str, key: &str, expected: &[&str]| {
         let found: Vec<String> = of_key(text, key);
@@ -271,12 +271,12 @@ fn run_of_a_load_lists_required_datasets() {
     check(
         RUNS,
         "flow/north_2024-05-01_0915.csv",
-        &[hour, "  needs    levels: levels/{status}_2024-05-01_0915.trig", "  exports  out/2024-05-01/09_{run_id}.csv"],
+        &[hour, "  requires levels: levels/{status}_2024-05-01_0915.trig", "  exports  out/2024-05-01/09_{run_id}.csv"],
     );
     check(
         RUNS,
         "levels/Succeeded_2024-05-01_0915.trig",
-        &[hour, "  needs    flow: flow/{site}_2024-05-01_0915.csv", "  exports  out/2024-05-01/09_{run_id}.csv"],
+        &[hour, "  requires flow: flow/{site}_2024-05-01_0915.csv", "  exports  out/2024-05-01/09_{run_id}.csv"],
     );
     check(RUNS, "levels/2024-05-01_0915.csv", &[]);
     let each = "[datasets.x]\nsource = 'x/{name}.csv'\ntable = 'x'\n[run]\nper = 'day'\n";
