@@ -1,11 +1,11 @@
-//! Which time in a key is the logical time of a dataset.
+//! Finds the time in a key that is the logical time.
 
 use crate::template::KeyTemplate;
 
-/// The names that are the logical time in a template with several times, the first one before the second.
+/// The names of the logical time in a template with several times. The first name precedes the second.
 const PREFERRED: [&str; 2] = ["date", "scheduled"];
 
-/// A template with several times, none of which has a preferred name.
+/// An error: a template has several times, and none has a preferred name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AmbiguousTime {
     /// The names of the times.

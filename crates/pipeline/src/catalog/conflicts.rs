@@ -19,17 +19,18 @@ pub(super) struct Conflict {
 
 /// Returns the conflicts in the order of the definitions.
 pub(super) fn conflicts(definitions: &[Definition]) -> Vec<Conflict> {
-    let mut conflicts: Vec<Conflict> = doubled_pipelines(definitions).chain(shared_starts(definitions)).collect();
+    let mut conflicts: Vec<Conflict> = duplicate_pipelines(definitions).chain(shared_starts(definitions)).collect();
     for (index, definition) in definitions.iter().enumerate() {
-        conflicts.extend(own_input(definitions, definition).map(|error| Conflict { error, unusable: vec![index] }));
+        conflicts
+            .extend(outputs_as_inputs(definitions, definition).map(|error| Conflict { error, unusable: vec![index] }));
         // Such keys are handled as repairs in any case, so the definition stays usable.
-        conflicts.extend(repairs(definition).map(|error| Conflict { error, unusable: Vec::new() }));
-        conflicts.extend(followed(definitions, index));
+        conflicts.extend(reserved_keys(definition).map(|error| Conflict { error, unusable: Vec::new() }));
+        conflicts.extend(following_errors(definitions, index));
     }
     conflicts
 }
 
-fn doubled_pipelines(definitions: &[Definition]) -> impl Iterator<Item = Conflict> {
+fn duplicate_pipelines(definitions: &[Definition]) -> impl Iterator<Item = Conflict> {
     definitions.iter().enumerate().filter_map(|(index, definition)| {
         let name = &definition.pipeline;
         let earlier = definitions.iter().take(index).position(|earlier| earlier.pipeline == *name)?;
@@ -62,8 +63,8 @@ fn shared_start(earlier: DatasetRef<'_>, dataset: DatasetRef<'_>) -> Option<Stri
 
 /// Returns an error for each key that the definition writes and a dataset of any bucket reads. Without this check an
 /// output could start a load.
-fn own_input(definitions: &[Definition], definition: &Definition) -> impl Iterator<Item = DefinitionError> {
-    written(definition).filter_map(move |(key, template)| {
+fn outputs_as_inputs(definitions: &[Definition], definition: &Definition) -> impl Iterator<Item = DefinitionError> {
+    outputs(definition).filter_map(move |(key, template)| {
         inputs(definitions).find_map(|(dataset, role, location)| {
             let shared = template.shared_key(&location.template)?;
             let reason = format!(
@@ -76,11 +77,11 @@ fn own_input(definitions: &[Definition], definition: &Definition) -> impl Iterat
 }
 
 /// Returns an error for each template of the definition, in any bucket, that matches keys of repairs.
-fn repairs(definition: &Definition) -> impl Iterator<Item = DefinitionError> {
+fn reserved_keys(definition: &Definition) -> impl Iterator<Item = DefinitionError> {
     let of_datasets = inputs(std::slice::from_ref(definition));
     let read = of_datasets
         .map(|(dataset, role, location)| (format!("datasets.{}.{role}", dataset.dataset.name), &location.template));
-    read.chain(written(definition)).filter_map(|(key, template)| {
+    read.chain(outputs(definition)).filter_map(|(key, template)| {
         let shared = template.shared_key(RepairKey::template()?)?;
         Some(definition.error(
             &key,
@@ -90,7 +91,7 @@ fn repairs(definition: &Definition) -> impl Iterator<Item = DefinitionError> {
 }
 
 /// Returns the templates of keys that the definition writes, each with the key that declares it.
-fn written(definition: &Definition) -> impl Iterator<Item = (String, &KeyTemplate)> {
+fn outputs(definition: &Definition) -> impl Iterator<Item = (String, &KeyTemplate)> {
     let exports = definition.exports.iter().enumerate();
     let rejects = definition.datasets.iter().filter_map(|dataset| Some((dataset, dataset.rejects_export.as_ref()?)));
     exports
@@ -104,7 +105,7 @@ fn inputs(definitions: &[Definition]) -> impl Iterator<Item = (DatasetRef<'_>, &
 }
 
 /// Returns the errors in `run.after` and `run.after_failure`. An unknown pipeline does not make the definition unusable.
-fn followed(definitions: &[Definition], index: usize) -> impl Iterator<Item = Conflict> {
+fn following_errors(definitions: &[Definition], index: usize) -> impl Iterator<Item = Conflict> {
     let followers = definitions.get(index).into_iter();
     let names =
         followers.flat_map(|definition| predecessors(definition).map(move |(key, name)| (definition, key, name)));

@@ -21,7 +21,7 @@ impl Catalog {
     /// Checks the definitions against each other. Rejects two pipelines of one name, two datasets of one bucket that
     /// start on the same keys, keys that are reserved for repairs, exports that a dataset would read again, and runs
     /// that follow an unknown pipeline or each other in a circle. Two templates may share keys that this check does not
-    /// find; then [`Catalog::decide`] fails such a key.
+    /// find; then [`Catalog::decide`] fails that key.
     pub fn new(definitions: Vec<Definition>) -> Result<Self, DefinitionErrors> {
         let errors: Vec<DefinitionError> = conflicts(&definitions).into_iter().map(|conflict| conflict.error).collect();
         if errors.is_empty() { Ok(Self { definitions }) } else { Err(DefinitionErrors(errors)) }

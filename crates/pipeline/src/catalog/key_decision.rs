@@ -70,7 +70,7 @@ impl<'a> DatasetMatch<'a> {
     }
 }
 
-/// The file whose rows are loaded: the key's own file, or the file that a trigger names.
+/// The file that is loaded: the key's own file, or the file that a trigger names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataFile {
     /// `None` is the landing bucket.

@@ -40,18 +40,18 @@ pub(super) fn prefix_match(tokens: &[TemplateToken], key: &str) -> PrefixMatch {
 }
 
 /// Returns the positions where the token can end, from those where it can begin.
-fn step(token: &TemplateToken, key: &str, ends: &[usize]) -> Vec<usize> {
+fn step(token: &TemplateToken, key: &str, starts: &[usize]) -> Vec<usize> {
     let rest = |at: usize| key.get(at..).unwrap_or_default();
     match token {
         TemplateToken::Literal(text) => {
-            ends.iter().filter(|at| rest(**at).starts_with(text.as_str())).map(|at| at + text.len()).collect()
+            starts.iter().filter(|at| rest(**at).starts_with(text.as_str())).map(|at| at + text.len()).collect()
         }
         TemplateToken::Time { parts, .. } => {
-            ends.iter().filter_map(|at| read_time(parts, rest(*at)).map(|bytes| at + bytes)).collect()
+            starts.iter().filter_map(|at| read_time(parts, rest(*at)).map(|bytes| at + bytes)).collect()
         }
         TemplateToken::Star | TemplateToken::Text(_) => {
             let mut reached: Vec<usize> = Vec::new();
-            for at in ends {
+            for at in starts {
                 // An earlier start has passed this position and reached the same ends.
                 if reached.last().is_some_and(|last| last > at) {
                     continue;
@@ -67,13 +67,14 @@ fn step(token: &TemplateToken, key: &str, ends: &[usize]) -> Vec<usize> {
     }
 }
 
-fn stopped(token: &TemplateToken, key: &str, ends: &[usize], anchor: usize, skipped: &str) -> PrefixMatch {
-    let first = ends.first().copied().unwrap_or(anchor);
+/// Describes the position where no start matches the token.
+fn stopped(token: &TemplateToken, key: &str, starts: &[usize], anchor: usize, skipped: &str) -> PrefixMatch {
+    let first = starts.first().copied().unwrap_or(anchor);
     let (bytes, expects) = match token {
         TemplateToken::Literal(text) => {
             let matched = |at: usize| common(text, key.get(at..).unwrap_or_default());
             // Of the longest matches the earliest.
-            let best = ends.iter().rev().copied().max_by_key(|at| matched(*at)).unwrap_or(anchor);
+            let best = starts.iter().rev().copied().max_by_key(|at| matched(*at)).unwrap_or(anchor);
             if matched(best) > 0 {
                 let rest = text.get(matched(best)..).unwrap_or_default();
                 return PrefixMatch { bytes: best + matched(best), expects: format!("`{rest}`") };
