@@ -70,7 +70,11 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(()) => dispatch(cli).await,
         Err(error) => Err(Error::Unexpected(format!("cannot listen for signals: {error}"))),
     };
-    match result {
+    match result.map_err(|error| match interrupt::check() {
+        // Other errors only follow from the interrupt: the same Ctrl-C also stops the emulator of a demo.
+        Err(interrupted) => interrupted.into(),
+        Ok(()) => error,
+    }) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
