@@ -1,16 +1,16 @@
-//! What nobody may do with the stack. The rules look at every resource of a kind, also at those that are added later,
-//! and each is shown to find its fault where one is planted.
+//! The security rules of the template. They cover all resources of a kind, also new ones. A planted fault shows that
+//! each rule works.
 
 use crate::machine::read;
 
 const TEMPLATE: &str = "infra/template.yaml";
 
-/// The statements that may name every resource, with what they may allow there, and why.
+/// The statements that may allow actions on every resource, with the actions and the reason.
 const ANY_RESOURCE: [(&str, &[&str], &str); 5] = [
     (
         "Traces",
         &["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-        "X-Ray has no resource below the account",
+        "X-Ray has no resources to name",
     ),
     (
         "LogDelivery",
@@ -24,7 +24,7 @@ const ANY_RESOURCE: [(&str, &[&str], &str); 5] = [
             "logs:PutResourcePolicy",
             "logs:UpdateLogDelivery",
         ],
-        "CloudWatch Logs' delivery service knows no other resource",
+        "the actions for log delivery support only \"*\"",
     ),
     (
         "NetworkInterfaces",
@@ -36,14 +36,14 @@ const ANY_RESOURCE: [(&str, &[&str], &str); 5] = [
             "ec2:DescribeSubnets",
             "ec2:UnassignPrivateIpAddresses",
         ],
-        "Lambda makes the interfaces before they have a name",
+        "Lambda creates the interfaces, so they have no name yet",
     ),
-    ("AccountAdministers", &["kms:*"], "in a key's own policy the resource is that key"),
-    ("AlarmPublishes", &["kms:Decrypt", "kms:GenerateDataKey"], "in a key's own policy the resource is that key"),
+    ("AccountAdministers", &["kms:*"], "in the policy of a key, the resource is that key"),
+    ("AlarmPublishes", &["kms:Decrypt", "kms:GenerateDataKey"], "in the policy of a key, the resource is that key"),
 ];
 
-/// Kinds that keep no data of ours, or that AWS encrypts whatever anybody says.
-const KEEPS_NOTHING: [&str; 13] = [
+/// Resource types without user data, or that AWS always encrypts.
+const NEED_NO_ENCRYPTION: [&str; 13] = [
     "AWS::CloudWatch::Alarm",
     "AWS::Events::EventBus",
     "AWS::Events::Rule",
@@ -62,10 +62,10 @@ const KEEPS_NOTHING: [&str; 13] = [
 const PUBLIC_ACCESS: [&str; 4] =
     ["BlockPublicAcls: true", "BlockPublicPolicy: true", "IgnorePublicAcls: true", "RestrictPublicBuckets: true"];
 
-/// The roles that may know the database's address and password.
-const KNOW_THE_SECRET: [&str; 3] = ["LoaderRole", "TransformerRole", "ReconcilerRole"];
+/// The roles that may read the database secret.
+const SECRET_READERS: [&str; 3] = ["LoaderRole", "TransformerRole", "ReconcilerRole"];
 
-/// One resource of the template, comments left out.
+/// A resource of the template, without comments.
 struct Resource<'a> {
     name: &'a str,
     kind: &'a str,
@@ -73,11 +73,11 @@ struct Resource<'a> {
 }
 
 impl Resource<'_> {
-    fn says(&self, words: &str) -> bool {
-        self.lines.iter().any(|line| line.trim().trim_start_matches("- ") == words)
+    fn has_line(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.trim().trim_start_matches("- ") == text)
     }
 
-    /// The statements of its policies, each as its lines.
+    /// Returns the statements of its policies, as lines.
     fn statements(&self) -> Vec<Vec<&str>> {
         let effects = self.lines.iter().enumerate().filter(|(_, line)| line.contains("Effect: "));
         let statement = |(at, effect): (usize, &&str)| {
@@ -107,18 +107,18 @@ fn resources(template: &str) -> Vec<Resource<'_>> {
                 last.kind = line.trim().trim_start_matches("Type: ");
             }
             (_, Some(last)) => last.lines.push(line),
-            (_, None) => panic!("{line} belongs to no resource"),
+            (_, None) => panic!("no resource for {line}"),
         }
     }
     found
 }
 
-/// All that is wrong with a template.
-fn faults(template: &str) -> Vec<String> {
+/// Returns the violations in a template.
+fn violations(template: &str) -> Vec<String> {
     let resources = resources(template);
     let of_each = resources.iter().flat_map(|resource| {
         let rights = resource.statements().into_iter().flat_map(|statement| wrong_rights(resource.name, &statement));
-        rights.chain(unencrypted(resource)).chain(public(resource)).chain(logs_for_ever(resource, &resources))
+        rights.chain(unencrypted(resource)).chain(public(resource)).chain(without_retention(resource, &resources))
     });
     of_each.chain(without_tls(&resources)).collect()
 }
@@ -147,7 +147,7 @@ fn wrong_rights(role: &str, statement: &[&str]) -> Vec<String> {
         if reaches_all && !is_excepted {
             wrong.push(format!("{role}: {action} of every resource"));
         }
-        if action.starts_with("secretsmanager:") && !KNOW_THE_SECRET.contains(&role) {
+        if action.starts_with("secretsmanager:") && !SECRET_READERS.contains(&role) {
             wrong.push(format!("{role}: may read secrets"));
         }
         let reads = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:ListBucketVersions"].contains(&action);
@@ -161,24 +161,24 @@ fn wrong_rights(role: &str, statement: &[&str]) -> Vec<String> {
 fn unencrypted(resource: &Resource<'_>) -> Option<String> {
     let is_encrypted = match resource.kind {
         "AWS::S3::Bucket" => resource.lines.iter().any(|line| line.trim().starts_with("SSEAlgorithm: ")),
-        "AWS::SQS::Queue" => resource.says("SqsManagedSseEnabled: true"),
+        "AWS::SQS::Queue" => resource.has_line("SqsManagedSseEnabled: true"),
         "AWS::SNS::Topic" => resource.lines.iter().any(|line| line.trim().starts_with("KmsMasterKeyId: ")),
-        kind => KEEPS_NOTHING.contains(&kind),
+        kind => NEED_NO_ENCRYPTION.contains(&kind),
     };
     (!is_encrypted).then(|| format!("{}: {} is not encrypted", resource.name, resource.kind))
 }
 
 fn public(resource: &Resource<'_>) -> Option<String> {
-    let is_private = resource.kind != "AWS::S3::Bucket" || PUBLIC_ACCESS.iter().all(|setting| resource.says(setting));
-    (!is_private).then(|| format!("{}: may become public", resource.name))
+    let is_private = resource.kind != "AWS::S3::Bucket" || PUBLIC_ACCESS.iter().all(|setting| resource.has_line(setting));
+    (!is_private).then(|| format!("{}: can become public", resource.name))
 }
 
-/// A group that Lambda or Step Functions would make by itself keeps its lines for ever.
-fn logs_for_ever(resource: &Resource<'_>, resources: &[Resource<'_>]) -> Option<String> {
-    let of_ours = |group: &str| resources.iter().any(|it| it.kind == "AWS::Logs::LogGroup" && it.name == group);
+/// A log group that Lambda or Step Functions creates itself has no retention.
+fn without_retention(resource: &Resource<'_>, resources: &[Resource<'_>]) -> Option<String> {
+    let is_in_template = |group: &str| resources.iter().any(|it| it.kind == "AWS::Logs::LogGroup" && it.name == group);
     let named = |before: &str, after: &str| {
         let mut named = resource.lines.iter().filter_map(|line| line.trim().strip_prefix(before)?.strip_suffix(after));
-        named.any(of_ours)
+        named.any(is_in_template)
     };
     let ends = match resource.kind {
         "AWS::Logs::LogGroup" => resource.lines.iter().any(|line| line.trim().starts_with("RetentionInDays: ")),
@@ -186,13 +186,13 @@ fn logs_for_ever(resource: &Resource<'_>, resources: &[Resource<'_>]) -> Option<
         "AWS::StepFunctions::StateMachine" => named("LogGroupArn: !GetAtt ", ".Arn"),
         _ => true,
     };
-    (!ends).then(|| format!("{}: logs for ever", resource.name))
+    (!ends).then(|| format!("{}: logs have no retention", resource.name))
 }
 
 fn without_tls(resources: &[Resource<'_>]) -> Vec<String> {
-    let refuses_plain_text = |bucket: &str| {
+    let requires_tls = |bucket: &str| {
         let policies = resources.iter().filter(|it| it.kind == "AWS::S3::BucketPolicy");
-        policies.filter(|it| it.says(&format!("Bucket: !Ref {bucket}"))).flat_map(Resource::statements).any(
+        policies.filter(|it| it.has_line(&format!("Bucket: !Ref {bucket}"))).flat_map(Resource::statements).any(
             |statement| {
                 let (whole, objects) = (format!("!GetAtt {bucket}.Arn"), format!("!Sub ${{{bucket}.Arn}}/*"));
                 let words = [
@@ -207,13 +207,13 @@ fn without_tls(resources: &[Resource<'_>]) -> Vec<String> {
             },
         )
     };
-    let buckets = resources.iter().filter(|it| it.kind == "AWS::S3::Bucket" && !refuses_plain_text(it.name));
-    buckets.map(|bucket| format!("{}: answers without TLS", bucket.name)).collect()
+    let buckets = resources.iter().filter(|it| it.kind == "AWS::S3::Bucket" && !requires_tls(it.name));
+    buckets.map(|bucket| format!("{}: allows access without TLS", bucket.name)).collect()
 }
 
 #[test]
 fn template_follows_the_security_rules() {
-    assert_eq!(faults(&read(TEMPLATE)), Vec::<String>::new());
+    assert_eq!(violations(&read(TEMPLATE)), Vec::<String>::new());
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn security_check_finds_planted_faults() {
     let template = read(TEMPLATE);
     let check = |from: &str, to: &str, fault: &str| {
         assert!(template.contains(from), "the template has no {from}");
-        let found = faults(&template.replacen(from, to, 1));
+        let found = violations(&template.replacen(from, to, 1));
         assert!(found.iter().any(|found| found.contains(fault)), "{from} → {to}: {found:?}");
     };
     check("Action: lambda:InvokeFunction", "Action: lambda:*", "lambda:* is a wildcard");
@@ -238,8 +238,8 @@ fn security_check_finds_planted_faults() {
         "s3:PutObject of the landing bucket",
     );
     check("Action: s3:ListBucket", "Action: secretsmanager:GetSecretValue", "TriggerResolverRole: may read secrets");
-    check("aws:SecureTransport: \"false\"", "aws:SecureTransport: \"true\"", "LandingBucket: answers without TLS");
-    check("- !Sub ${CuratedBucket.Arn}/*", "- !Sub ${LandingBucket.Arn}/*", "CuratedBucket: answers without TLS");
+    check("aws:SecureTransport: \"false\"", "aws:SecureTransport: \"true\"", "LandingBucket: allows access without TLS");
+    check("- !Sub ${CuratedBucket.Arn}/*", "- !Sub ${LandingBucket.Arn}/*", "CuratedBucket: allows access without TLS");
     check("SSEAlgorithm: AES256", "BucketKeyEnabled: true", "LandingBucket: AWS::S3::Bucket is not encrypted");
     check(
         "SqsManagedSseEnabled: true",
@@ -248,13 +248,13 @@ fn security_check_finds_planted_faults() {
     );
     check("KmsMasterKeyId: !Ref TopicKey", "DisplayName: notices", "Topic: AWS::SNS::Topic is not encrypted");
     check("Type: AWS::SNS::Subscription", "Type: AWS::DynamoDB::Table", "AWS::DynamoDB::Table is not encrypted");
-    check("IgnorePublicAcls: true", "IgnorePublicAcls: false", "LandingBucket: may become public");
-    check("RetentionInDays: !Ref LogRetentionDays", "LogGroupClass: STANDARD", "Logs: logs for ever");
-    check("LogGroup: !Ref LoaderLogs", "LogFormat: JSON", "Loader: logs for ever");
+    check("IgnorePublicAcls: true", "IgnorePublicAcls: false", "LandingBucket: can become public");
+    check("RetentionInDays: !Ref LogRetentionDays", "LogGroupClass: STANDARD", "Logs: logs have no retention");
+    check("LogGroup: !Ref LoaderLogs", "LogFormat: JSON", "Loader: logs have no retention");
     check(
         "LogGroupArn: !GetAtt StateMachineLogs.Arn",
         "LogGroupArn: !GetAtt Others.Arn",
-        "StateMachine: logs for ever",
+        "StateMachine: logs have no retention",
     );
 }
 
@@ -264,7 +264,7 @@ fn security_exceptions_are_needed_and_explained() {
     for (sid, actions, reason) in ANY_RESOURCE {
         assert!(reason.len() > 20 && template.contains(&format!("Sid: {sid}")), "{sid}");
         for action in actions {
-            assert!(template.contains(action), "{sid}: nothing needs {action}");
+            assert!(template.contains(action), "{sid}: {action} is not needed");
         }
     }
 }

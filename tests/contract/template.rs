@@ -1,5 +1,5 @@
-//! What the template promises about rights, buckets and limits. Read as text, line by line: YAML with CloudFormation's
-//! own tags needs no parser for this.
+//! The rights, buckets and limits of the template. The tests read it as text, so they need no parser for YAML with the
+//! tags of CloudFormation.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
-/// The lines below the first line that reads `header`, as deep as they are indented.
+/// Returns the indented block below the first line `header`.
 fn block<'a>(text: &'a str, header: &str) -> Vec<&'a str> {
     let mut lines = text.lines().skip_while(|line| line.trim() != header);
     let depth = indentation(lines.next().unwrap_or_else(|| panic!("{TEMPLATE} has no {header}")));
     lines.take_while(|line| line.trim().is_empty() || indentation(line) > depth).collect()
 }
 
-/// One statement of a policy, and the comment above it.
+/// A statement of a policy. `comment` is true if a comment stands above it.
 struct Statement<'a> {
     lines: Vec<&'a str>,
     comment: bool,
@@ -29,11 +29,11 @@ impl Statement<'_> {
         self.lines.iter().any(|line| line.trim() == "Effect: Allow")
     }
 
-    fn says(&self, words: &str) -> bool {
-        self.lines.iter().any(|line| line.contains(words))
+    fn contains(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
     }
 
-    /// `service:Action`, in a list or alone.
+    /// Returns its actions, such as `s3:GetObject`.
     fn actions(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().filter_map(|line| {
             let word = line.trim().trim_start_matches("- ").trim_start_matches("Action: ");
@@ -55,7 +55,7 @@ fn statements(text: &str) -> Vec<Statement<'_>> {
         let starts = |line: &str| indentation(line) == depth && line.trim_start().starts_with("- ");
         let first = (0..=effect).rev().find(|at| starts(lines[*at])).unwrap();
         let rest = lines[first + 1..].iter().take_while(|line| indentation(line) > depth && !line.trim().is_empty());
-        // A statement that an `!If` holds has its comment above the `!If`.
+        // The comment of a conditional statement stands above its `!If`.
         let comment = (first.saturating_sub(3)..first).rev().map(|at| lines[at].trim());
         let comment = comment
             .take_while(|line| line.starts_with('#') || line.starts_with("- "))
@@ -78,7 +78,7 @@ fn template_substitutes_every_placeholder() {
     }
 }
 
-/// The role whose policy a statement is in: the last resource before it that is one.
+/// Returns the roles whose policies contain this text.
 fn roles_with(words: &str) -> BTreeSet<String> {
     let template = read(TEMPLATE);
     let mut role = "";
@@ -99,7 +99,7 @@ fn sensitive_rights_have_only_listed_roles() {
     let check = |words: &str, roles: &[&str]| {
         assert_eq!(roles_with(words), roles.iter().map(|role| format!("{role}Role")).collect(), "{words}");
     };
-    // Of the reconciler's is one query of the ledger; the stack has one secret.
+    // The reconciler reads the ledger. The stack has one secret.
     check("secretsmanager:GetSecretValue", &["Loader", "Transformer", "Reconciler"]);
     check("s3:PutObject", &["Loader", "Transformer"]);
     check("events:PutEvents", &["StateMachine", "RunPipeline", "SweepRuns"]);
@@ -129,40 +129,40 @@ fn no_right_has_a_wildcard() {
     assert!(statements.len() > 20, "only {} statements were found", statements.len());
     for statement in statements.iter().filter(|statement| statement.allows()) {
         let head = statement.lines[0].trim();
-        let of_the_key_itself = statement.says("Sid: AccountAdministers");
+        let of_the_key_itself = statement.contains("Sid: AccountAdministers");
         for action in statement.actions().filter(|_| !of_the_key_itself) {
             assert!(!action.contains('*'), "{head} allows {action}");
         }
         assert!(
             !statement.lines.iter().any(|line| [r#"- "*""#, r#"Action: "*""#].contains(&line.trim())),
-            "{head} allows all"
+            "{head} allows everything"
         );
-        assert!(statement.actions().next().is_some() || statement.says("sts:AssumeRole"), "{head} allows nothing");
-        assert!(!statement.says("Resource: \"*\"") || statement.comment, "{head}: Resource \"*\" without a reason");
+        assert!(statement.actions().next().is_some() || statement.contains("sts:AssumeRole"), "{head} allows nothing");
+        assert!(!statement.contains("Resource: \"*\"") || statement.comment, "{head}: Resource \"*\" without a reason");
     }
 }
 
-/// What comes out of the stack must not come in again.
+/// The output of the stack must not become its input.
 #[test]
 fn no_role_writes_to_the_landing_bucket() {
     let template = read(TEMPLATE);
     for statement in
-        statements(&template).iter().filter(|statement| statement.allows() && statement.says("LandingBucket"))
+        statements(&template).iter().filter(|statement| statement.allows() && statement.contains("LandingBucket"))
     {
         for action in statement.actions().filter(|action| action.starts_with("s3:")) {
             let reads = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:ListBucketVersions"];
             assert!(reads.contains(&action), "{action} is allowed");
         }
     }
-    let refused = block(&template, "- Sid: NoFunctionWrites").join("\n");
+    let denied = block(&template, "- Sid: NoFunctionWrites").join("\n");
     for role in
         ["CheckFileExtension", "TriggerResolver", "RandomFailureGenerator", "Loader", "Transformer", "Reconciler"]
     {
-        assert!(refused.contains(&format!("!GetAtt {role}Role.Arn")), "{role} is not refused by the bucket itself");
+        assert!(denied.contains(&format!("!GetAtt {role}Role.Arn")), "the bucket policy does not deny {role}");
     }
 }
 
-/// An event that cannot start its machine waits where somebody is told of it.
+/// An event that cannot start its state machine is kept in the dead-letter queue.
 #[test]
 fn every_rule_has_the_dead_letter_queue() {
     let template = read(TEMPLATE);
@@ -182,7 +182,7 @@ fn data_buckets_are_private_and_retained() {
     let template = read(TEMPLATE);
     for bucket in ["LandingBucket:", "DefinitionsBucket:", "CuratedBucket:"] {
         let properties = block(&template, bucket).join("\n");
-        for promise in [
+        for setting in [
             "DeletionPolicy: RetainExceptOnCreate",
             "UpdateReplacePolicy: Retain",
             "SSEAlgorithm:",
@@ -190,7 +190,7 @@ fn data_buckets_are_private_and_retained() {
             "ObjectOwnership: BucketOwnerEnforced",
             "Status: Enabled",
         ] {
-            assert!(properties.contains(promise), "{bucket} {promise}");
+            assert!(properties.contains(setting), "{bucket} {setting}");
         }
         assert!(
             block(&template, &bucket.replace(':', "Policy:")).join("\n").contains("aws:SecureTransport"),
@@ -202,8 +202,8 @@ fn data_buckets_are_private_and_retained() {
 #[test]
 fn undelivered_event_is_kept_and_raises_an_alarm() {
     let template = read(TEMPLATE);
-    let check = |resource: &str, promise: &str| {
-        assert!(block(&template, resource).iter().any(|line| line.trim() == promise), "{resource} {promise}");
+    let check = |resource: &str, setting: &str| {
+        assert!(block(&template, resource).iter().any(|line| line.trim() == setting), "{resource} {setting}");
     };
     check("ObjectCreatedRule:", "DeadLetterConfig:");
     check("ObjectCreatedRule:", "Arn: !GetAtt DeadLetterQueue.Arn");
@@ -213,7 +213,7 @@ fn undelivered_event_is_kept_and_raises_an_alarm() {
     check("DeadLetterAlarm:", "AlarmActions: [!Ref Topic]");
 }
 
-/// A task that gives up first would leave a function at work, and its answer would be lost.
+/// Otherwise the task would time out first, and the function's answer would be lost.
 #[test]
 fn task_timeouts_exceed_function_timeouts() {
     let template = read(TEMPLATE);
