@@ -5,12 +5,12 @@
 mod clocks;
 mod dependencies;
 mod docs;
+mod expression_fields;
 mod expressions;
 mod failures;
 mod faults;
 mod imports;
 mod machine;
-mod expression_fields;
 mod modules;
 mod notices;
 mod payloads;

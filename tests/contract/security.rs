@@ -169,7 +169,8 @@ fn unencrypted(resource: &Resource<'_>) -> Option<String> {
 }
 
 fn public(resource: &Resource<'_>) -> Option<String> {
-    let is_private = resource.kind != "AWS::S3::Bucket" || PUBLIC_ACCESS.iter().all(|setting| resource.has_line(setting));
+    let is_private =
+        resource.kind != "AWS::S3::Bucket" || PUBLIC_ACCESS.iter().all(|setting| resource.has_line(setting));
     (!is_private).then(|| format!("{}: can become public", resource.name))
 }
 
@@ -238,7 +239,11 @@ fn security_check_finds_planted_faults() {
         "s3:PutObject of the landing bucket",
     );
     check("Action: s3:ListBucket", "Action: secretsmanager:GetSecretValue", "TriggerResolverRole: may read secrets");
-    check("aws:SecureTransport: \"false\"", "aws:SecureTransport: \"true\"", "LandingBucket: allows access without TLS");
+    check(
+        "aws:SecureTransport: \"false\"",
+        "aws:SecureTransport: \"true\"",
+        "LandingBucket: allows access without TLS",
+    );
     check("- !Sub ${CuratedBucket.Arn}/*", "- !Sub ${LandingBucket.Arn}/*", "CuratedBucket: allows access without TLS");
     check("SSEAlgorithm: AES256", "BucketKeyEnabled: true", "LandingBucket: AWS::S3::Bucket is not encrypted");
     check(

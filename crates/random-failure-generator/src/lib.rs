@@ -133,8 +133,8 @@ mod tests {
             assert!(matches!(&answer, Injection::Planned(it) if it.faults.len() == faults), "{event}: {answer:?}");
         };
         for event in [
-            include_str!("../../../events/eventbridge-odd-key.resolve-trigger.json"),
-            include_str!("../../../events/s3-notification-odd-key.resolve-trigger.json"),
+            include_str!("../../../events/eventbridge-special-characters.resolve-trigger.json"),
+            include_str!("../../../events/s3-notification-special-characters.resolve-trigger.json"),
         ] {
             check(serde_json::from_str(event).unwrap(), FaultyState::ALL.len());
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 const ORDERS: &str = "raw_data/retail/2026-01-05/orders.csv";
-const ODD_KEY: &str = "raw_data/retail/2026-01-05/orders a+b 100% café.csv";
+const SPECIAL_KEY: &str = "raw_data/retail/2026-01-05/orders a+b 100% café.csv";
 
 fn fixture(name: &str) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events");
@@ -57,11 +57,11 @@ fn every_shape_gives_the_same_object() {
 #[test]
 fn special_characters_decode_alike_in_every_shape() {
     for (name, event_id) in [
-        ("eventbridge-odd-key.resolve-trigger", Some("2d4eba74-fd51-3966-4bfa-b013c9da8ff1")),
-        ("s3-notification-odd-key.resolve-trigger", None),
-        ("sqs-sns-wrapped-odd-key.resolve-trigger", Some("95df01b4-ee98-5cb9-9903-4c221d41eb5e")),
+        ("eventbridge-special-characters.resolve-trigger", Some("2d4eba74-fd51-3966-4bfa-b013c9da8ff1")),
+        ("s3-notification-special-characters.resolve-trigger", None),
+        ("sqs-sns-wrapped-special-characters.resolve-trigger", Some("95df01b4-ee98-5cb9-9903-4c221d41eb5e")),
     ] {
-        assert_eq!(decoded(name), whole(ODD_KEY, 512, event_id), "{name}");
+        assert_eq!(decoded(name), whole(SPECIAL_KEY, 512, event_id), "{name}");
     }
 }
 
