@@ -2,7 +2,7 @@ use std::io::Read;
 
 use ::csv::{ByteRecord, ReaderBuilder};
 use formats::RowSpec;
-use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
+use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Delimiter, Encoding, Extra};
 use protocol::{Compression, Format};
 
 use super::conversion::{Conversion, convert_whole_and_in_pieces, is_compressed};
@@ -40,11 +40,12 @@ pub fn csv(bytes: &[u8]) {
 fn dialect(choices: u8) -> CsvOptions {
     let chosen = |bit: u8| choices & (1 << bit) != 0;
     CsvOptions {
-        delimiter: chosen(0).then_some(b';'),
+        delimiter: chosen(0).then_some(b';'.into()),
         quote: (!chosen(1)).then_some(if chosen(2) { b'\'' } else { b'"' }),
         escape: (chosen(3) && !chosen(1)).then_some(b'\\'),
         comment: chosen(4).then_some(b'#'),
         header: chosen(5),
+        ..CsvOptions::default()
     }
 }
 
@@ -58,7 +59,7 @@ pub(super) fn text_column(name: &str) -> Column {
 
 pub(super) fn column(name: &str, kind: ColumnType) -> Column {
     let parsed = ColumnName::parse(name).unwrap_or_else(|error| panic!("{error}"));
-    Column { name: parsed, header: name.to_owned(), kind, not_null: false, format: None }
+    Column::new(parsed, kind, false)
 }
 
 fn check_against_the_csv_crate(conversion: &Conversion, file: &[u8], options: &CsvOptions) {
@@ -68,7 +69,7 @@ fn check_against_the_csv_crate(conversion: &Conversion, file: &[u8], options: &C
         return;
     }
     let mut reader = ReaderBuilder::new()
-        .delimiter(options.delimiter.unwrap_or(b','))
+        .delimiter(options.delimiter.and_then(Delimiter::byte).unwrap_or(b','))
         .quoting(options.quote.is_some())
         .quote(options.quote.unwrap_or(b'"'))
         .double_quote(options.escape.is_none())

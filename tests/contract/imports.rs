@@ -152,7 +152,7 @@ const PURE: [(&str, &[&str]); 4] = [
         &["aws_lambda_events", "chrono", "percent-encoding", "serde", "serde_json", "serde_path_to_error", "thiserror"],
     ),
     ("fault-plan", &["rand", "serde", "sha2", "thiserror", "toml"]),
-    ("pipeline", &["chrono", "chrono-tz", "serde", "sha2", "strsim", "thiserror", "toml"]),
+    ("pipeline", &["chrono", "chrono-tz", "encoding_rs", "serde", "sha2", "strsim", "thiserror", "toml"]),
     (
         "formats",
         &[

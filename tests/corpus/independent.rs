@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::error::Error;
 
 use formats::Reject;
-use pipeline::{Column, ColumnType};
+use pipeline::{Column, ColumnType, Delimiter};
 use protocol::Format;
 use serde_json::{Map, Value};
 use tokio_postgres::Client;
@@ -40,7 +40,7 @@ pub(crate) async fn compare(
         let texts: Vec<_> = read.iter().map(|row| row[place].as_deref()).collect();
         let theirs = match (column.kind, case.format) {
             (ColumnType::Text, _) => texts.into_iter().map(|text| text.map(str::to_owned)).collect(),
-            (_, Format::Csv | Format::Tsv) if column.format.is_none() => {
+            (_, Format::Csv | Format::Tsv) if column.values.formats.is_empty() => {
                 as_postgresql_reads(&texts, column, client).await?
             }
             _ => continue,
@@ -87,7 +87,7 @@ fn csv_reader(case: &Case) -> csv::ReaderBuilder {
     let by_ending = if case.format == Format::Tsv { b'\t' } else { b',' };
     let mut builder = csv::ReaderBuilder::new();
     builder
-        .delimiter(options.delimiter.unwrap_or(by_ending))
+        .delimiter(options.delimiter.and_then(Delimiter::byte).unwrap_or(by_ending))
         .quoting(options.quote.is_some())
         .quote(options.quote.unwrap_or(b'"'))
         .double_quote(options.escape.is_none())

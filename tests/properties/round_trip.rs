@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::write::GzEncoder;
 use formats::RowSpec;
 use penstock_tests::any_bytes::convert;
-use pipeline::{Column, ColumnType, CsvOptions, Encoding, Extra};
+use pipeline::{Column, ColumnType, CsvOptions, Delimiter, Encoding, Extra};
 use proptest::prelude::*;
 use proptest::sample::select;
 use protocol::{Compression, Format};
@@ -83,11 +83,12 @@ fn dialect() -> impl Strategy<Value = CsvOptions> {
     let delimiter = select(vec![None, Some(b';'), Some(b'\t'), Some(b'|')]);
     (delimiter, quote, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(delimiter, quote, escapes, comments, header)| CsvOptions {
-            delimiter,
+            delimiter: delimiter.map(Delimiter::from),
             quote,
             escape: (escapes && quote.is_some()).then_some(b'\\'),
             comment: comments.then_some(b'#'),
             header,
+            ..CsvOptions::default()
         },
     )
 }
@@ -114,7 +115,7 @@ fn compress(file: &[u8], compression: Compression) -> Vec<u8> {
 }
 
 fn delimiter(dialect: &CsvOptions) -> char {
-    char::from(dialect.delimiter.unwrap_or(b','))
+    char::from(dialect.delimiter.and_then(Delimiter::byte).unwrap_or(b','))
 }
 
 /// Without quotes, a text must not be empty or contain delimiters and line ends.

@@ -32,7 +32,7 @@ pub(crate) fn columns() -> Vec<Column> {
 
 pub(crate) fn column(name: &str, kind: &str) -> Column {
     let (kind, not_null) = ColumnType::parse(kind).unwrap();
-    Column { name: ColumnName::parse(name).unwrap(), header: name.to_owned(), kind, not_null, format: None }
+    Column::new(ColumnName::parse(name).unwrap(), kind, not_null)
 }
 
 pub(crate) fn rows() -> impl Strategy<Value = Vec<TextRow>> {

@@ -127,6 +127,7 @@ impl Transcoder {
             }
             (_, Some(_)) => return Err(self.malformed("the byte order mark of another encoding", 0)),
             (Encoding::Windows1252, None) => WINDOWS_1252,
+            (Encoding::Other(encoding), None) => encoding,
             (Encoding::Utf8 | Encoding::Latin1, None) => return Ok(None),
         };
         Ok(Some(encoding.new_decoder_without_bom_handling()))
@@ -163,14 +164,7 @@ impl Transcoder {
     }
 
     fn malformed(&self, what: &str, byte_offset: u64) -> FileError {
-        let encoding = match self.encoding {
-            Encoding::Utf8 => "utf-8",
-            Encoding::Utf16 => "utf-16",
-            Encoding::Utf16Le => "utf-16le",
-            Encoding::Utf16Be => "utf-16be",
-            Encoding::Latin1 => "latin-1",
-            Encoding::Windows1252 => "windows-1252",
-        };
+        let encoding = self.encoding.as_str();
         let reason = format!("{what}, at byte {byte_offset} of the file; the dataset declares {encoding}");
         FileError::Malformed { line: self.line, reason }
     }

@@ -70,7 +70,7 @@ impl ExistingTable {
             };
             let is_filled = existing.has_default || existing.is_generated || existing.name == RESCUED_COLUMN;
             let header = headers.get(&existing.name).unwrap_or(&existing.name).clone();
-            let column = Column { name, header, kind, not_null: existing.is_not_null, format: None };
+            let column = Column { header, ..Column::new(name, kind, existing.is_not_null) };
             (!is_filled && !is_declared(&column.name)).then_some(column)
         };
         self.columns.iter().filter_map(column).collect()

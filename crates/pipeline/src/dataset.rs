@@ -1,11 +1,15 @@
 use std::time::Duration;
 
+use protocol::Format;
+
+use crate::column::Column;
+use crate::csv_options::CsvOptions;
+use crate::limits::REJECTS_RATIO_DEFAULT;
 use crate::location::Location;
 use crate::logical_time;
 use crate::names::{ColumnName, NameError, TableName, check_label};
-use crate::options::{CsvOptions, Encoding, Evolve, Extra};
+use crate::options::{DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, OnConflict};
 use crate::template::{KeyTemplate, TemplateError};
-use crate::types::ColumnType;
 
 /// A dataset: the files that it loads, and the table that it loads them into.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,9 +20,21 @@ pub struct Dataset {
     /// The placeholder that is the logical time: of the trigger, else of the source. `None` when keys have no time; then
     /// the time of the event counts.
     pub logical_time: Option<String>,
+    /// `None`: by the ending of the key, then by the first bytes.
+    pub format: Option<Format>,
+    /// `None`: by the ending of the key, then by the first bytes.
+    pub compression: Option<DeclaredCompression>,
     pub table: TableName,
     pub write: WriteMode,
+    /// With [`WriteMode::Upsert`]: of two rows with one key, the row with the higher value in this column stays. `None`:
+    /// the row of the file with the later logical time, then of the later commit.
+    pub newer_by: Option<ColumnName>,
     pub on_new_version: OnNewVersion,
+    /// With [`WriteMode::Replace`]: a file without an accepted row empties the table. Otherwise it fails.
+    pub allow_empty: bool,
+    pub on_conflict: OnConflict,
+    /// The earlier name of the dataset; its loads are loads of this dataset.
+    pub renamed_from: Option<String>,
     /// The texts that are NULL. Default: the empty text.
     pub null_values: Vec<String>,
     /// In the order of the definition. Empty when columns are inferred; see [`Dataset::infers_columns`].
@@ -27,6 +43,9 @@ pub struct Dataset {
     pub evolve: Evolve,
     pub encoding: Encoding,
     pub csv: CsvOptions,
+    pub header_match: HeaderMatch,
+    /// The JSON Pointer to the array of records; `None`: the records are the top level of the file.
+    pub json_records: Option<String>,
     pub rejects: RejectLimits,
     /// The key in the curated bucket of a CSV file with a load's rejects; [`Dataset::rejects_key`] builds it.
     pub rejects_export: Option<KeyTemplate>,
@@ -67,24 +86,28 @@ pub enum OnNewVersion {
     Ignore,
 }
 
-/// A column of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    pub name: ColumnName,
-    /// The column's name in the file.
-    pub header: String,
-    pub kind: ColumnType,
-    pub not_null: bool,
-    /// The strftime format of chrono, for date and time types only. `None` is ISO 8601.
-    pub format: Option<String>,
-}
-
 /// The limits of rejects: a file with more rejects fails. `None` is no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RejectLimits {
     pub max_rows: Option<u64>,
     /// The part of the rows read, from 0 to 1.
     pub max_ratio: Option<f64>,
+}
+
+impl Default for RejectLimits {
+    fn default() -> Self {
+        Self { max_rows: None, max_ratio: Some(REJECTS_RATIO_DEFAULT) }
+    }
+}
+
+impl WriteMode {
+    /// Returns the default of `on_new_version`.
+    pub(crate) fn on_new_version(&self) -> OnNewVersion {
+        match self {
+            Self::Append | Self::Replace => OnNewVersion::Replace,
+            Self::Upsert { .. } => OnNewVersion::Append,
+        }
+    }
 }
 
 impl OnNewVersion {
@@ -103,15 +126,23 @@ impl Dataset {
             starts_on: StartsOn::Source,
             source,
             logical_time,
+            format: None,
+            compression: None,
             table,
             write: WriteMode::default(),
+            newer_by: None,
             on_new_version: OnNewVersion::default(),
+            allow_empty: false,
+            on_conflict: OnConflict::default(),
+            renamed_from: None,
             null_values: vec![String::new()],
             columns: Vec::new(),
             extra: Extra::default(),
             evolve: Evolve::default(),
             encoding: Encoding::default(),
             csv: CsvOptions::default(),
+            header_match: HeaderMatch::default(),
+            json_records: None,
             rejects: RejectLimits::default(),
             rejects_export: None,
         })

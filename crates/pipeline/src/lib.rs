@@ -4,6 +4,8 @@
 
 mod calendar;
 mod catalog;
+mod column;
+mod csv_options;
 mod dataset;
 mod definition;
 mod errors;
@@ -26,14 +28,18 @@ mod value_format;
 pub mod version;
 
 pub use catalog::{Catalog, DataFile, DatasetMatch, KeyDecision, KeyFailure, KeyRole, Unusable};
-pub use dataset::{Column, Dataset, OnNewVersion, RejectLimits, StartsOn, WriteMode};
+pub use column::{
+    BooleanWords, Column, ColumnSource, NumberFormat, ObjectProperty, Rounding, ValueFormat, ValueOptions,
+};
+pub use csv_options::{CsvOptions, Delimiter, LineEnd, Quoting, Ragged};
+pub use dataset::{Dataset, OnNewVersion, RejectLimits, StartsOn, WriteMode};
 pub use definition::Definition;
 pub use errors::{DefinitionError, DefinitionErrors};
 pub use limits::DEFINITION_BYTES_MAX;
 pub use location::{KeyBucket, Location};
 pub use names::{ColumnName, NameError, TableName};
 pub use nearest::did_you_mean;
-pub use options::{CsvOptions, Encoding, Evolve, Extra, RESCUED_COLUMN};
+pub use options::{DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, OnConflict, RESCUED_COLUMN};
 pub use repair::RepairKey;
 pub use run::{Again, Export, ExportFormat, ExportSource, Per, RunSettings, Transform, When};
 pub use template::{Captures, KeyTemplate, Placeholder, TemplateError};

@@ -31,6 +31,18 @@ pub const VARCHAR_LENGTH_MAX: u32 = 10_485_760;
 /// The work to find a key that two templates share, in pairs of positions. Beyond it the check reports no shared key.
 pub const OVERLAP_PAIRS_MAX: usize = 100_000;
 
+/// The length of a CSV delimiter.
+pub const DELIMITER_CHARS_MAX: usize = 8;
+
+/// [`DELIMITER_CHARS_MAX`] characters of UTF-8.
+pub const DELIMITER_BYTES_MAX: usize = 4 * DELIMITER_CHARS_MAX;
+
+/// The default of `csv.quoted_lines`.
+pub const QUOTED_LINES_DEFAULT: u32 = 1_000;
+
+/// The default of `rejects.max_ratio`.
+pub const REJECTS_RATIO_DEFAULT: f64 = 0.1;
+
 /// The longest `wait` for a data file after its trigger.
 pub const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 

@@ -1,4 +1,8 @@
-//! Options of a dataset: CSV dialect, encoding, undeclared columns.
+//! Options of a dataset about its files and its table.
+
+use protocol::Format;
+
+use crate::nearest::did_you_mean;
 
 /// The `jsonb` column of [`Extra::Rescue`], after all declared columns and before `_load_id`.
 pub const RESCUED_COLUMN: &str = "_rescued";
@@ -23,6 +27,8 @@ pub enum Evolve {
     Fail,
     /// They are added to the table with inferred types.
     Add,
+    /// As [`Evolve::Add`], and an inferred column of the table takes a wider type where values need it.
+    Widen,
 }
 
 /// The character encoding of a text file.
@@ -39,6 +45,8 @@ pub enum Encoding {
     Latin1,
     /// Latin-1 with printable characters, such as `€` and `“`, from 0x80 to 0x9F.
     Windows1252,
+    /// Another encoding of the WHATWG Encoding Standard.
+    Other(&'static encoding_rs::Encoding),
 }
 
 impl Extra {
@@ -49,12 +57,12 @@ impl Extra {
 
 impl Evolve {
     /// The words of `pipeline.toml`.
-    pub(crate) const WORDS: [(&str, Self); 2] = [("fail", Self::Fail), ("add", Self::Add)];
+    pub(crate) const WORDS: [(&str, Self); 3] = [("fail", Self::Fail), ("add", Self::Add), ("widen", Self::Widen)];
 }
 
 impl Encoding {
-    /// The words of `pipeline.toml`.
-    pub(crate) const WORDS: [(&str, Self); 6] = [
+    /// The words of `pipeline.toml` that differ from the labels of the WHATWG Encoding Standard, or have a shorter home.
+    const WORDS: [(&str, Self); 6] = [
         ("utf-8", Self::Utf8),
         ("utf-16", Self::Utf16),
         ("utf-16le", Self::Utf16Le),
@@ -62,25 +70,109 @@ impl Encoding {
         ("latin-1", Self::Latin1),
         ("windows-1252", Self::Windows1252),
     ];
-}
 
-/// The dialect of a CSV file. The characters are ASCII and different from each other; none is NUL, CR or LF.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CsvOptions {
-    /// `None`: a tab in a `.tsv` file, otherwise a comma.
-    pub delimiter: Option<u8>,
-    /// `None`: fields are not quoted, and `"` is data.
-    pub quote: Option<u8>,
-    /// Precedes a quote, or itself, inside quotes. `None`: a quote inside quotes is doubled.
-    pub escape: Option<u8>,
-    /// Begins a comment line.
-    pub comment: Option<u8>,
-    /// `false`: the file has the declared columns in their order.
-    pub header: bool,
-}
-
-impl Default for CsvOptions {
-    fn default() -> Self {
-        Self { delimiter: None, quote: Some(b'"'), escape: None, comment: None, header: true }
+    /// Parses a word of [`Encoding::WORDS`], or any label of the WHATWG Encoding Standard. `iso-8859-1` and `ascii` are
+    /// labels of windows-1252 there. <https://encoding.spec.whatwg.org/#names-and-labels>
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Some((_, encoding)) = Self::WORDS.iter().find(|(word, _)| *word == text) {
+            return Ok(*encoding);
+        }
+        let Some(found) = encoding_rs::Encoding::for_label_no_replacement(text.as_bytes()) else {
+            let words = Self::WORDS.iter().map(|(word, _)| *word);
+            return Err(format!("unknown encoding `{text}`{}", did_you_mean(text, words.chain(COMMON_ENCODINGS))));
+        };
+        Ok(match found.name() {
+            "UTF-8" => Self::Utf8,
+            "UTF-16LE" => Self::Utf16Le,
+            "UTF-16BE" => Self::Utf16Be,
+            "windows-1252" => Self::Windows1252,
+            _ => Self::Other(found),
+        })
     }
+
+    /// Returns the text of `pipeline.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Utf8 => "utf-8",
+            Self::Utf16 => "utf-16",
+            Self::Utf16Le => "utf-16le",
+            Self::Utf16Be => "utf-16be",
+            Self::Latin1 => "latin-1",
+            Self::Windows1252 => "windows-1252",
+            Self::Other(encoding) => encoding.name(),
+        }
+    }
+}
+
+/// Labels for the hint after a mistyped encoding.
+const COMMON_ENCODINGS: [&str; 10] = [
+    "iso-8859-2",
+    "iso-8859-15",
+    "windows-1250",
+    "windows-1251",
+    "koi8-r",
+    "shift_jis",
+    "euc-jp",
+    "gb18030",
+    "big5",
+    "euc-kr",
+];
+
+/// The words of `format`.
+pub(crate) const FORMATS: [(&str, Format); 5] = [
+    ("csv", Format::Csv),
+    ("tsv", Format::Tsv),
+    ("json", Format::Json),
+    ("jsonl", Format::Jsonl),
+    ("parquet", Format::Parquet),
+];
+
+/// The compression of a file, where the dataset declares it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeclaredCompression {
+    None,
+    Gzip,
+    Zstd,
+    Bzip2,
+    /// An archive with one member.
+    Zip,
+}
+
+impl DeclaredCompression {
+    /// The words of `pipeline.toml`.
+    pub(crate) const WORDS: [(&str, Self); 5] =
+        [("none", Self::None), ("gzip", Self::Gzip), ("zstd", Self::Zstd), ("bzip2", Self::Bzip2), ("zip", Self::Zip)];
+}
+
+/// The way to find the declared columns in the header of a CSV file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HeaderMatch {
+    /// The names are equal.
+    #[default]
+    Exact,
+    /// The names are equal without letter case and outer spaces, with space, `-` and `_` equal to each other.
+    Fold,
+    /// The columns are in the declared order, or at [`crate::ColumnSource::Position`]. The header is skipped.
+    Position,
+}
+
+impl HeaderMatch {
+    /// The words of `pipeline.toml`.
+    pub(crate) const WORDS: [(&str, Self); 3] =
+        [("exact", Self::Exact), ("fold", Self::Fold), ("position", Self::Position)];
+}
+
+/// The effect of a row that violates a constraint of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnConflict {
+    /// The load fails.
+    #[default]
+    Fail,
+    /// The row becomes a reject.
+    Reject,
+}
+
+impl OnConflict {
+    /// The words of `pipeline.toml`.
+    pub(crate) const WORDS: [(&str, Self); 2] = [("fail", Self::Fail), ("reject", Self::Reject)];
 }

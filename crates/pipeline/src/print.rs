@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::dataset::{Column, Dataset, OnNewVersion, StartsOn, WriteMode};
+use crate::column::{Column, ColumnSource, NumberFormat, ObjectProperty, Rounding, ValueFormat, ValueOptions};
+use crate::csv_options::{CsvOptions, LineEnd, Quoting, Ragged};
+use crate::dataset::{Dataset, OnNewVersion, RejectLimits, StartsOn, WriteMode};
 use crate::limits::WAIT_DEFAULT;
 use crate::logical_time;
 use crate::names::ColumnName;
-use crate::options::{CsvOptions, Encoding, Evolve, Extra};
+use crate::options::{DeclaredCompression, Encoding, Evolve, Extra, FORMATS, HeaderMatch, OnConflict};
 
 /// A key and its value as TOML text.
 type Line = (String, String);
@@ -40,6 +42,9 @@ fn keys(dataset: &Dataset) -> Vec<Line> {
     {
         lines.push(line("logical_time", string(name)));
     }
+    lines.extend(dataset.format.and_then(|format| any_word("format", format, &FORMATS)));
+    let compression = dataset.compression;
+    lines.extend(compression.and_then(|it| any_word("compression", it, &DeclaredCompression::WORDS)));
     lines
 }
 
@@ -53,57 +58,118 @@ fn options(dataset: &Dataset) -> Vec<Line> {
             lines.push(line("key", list(key.iter().map(ColumnName::as_str))));
         }
     }
-    lines.extend(word("on_new_version", dataset.on_new_version, &OnNewVersion::WORDS));
+    lines.extend(dataset.newer_by.as_ref().map(|column| line("newer_by", string(column.as_str()))));
+    if dataset.on_new_version != dataset.write.on_new_version() {
+        lines.extend(any_word("on_new_version", dataset.on_new_version, &OnNewVersion::WORDS));
+    }
+    if dataset.allow_empty {
+        lines.push(line("allow_empty", "true".to_owned()));
+    }
+    lines.extend(word("on_conflict", dataset.on_conflict, &OnConflict::WORDS));
+    lines.extend(dataset.renamed_from.as_ref().map(|name| line("renamed_from", string(name))));
     if dataset.null_values != [""] {
         lines.push(line("null_values", list(dataset.null_values.iter().map(String::as_str))));
     }
     lines.extend(word("extra", dataset.extra, &Extra::WORDS));
     lines.extend(word("evolve", dataset.evolve, &Evolve::WORDS));
-    lines.extend(word("encoding", dataset.encoding, &Encoding::WORDS));
+    if dataset.encoding != Encoding::default() {
+        lines.push(line("encoding", string(dataset.encoding.as_str())));
+    }
     lines.extend(csv(dataset.csv));
+    lines.extend(word("header.match", dataset.header_match, &HeaderMatch::WORDS));
+    lines.extend(dataset.json_records.as_ref().map(|pointer| line("json.records", string(pointer))));
     lines.extend(dataset.rejects.max_rows.map(|rows| line("rejects.max_rows", rows.to_string())));
     // `{:?}` prints a float with a point or an exponent, which TOML requires.
-    lines.extend(dataset.rejects.max_ratio.map(|ratio| line("rejects.max_ratio", format!("{ratio:?}"))));
+    if dataset.rejects.max_ratio != RejectLimits::default().max_ratio {
+        lines.extend(dataset.rejects.max_ratio.map(|ratio| line("rejects.max_ratio", format!("{ratio:?}"))));
+    }
     lines.extend(dataset.rejects_export.as_ref().map(|key| line("rejects.export", string(&key.to_string()))));
     lines
 }
 
 fn csv(options: CsvOptions) -> Vec<Line> {
-    let CsvOptions { delimiter, quote, escape, comment, header } = options;
+    let default = CsvOptions::default();
     let character = |name: &str, byte: Option<u8>| byte.map(|byte| line(name, string(&char::from(byte).to_string())));
+    let number = |name: &str, value: u32, default: u32| (value != default).then(|| line(name, value.to_string()));
+    let flag = |name: &str, value: bool, default: bool| (value != default).then(|| line(name, value.to_string()));
     let mut lines = Vec::new();
-    lines.extend(character("csv.delimiter", delimiter));
-    if quote.is_none() {
-        lines.push(line("csv.quote", string("")));
-    } else if quote != CsvOptions::default().quote {
-        lines.extend(character("csv.quote", quote));
+    lines.extend(options.delimiter.map(|delimiter| line("csv.delimiter", string(delimiter.as_str()))));
+    if options.quote.is_none() {
+        lines.push(line("csv.quoting", string("none")));
+    } else if options.quote != default.quote {
+        lines.extend(character("csv.quote", options.quote));
     }
-    lines.extend(character("csv.escape", escape));
-    lines.extend(character("csv.comment", comment));
-    if !header {
-        lines.push(line("csv.header", "false".to_owned()));
+    lines.extend(character("csv.escape", options.escape));
+    lines.extend(character("csv.comment", options.comment));
+    lines.extend(flag("csv.header", options.header, default.header));
+    if options.quoting == Quoting::Lenient {
+        lines.push(line("csv.quoting", string("lenient")));
     }
+    lines.extend(number("csv.skip", options.skip, default.skip));
+    lines.extend(number("csv.skip_footer", options.skip_footer, default.skip_footer));
+    lines.extend(flag("csv.skip_blank", options.skip_blank, default.skip_blank));
+    lines.extend(word("csv.ragged", options.ragged, &Ragged::WORDS));
+    lines.extend(flag("csv.trim", options.trim, default.trim));
+    lines.extend(word("csv.line_end", options.line_end, &LineEnd::WORDS));
+    lines.extend(number("csv.quoted_lines", options.quoted_lines, default.quoted_lines));
     lines
 }
 
 fn column(column: &Column) -> Line {
     let not_null = if column.not_null { " not null" } else { "" };
     let kind = string(&(column.kind.declared() + not_null));
+    let mut more: Vec<String> = Vec::new();
+    match &column.source {
+        ColumnSource::Header if column.header == column.name.as_str() => {}
+        ColumnSource::Header => more.push(format!("from = {}", string(&column.header))),
+        ColumnSource::Position(position) => more.push(format!("from = {position}")),
+        ColumnSource::Key(placeholder) => more.push(format!("from_key = {}", string(placeholder))),
+        ColumnSource::Line => more.push("from_line = true".to_owned()),
+        ColumnSource::Object(property) => {
+            let word = ObjectProperty::WORDS.iter().find(|(_, known)| known == property).map(|(word, _)| *word);
+            more.extend(word.map(|word| format!("from_object = {}", string(word))));
+        }
+    }
+    if column.optional {
+        more.push("optional = true".to_owned());
+    }
+    more.extend(values(&column.values));
     let key = format!("columns.{}", key(column.name.as_str()));
-    let mut more = String::new();
-    if column.header != column.name.as_str() {
-        more = format!(", from = {}", string(&column.header));
+    (key, if more.is_empty() { kind } else { format!("{{ type = {kind}, {} }}", more.join(", ")) })
+}
+
+fn values(values: &ValueOptions) -> Vec<String> {
+    let ValueOptions { formats, timezone, round, number, boolean_words } = values;
+    let mut lines: Vec<Line> = Vec::new();
+    match formats.as_slice() {
+        [] => {}
+        [one] => lines.push(line("format", string(one.as_str()))),
+        several => lines.push(line("format", list(several.iter().map(ValueFormat::as_str)))),
     }
-    if let Some(format) = &column.format {
-        more = format!("{more}, format = {}", string(format));
+    lines.extend(timezone.map(|timezone| line("timezone", string(timezone.name()))));
+    lines.extend(word("round", *round, &Rounding::WORDS));
+    if number.decimal != NumberFormat::default().decimal {
+        lines.push(line("decimal", string(&number.decimal.to_string())));
     }
-    (key, if more.is_empty() { kind } else { format!("{{ type = {kind}{more} }}") })
+    lines.extend(number.thousands.map(|thousands| line("thousands", string(&thousands.to_string()))));
+    if !number.strip.is_empty() {
+        lines.push(line("strip", list(number.strip.iter().map(String::as_str))));
+    }
+    if let Some(words) = boolean_words {
+        lines.push(line("true", list(words.true_words.iter().map(String::as_str))));
+        lines.push(line("false", list(words.false_words.iter().map(String::as_str))));
+    }
+    lines.into_iter().map(|(key, value)| format!("{key} = {value}")).collect()
+}
+
+fn any_word<T: Copy + PartialEq>(name: &str, value: T, words: &[(&str, T)]) -> Option<Line> {
+    let (word, _) = words.iter().find(|(_, known)| *known == value)?;
+    Some(line(name, string(word)))
 }
 
 /// Returns `None` for the default.
 fn word<T: Copy + Default + PartialEq>(name: &str, value: T, words: &[(&str, T)]) -> Option<Line> {
-    let (word, _) = words.iter().find(|(_, known)| *known == value && value != T::default())?;
-    Some(line(name, string(word)))
+    (value != T::default()).then(|| any_word(name, value, words)).flatten()
 }
 
 fn line(name: &str, value: String) -> Line {
@@ -162,7 +228,9 @@ mod tests {
     fn column(name: &str, header: &str, kind: &str, format: Option<&str>) -> Column {
         let (kind, not_null) = ColumnType::parse(kind).unwrap();
         let name = ColumnName::parse(name).unwrap();
-        Column { name, header: header.to_owned(), kind, not_null, format: format.map(str::to_owned) }
+        let formats = format.map(ValueFormat::of).into_iter().collect();
+        let values = ValueOptions { formats, ..ValueOptions::default() };
+        Column { header: header.to_owned(), values, ..Column::new(name, kind, not_null) }
     }
 
     fn orders() -> Dataset {
@@ -212,6 +280,26 @@ columns.at       = "timestamptz not null"
         check("csv.delimiter = \"\\t\"\ncsv.quote = \"'\"\ncsv.escape = '\\'\ncsv.comment = '#'");
         check("csv.delimiter = \"\\u0001\"\ncsv.quote = ''\ncsv.header = false\ncolumns.x = 'timestamp'");
         check("rejects.max_rows = 0\nrejects.max_ratio = 1.0\nrejects.export = '{scheduled:%Y}/{load_id}.csv'");
+        check("format = 'json'\njson.records = '/data/items'\ncompression = 'zip'");
+        check(
+            "format = 'csv'\ncompression = 'none'\nencoding = 'shift_jis'\ncsv.delimiter = '|~|'\ncsv.quoting = 'lenient'",
+        );
+        check("csv.skip = 2\ncsv.skip_footer = 1\ncsv.skip_blank = true\ncsv.ragged = 'both'\ncsv.trim = true");
+        check("csv.line_end = 'cr'\ncsv.quoted_lines = 7\nheader.match = 'fold'\nevolve = 'widen'");
+        check("trigger = '{status}_{scheduled:%F}_{actual:%F}.trig'\nlogical_time = 'actual'");
+        check("write = 'replace'\nallow_empty = true\non_conflict = 'reject'\nrenamed_from = 'y'");
+        check(
+            "write = 'upsert'\nkey = ['a']\nnewer_by = 'b'\non_new_version = 'replace'\ncolumns.a = 'int not null'\n\
+             columns.b = 'int'",
+        );
+        check(
+            "columns.a = { type = 'date', from_key = 'scheduled' }\ncolumns.b = { type = 'bigint', from_line = true }\n\
+             columns.c = { type = 'text', from_object = 'etag' }\ncolumns.d = { type = 'text', optional = true }\n\
+             columns.e = { type = 'numeric', decimal = ',', thousands = '.', strip = ['€', \" \"] }\n\
+             columns.f = { type = 'boolean', true = ['Y'], false = ['N', ''] }\n\
+             columns.g = { type = 'timestamptz', format = ['excel', '%F %T'], timezone = 'Europe/Berlin', round = 'half_up' }",
+        );
+        check("header.match = 'position'\ncolumns.a = { type = 'text', from = 3 }");
         check("rejects.max_rows = 9223372036854775807\nrejects.max_ratio = 0.0000001");
     }
 

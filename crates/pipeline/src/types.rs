@@ -78,6 +78,11 @@ impl ColumnType {
         }
     }
 
+    /// Returns true for the types of numbers.
+    pub fn is_number(self) -> bool {
+        matches!(self, Self::SmallInt | Self::Integer | Self::BigInt | Self::Numeric { .. } | Self::Real | Self::Double)
+    }
+
     /// Returns true if a column of this type may have a `format`.
     pub fn has_format(self) -> bool {
         matches!(self, Self::Date | Self::Time | Self::Timestamp | Self::TimestampTz)

@@ -5,13 +5,36 @@ use std::fmt::Write;
 use chrono::format::{Fixed, Item, Numeric, Pad, StrftimeItems};
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::column::ValueFormat;
 use crate::types::ColumnType;
 
-/// Checks that the format can read every value of the type: formats sample values and parses them again.
-pub(crate) fn check_value_format(kind: ColumnType, format: &str) -> Result<(), String> {
-    if !kind.has_format() {
-        return Err(format!("`format` applies to date, time, timestamp and timestamptz, not to {}", kind.sql()));
+/// Checks that the format can read every value of the type. With a time zone, a `timestamptz` needs no offset.
+pub(crate) fn check_value_format(kind: ColumnType, format: &ValueFormat, has_timezone: bool) -> Result<(), String> {
+    let types = match format {
+        _ if !kind.has_format() => "date, time, timestamp and timestamptz",
+        ValueFormat::Strftime(format) => return check_strftime(kind, format, has_timezone),
+        ValueFormat::Epoch | ValueFormat::EpochMs if kind != ColumnType::Date && kind != ColumnType::Time => {
+            return Ok(());
+        }
+        ValueFormat::Epoch | ValueFormat::EpochMs => "timestamp and timestamptz",
+        ValueFormat::Excel if kind == ColumnType::TimestampTz && !has_timezone => {
+            return Err("`excel` dates have no time zone; add `timezone`".to_owned());
+        }
+        ValueFormat::Excel => return Ok(()),
+    };
+    match format {
+        ValueFormat::Strftime(_) => Err(format!("`format` applies to {types}, not to {}", kind.sql())),
+        _ => Err(format!("`{}` applies to {types}, not to {}", format.as_str(), kind.sql())),
     }
+}
+
+/// Returns true if the strftime format reads the offset of a timestamp.
+pub(crate) fn has_offset(format: &str) -> bool {
+    samples().all(|sample| round_trips(ColumnType::TimestampTz, format, sample))
+}
+
+/// Checks a strftime format: formats sample values and parses them again.
+fn check_strftime(kind: ColumnType, format: &str, has_timezone: bool) -> Result<(), String> {
     let items: Vec<_> = StrftimeItems::new(format).collect();
     if let Some(reason) = items.iter().find_map(|item| unsupported_item(format, item)) {
         return Err(reason);
@@ -21,10 +44,11 @@ pub(crate) fn check_value_format(kind: ColumnType, format: &str) -> Result<(), S
             "`{format}` is ambiguous: an unpadded number stands directly before another number; pad it or separate them"
         ));
     }
-    if samples().all(|sample| round_trips(kind, format, sample)) {
+    let is_complete = |kind| samples().all(|sample| round_trips(kind, format, sample));
+    if is_complete(kind) || (kind == ColumnType::TimestampTz && has_timezone && is_complete(ColumnType::Timestamp)) {
         Ok(())
     } else {
-        Err(format!("`{format}` must describe {}", needed(kind)))
+        Err(format!("`{format}` must describe {}", needed(kind, has_timezone)))
     }
 }
 
@@ -50,11 +74,12 @@ fn unsupported_item(format: &str, item: &Item<'_>) -> Option<String> {
     }
 }
 
-fn needed(kind: ColumnType) -> &'static str {
+fn needed(kind: ColumnType, has_timezone: bool) -> &'static str {
     match kind {
         ColumnType::Date => "a complete date (year, month, day) and nothing else",
         ColumnType::Time => "a time of day (at least hour and minute) and nothing else",
-        ColumnType::TimestampTz => "a complete timestamp with its offset (`%z`)",
+        ColumnType::TimestampTz if has_timezone => "a complete timestamp (date, at least hour and minute)",
+        ColumnType::TimestampTz => "a complete timestamp with its offset (`%z`), or have a `timezone`",
         _ => "a complete timestamp (date, at least hour and minute) without an offset",
     }
 }
@@ -99,7 +124,7 @@ mod tests {
     fn value_format_must_be_complete() {
         let check = |kind: &str, format: &str, expected: Result<(), &str>| {
             let (kind, _) = ColumnType::parse(kind).unwrap();
-            let found = check_value_format(kind, format);
+            let found = check_value_format(kind, &ValueFormat::of(format), false);
             match (&found, expected) {
                 (Ok(()), Ok(())) => {}
                 (Err(reason), Err(part)) if reason.contains(part) => {}

@@ -178,6 +178,7 @@ mod tests {
     const APPEND: &str = "";
     const REPLACE: &str = "write = \"replace\"";
     const UPSERT: &str = "write = \"upsert\"\nkey = [\"a\"]";
+    const NEWEST: &str = "on_new_version = \"replace\"";
     const EVERY: &str = "on_new_version = \"append\"";
     const FIRST: &str = "on_new_version = \"ignore\"";
 
@@ -215,7 +216,7 @@ mod tests {
             check(&[APPEND], history, load(ReplacedRows::Key));
             check(&[APPEND, EVERY], history, load(ReplacedRows::None));
             check(&[REPLACE], history, load(ReplacedRows::Table));
-            check(&[UPSERT], history, load(ReplacedRows::Key));
+            check(&[UPSERT, NEWEST], history, load(ReplacedRows::Key));
             check(&[UPSERT, EVERY], history, load(ReplacedRows::None));
         }
         check(&[APPEND, FIRST], new, load(ReplacedRows::None));
@@ -224,9 +225,9 @@ mod tests {
             check(&[write, FIRST], loaded, VersionDecision::Ignored);
             check(&[write, FIRST], newer, VersionDecision::Ignored);
             check(&[write, FIRST], same, VersionDecision::AlreadyLoaded);
-            check(&[write], newer, VersionDecision::Superseded);
-            check(&[write], same, VersionDecision::AlreadyLoaded);
-            check(&[write], same_newer, VersionDecision::AlreadyLoaded);
+            check(&[write, NEWEST], newer, VersionDecision::Superseded);
+            check(&[write, NEWEST], same, VersionDecision::AlreadyLoaded);
+            check(&[write, NEWEST], same_newer, VersionDecision::AlreadyLoaded);
         }
         check(&[APPEND, EVERY], newer, load(ReplacedRows::None));
         check(&[APPEND, EVERY], same, VersionDecision::AlreadyLoaded);
@@ -234,7 +235,7 @@ mod tests {
 
         check(&[APPEND], overtaken, VersionDecision::AlreadyLoaded);
         check(&[REPLACE], overtaken, load(ReplacedRows::Table));
-        check(&[UPSERT], overtaken, load(ReplacedRows::Key));
+        check(&[UPSERT, NEWEST], overtaken, load(ReplacedRows::Key));
         check(&[UPSERT, FIRST], overtaken, VersionDecision::Ignored);
         check(&[REPLACE], KeyHistory { has_newer: true, ..overtaken }, VersionDecision::Superseded);
     }
@@ -266,7 +267,7 @@ mod tests {
     fn only_replace_supersedes_older_versions() {
         assert!(supersedes_older(&dataset(&[APPEND])));
         assert!(supersedes_older(&dataset(&[REPLACE])));
-        assert!(supersedes_older(&dataset(&[UPSERT])));
+        assert!(supersedes_older(&dataset(&[UPSERT, NEWEST])));
         assert!(!supersedes_older(&dataset(&[EVERY])));
         assert!(!supersedes_older(&dataset(&[FIRST])));
     }

@@ -1,7 +1,7 @@
 //! Finds the delimiter of a file: the declared one, else the default of the file's ending, unless the header shows
 //! another.
 
-use pipeline::CsvOptions;
+use pipeline::{CsvOptions, Delimiter};
 use protocol::Format;
 
 use super::dialect::CustomDialect;
@@ -30,7 +30,8 @@ pub(crate) fn find(
     limits: &Limits,
 ) -> Result<u8, FileError> {
     let by_ending = by_ending(format);
-    if let Some(declared) = options.delimiter {
+    // The scanner does not support delimiters of several bytes yet.
+    if let Some(declared) = options.delimiter.and_then(Delimiter::byte) {
         return Ok(declared);
     }
     if !options.header {

@@ -22,13 +22,10 @@ pub fn infer_parquet(spec: &RowSpec<'_>, file: &Arc<dyn RandomAccess>) -> Result
     for (position, (header, kind)) in found.into_iter().enumerate() {
         match known.iter().find(|column| column.header == header) {
             Some(column) => inference.known.push(column.name.clone()),
-            None => inference.new.push(Column {
-                name: names.name(&header, position + 1),
-                kind,
-                header,
-                not_null: false,
-                format: None,
-            }),
+            None => {
+                let name = names.name(&header, position + 1);
+                inference.new.push(Column { header, ..Column::new(name, kind, false) });
+            }
         }
     }
     Ok(inference)

@@ -154,13 +154,11 @@ impl<'a> TypeSurvey<'a> {
         for (index, found) in self.found.iter().enumerate() {
             match self.known.get(found.header.as_str()) {
                 Some(name) => inference.known.push((*name).clone()),
-                None => inference.new.push(Column {
-                    name: names.name(&found.header, index + 1),
-                    header: found.header.clone(),
-                    kind: self.kind(found),
-                    not_null: false,
-                    format: None,
-                }),
+                None => {
+                    let name = names.name(&found.header, index + 1);
+                    let header = found.header.clone();
+                    inference.new.push(Column { header, ..Column::new(name, self.kind(found), false) });
+                }
             }
         }
         inference

@@ -14,12 +14,12 @@ fn standard() -> CsvOptions {
 #[test]
 fn declared_delimiter_splits_fields() {
     for delimiter in [b';', b'|', b'\t', b' ', b'x', 1] {
-        let setup = setup(CsvOptions { delimiter: Some(delimiter), ..standard() });
+        let setup = setup(CsvOptions { delimiter: Some(delimiter.into()), ..standard() });
         let file = "a;b\n1,1;\"2;2\"\n;\"say \"\"hi\"\"\"\n3;4;5\n".replace(';', &char::from(delimiter).to_string());
         let quoted = format!("1,1|2{}2", char::from(delimiter));
         setup.check(file, &[&quoted, "NULL|say \"hi\""], &["4@28: 3 fields, but the header has 2"]);
     }
-    setup(CsvOptions { delimiter: Some(b';'), ..standard() }).check_error(
+    setup(CsvOptions { delimiter: Some(b';'.into()), ..standard() }).check_error(
         "a,b\n1,2\n",
         "the header does not match the dataset's columns: missing [\"a\", \"b\"], unknown [\"a,b\"]; expected [\"a\", \"b\"], found [\"a,b\"]",
     );
@@ -29,7 +29,7 @@ fn declared_delimiter_splits_fields() {
 fn tsv_ending_means_tab_unless_declared() {
     let tsv = TestFile::new(Format::Tsv, &["a text", "b text"]);
     tsv.check("a\tb\n1,1\t\"2\t2\"\n", &["1,1|2\t2"], &[]);
-    let declared = TestFile { csv: CsvOptions { delimiter: Some(b','), ..standard() }, ..tsv };
+    let declared = TestFile { csv: CsvOptions { delimiter: Some(b','.into()), ..standard() }, ..tsv };
     declared.check("a,b\n1\t1,2\n", &["1\t1|2"], &[]);
 }
 
@@ -67,7 +67,7 @@ fn declared_quote_replaces_double_quote() {
 
 #[test]
 fn quotes_are_data_without_quoting() {
-    let setup = setup(CsvOptions { quote: None, delimiter: Some(b'\t'), ..standard() });
+    let setup = setup(CsvOptions { quote: None, delimiter: Some(b'\t'.into()), ..standard() });
     setup.check("a\tb\n\"1\tsay \"hi\"\"\n\t\"\"\n", &["\"1|say \"hi\"\"", "NULL|\"\""], &[]);
     setup.check("a\tb\n1\n2\"\t\"\n", &["2\"|\""], &["2@4: 1 field, but the header has 2"]);
 }

@@ -9,7 +9,7 @@ mod json;
 mod limits;
 mod parquet;
 
-use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra};
+use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra, ValueFormat};
 use protocol::{Compression, Format};
 
 use crate::convert::{convert_parquet_within, convert_within};
@@ -114,7 +114,9 @@ pub(crate) fn column(text: &str) -> Column {
     let (name, kind) = text.split_once(' ').unwrap();
     let (kind, format) = kind.split_once(" as ").map_or((kind, None), |(kind, format)| (kind, Some(format.to_owned())));
     let (kind, not_null) = ColumnType::parse(kind).unwrap();
-    Column { name: ColumnName::parse(name).unwrap(), header: name.to_owned(), kind, not_null, format }
+    let mut column = Column::new(ColumnName::parse(name).unwrap(), kind, not_null);
+    column.values.formats.extend(format.map(ValueFormat::Strftime));
+    column
 }
 
 fn describe(reject: &Reject) -> String {

@@ -7,7 +7,7 @@ mod jsonb;
 mod scalar;
 pub(crate) mod temporal;
 
-use pipeline::{Column, ColumnType};
+use pipeline::{Column, ColumnType, ValueFormat};
 
 use crate::copy;
 use crate::numeric::{self, NumericBounds};
@@ -66,9 +66,10 @@ impl TypeEncoder {
             ColumnType::TimestampTz => TemporalType::TimestampTz,
             _ => return Self::plain(column.kind),
         };
-        match &column.format {
-            Some(format) => Self::TemporalFormat(Box::new(TemporalFormat::new(target, format))),
-            None => Self::plain(column.kind),
+        // Values are not read in several formats, or as numbers since an epoch, yet.
+        match column.values.formats.first() {
+            Some(ValueFormat::Strftime(format)) => Self::TemporalFormat(Box::new(TemporalFormat::new(target, format))),
+            Some(_) | None => Self::plain(column.kind),
         }
     }
 

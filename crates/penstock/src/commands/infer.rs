@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clap::Args;
 use formats::{FileError, RandomAccess, RowSpec, infer, infer_parquet, unusual_delimiter};
-use pipeline::{Column, CsvOptions, Dataset, Encoding, Extra, KeyTemplate, Location, TableName};
+use pipeline::{Column, CsvOptions, Dataset, Delimiter, Encoding, Extra, KeyTemplate, Location, TableName};
 use protocol::{Compression, FileKind, Format};
 use serde::Serialize;
 
@@ -86,7 +86,7 @@ fn infer_dataset(file: &Path, options: InferOptions) -> Result<Dataset> {
         .or_else(|_| Ok(Location { bucket: None, template: KeyTemplate::parse("raw_data/{date:%Y-%m-%d}/*")? }))
         .map_err(|error: pipeline::TemplateError| not_inferred(error.to_string()))?;
     let mut dataset = Dataset::new(&name, source, table).map_err(|error| not_inferred(error.to_string()))?;
-    dataset.csv = CsvOptions { delimiter: options.delimiter, ..dataset.csv };
+    dataset.csv = CsvOptions { delimiter: options.delimiter.map(Delimiter::from), ..dataset.csv };
     if matches!(format, Format::Csv | Format::Tsv) {
         dataset.csv.delimiter = delimiter(file, &dataset, format, compression)?;
     }
@@ -118,10 +118,10 @@ fn invalid_file(file: &Path) -> impl Fn(FileError) -> Error {
     move |error| Error::NotInferred { file: file.clone(), reason: error.to_string() }
 }
 
-fn delimiter(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Option<u8>> {
+fn delimiter(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Option<Delimiter>> {
     let opened = File::open(file).map_err(Error::file("open", file))?;
     let found = unusual_delimiter(&spec(dataset, format, compression), opened);
-    Ok(dataset.csv.delimiter.or(found.map_err(invalid_file(file))?))
+    Ok(dataset.csv.delimiter.or(found.map_err(invalid_file(file))?.map(Delimiter::from)))
 }
 
 fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Vec<Column>> {
@@ -233,7 +233,11 @@ columns.total        = "numeric"
             std::fs::write(&file, body).unwrap();
             let dataset = infer_dataset(&file, InferOptions::default()).unwrap();
             let names: Vec<_> = dataset.columns.iter().map(|column| column.name.as_str()).collect();
-            assert_eq!((dataset.csv.delimiter, names.as_slice()), (declared, columns), "{name}: {body:?}");
+            assert_eq!(
+                (dataset.csv.delimiter, names.as_slice()),
+                (declared.map(Delimiter::from), columns),
+                "{name}: {body:?}"
+            );
         };
         check("a.csv", "a,b\n1,2\n", None, &["a", "b"]);
         check("a.csv", "a;b\n1;2\n", Some(b';'), &["a", "b"]);

@@ -2,32 +2,41 @@ use std::time::Duration;
 
 use protocol::FileKind;
 
+use super::columns::FileContext;
 use super::error_list::ErrorList;
 use super::toml_table::{TomlEntry, TomlTable};
-use super::{columns, csv, duration, key, rejects};
+use super::{columns, csv, duration, file_options, key, rejects};
 use crate::dataset::{Dataset, StartsOn};
 use crate::limits::{WAIT_DEFAULT, WAIT_MAX};
 use crate::location::Location;
 use crate::logical_time::{self, AmbiguousTime};
-use crate::names::TableName;
-use crate::options::{Encoding, Evolve, Extra};
+use crate::names::{TableName, check_label};
+use crate::options::{Evolve, Extra, OnConflict};
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 23] = [
     "source",
     "trigger",
     "wait",
     "logical_time",
-    "table",
-    "write",
-    "key",
-    "on_new_version",
+    "format",
+    "compression",
+    "encoding",
+    "csv",
+    "header",
+    "json",
     "null_values",
     "columns",
     "extra",
     "evolve",
-    "encoding",
-    "csv",
+    "table",
+    "write",
+    "key",
+    "newer_by",
+    "on_new_version",
+    "allow_empty",
+    "on_conflict",
     "rejects",
+    "renamed_from",
 ];
 
 /// Parses a dataset. `None` after an error in a required part.
@@ -40,41 +49,67 @@ pub(super) fn parse(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> 
         check_source_of_trigger(entry, source, starts_on, errors);
     }
     let logical_time = logical_time(section, source.as_ref(), starts_on.as_ref(), errors);
+    let format = file_options::format(section, errors);
+    let file = FileContext {
+        source: source.as_ref(),
+        format: format.flatten().or_else(|| source.as_ref().and_then(file_options::format_of)),
+    };
+    let compression = file_options::compression(section, file, errors);
     let table = section.required("table", errors).and_then(|entry| {
         let text = entry.string(errors)?;
         entry.accept(TableName::parse(text), errors)
     });
     let null_values = section.get("null_values").map(|entry| entry.strings(errors).unwrap_or_default());
-    let columns = columns::parse(section, errors);
+    let columns = columns::parse(section, file, errors);
     let write = key::write_mode(section, columns.as_deref(), errors);
+    let newer_by = key::newer_by(section, write.as_ref(), columns.as_deref(), errors);
     let on_new_version = key::on_new_version(section, write.as_ref(), errors);
+    let allow_empty = key::allow_empty(section, write.as_ref(), errors);
+    let on_conflict = section.choice("on_conflict", &OnConflict::WORDS, errors);
+    let renamed_from = renamed_from(section, errors);
     let extra = section.choice_or_default("extra", &Extra::WORDS, errors);
     let evolve = section.choice_or_default("evolve", &Evolve::WORDS, errors);
-    let encoding = section.choice_or_default("encoding", &Encoding::WORDS, errors);
-    let csv = csv::options(section, source.as_ref(), errors);
-    csv::check_encoding(section, source.as_ref(), errors);
+    let encoding = file_options::encoding(section, file, errors);
+    let csv = csv::options(section, file, errors);
+    let has_header = csv.is_none_or(|csv| csv.header);
+    let header_match = file_options::header_match(section, file, has_header, errors);
+    let json_records = file_options::json_records(section, file, errors);
     csv::check_extra(section, (extra, evolve), columns.as_deref(), errors);
-    if csv.is_some_and(|csv| !csv.header) {
-        csv::check_headerless(section, (extra, evolve), columns.as_deref(), errors);
-    }
+    let names = (has_header, header_match.unwrap_or_default());
+    csv::check_without_names(section, names, (extra, evolve), columns.as_deref(), errors);
     let (rejects, rejects_export) = rejects::parse(section, source.as_ref(), errors);
     Some(Dataset {
         name: section.name.to_owned(),
         starts_on: starts_on?,
         source: source?,
         logical_time,
+        format: format?,
+        compression: compression?,
         table: table?,
         write: write?,
+        newer_by: newer_by?,
         on_new_version: on_new_version?,
+        allow_empty: allow_empty?,
+        on_conflict: on_conflict?,
+        renamed_from: renamed_from?,
         null_values: null_values.unwrap_or_else(|| vec![String::new()]),
         columns: columns?,
         extra,
         evolve,
-        encoding,
+        encoding: encoding?,
         csv: csv?,
+        header_match: header_match?,
+        json_records: json_records?,
         rejects,
         rejects_export,
     })
+}
+
+/// Parses `renamed_from`. The outer `None` is an error, the inner `None` an undeclared key.
+fn renamed_from(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Option<String>> {
+    let Some(entry) = section.get("renamed_from") else { return Some(None) };
+    let name = entry.string(errors)?;
+    entry.accept(check_label(name).map(|()| Some(name.to_owned())), errors)
 }
 
 fn location(entry: &TomlEntry<'_, '_>, errors: &mut ErrorList<'_>) -> Option<Location> {

@@ -2,20 +2,19 @@
 
 use std::fmt::Write;
 
-use chrono_tz::{TZ_VARIANTS, Tz};
+use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 use super::error_list::ErrorList;
 use super::toml_table::TomlTable;
-use super::{dataset, exports, run, transforms};
+use super::{dataset, exports, run, timezone, transforms};
 use crate::dataset::Dataset;
 use crate::definition::Definition;
 use crate::errors::DefinitionErrors;
 use crate::key_lines::KeyLines;
 use crate::limits::DEFINITION_BYTES_MAX;
 use crate::names::check_label;
-use crate::nearest::did_you_mean;
 
 const KEYS: [&str; 6] = ["timezone", "run", "datasets", "transforms", "exports", "notify"];
 
@@ -60,12 +59,7 @@ impl Definition {
 
 fn timezone(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Tz {
     let Some(entry) = root.get("timezone") else { return Tz::UTC };
-    let Some(name) = entry.string(errors) else { return Tz::UTC };
-    name.parse().unwrap_or_else(|_| {
-        let nearest = did_you_mean(name, TZ_VARIANTS.iter().map(|zone| zone.name()));
-        entry.error(errors, &format!("`{name}` is not an IANA time zone{nearest}"));
-        Tz::UTC
-    })
+    timezone::timezone(&entry, errors).unwrap_or(Tz::UTC)
 }
 
 fn notify_success(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> bool {
@@ -90,10 +84,24 @@ fn datasets(root: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> Vec<Dataset
         }
         datasets.extend(entry.section(errors).and_then(|section| dataset::parse(&section, errors)));
     }
+    check_renames(&section, &datasets, errors);
     if section.is_empty() && !run::follows(root) {
         entry.error(errors, NONE);
     }
     datasets
+}
+
+/// Checks that each `renamed_from` is the earlier name of one dataset, and no present name.
+fn check_renames(section: &TomlTable<'_, '_>, datasets: &[Dataset], errors: &mut ErrorList<'_>) {
+    for (index, dataset) in datasets.iter().enumerate() {
+        let Some(earlier) = &dataset.renamed_from else { continue };
+        let Some(entry) = section.table(&dataset.name).and_then(|table| table.get("renamed_from")) else { continue };
+        if datasets.iter().any(|known| known.name == *earlier) {
+            entry.error(errors, &format!("`{earlier}` is the name of a dataset in this definition"));
+        } else if datasets.iter().take(index).any(|known| known.renamed_from.as_ref() == Some(earlier)) {
+            entry.error(errors, &format!("two datasets have the earlier name `{earlier}`"));
+        }
+    }
 }
 
 fn hash(text: &str) -> String {

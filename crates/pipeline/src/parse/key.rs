@@ -3,7 +3,8 @@
 use super::duplicate::first_duplicate;
 use super::error_list::ErrorList;
 use super::toml_table::{TomlEntry, TomlTable};
-use crate::dataset::{Column, OnNewVersion, WriteMode};
+use crate::column::Column;
+use crate::dataset::{OnNewVersion, WriteMode};
 use crate::limits::KEY_COLUMNS_MAX;
 use crate::names::ColumnName;
 use crate::nearest::did_you_mean;
@@ -36,12 +37,50 @@ pub(super) fn write_mode(
     }
 }
 
+/// Parses `newer_by`. The outer `None` is an error, the inner `None` an undeclared key.
+pub(super) fn newer_by(
+    dataset: &TomlTable<'_, '_>,
+    write: Option<&WriteMode>,
+    columns: Option<&[Column]>,
+    errors: &mut ErrorList<'_>,
+) -> Option<Option<ColumnName>> {
+    let Some(entry) = dataset.get("newer_by") else { return Some(None) };
+    let name = entry.string(errors)?;
+    let Some(WriteMode::Upsert { key }) = write else {
+        if write.is_some() {
+            entry.error_at_key(errors, "`newer_by` requires `write = \"upsert\"`");
+        }
+        return None;
+    };
+    if key.iter().any(|column| column.as_str() == name) {
+        entry.error(errors, &format!("`{name}` is a column of the key, so rows with one key have the same value"));
+        return None;
+    }
+    let column = declared_column(name, columns?).map(|column| Some(column.name.clone()));
+    entry.accept(column, errors)
+}
+
+/// Parses `allow_empty`.
+pub(super) fn allow_empty(
+    dataset: &TomlTable<'_, '_>,
+    write: Option<&WriteMode>,
+    errors: &mut ErrorList<'_>,
+) -> Option<bool> {
+    if let (Some(entry), Some(WriteMode::Append | WriteMode::Upsert { .. })) = (dataset.get("allow_empty"), write) {
+        entry.error_at_key(errors, "`allow_empty` requires `write = \"replace\"`");
+    }
+    dataset.flag("allow_empty", errors)
+}
+
+/// Parses `on_new_version`.
 pub(super) fn on_new_version(
     dataset: &TomlTable<'_, '_>,
     write: Option<&WriteMode>,
     errors: &mut ErrorList<'_>,
 ) -> Option<OnNewVersion> {
-    let Some(entry) = dataset.get("on_new_version") else { return Some(OnNewVersion::default()) };
+    let Some(entry) = dataset.get("on_new_version") else {
+        return Some(write.map(WriteMode::on_new_version).unwrap_or_default());
+    };
     let chosen = entry.choice(&OnNewVersion::WORDS, errors)?;
     if chosen == OnNewVersion::Append && write == Some(&WriteMode::Replace) {
         entry.error(errors, "`append` has no effect with `write = \"replace\"`, which keeps the rows of one file only");
@@ -65,11 +104,15 @@ fn key(entry: &TomlEntry<'_, '_>, columns: Option<&[Column]>, errors: &mut Error
     names.iter().map(|name| entry.accept(key_column(name, columns), errors)).collect()
 }
 
-fn key_column(name: &str, columns: &[Column]) -> Result<ColumnName, String> {
-    let Some(column) = columns.iter().find(|column| column.name.as_str() == name) else {
+fn declared_column<'a>(name: &str, columns: &'a [Column]) -> Result<&'a Column, String> {
+    columns.iter().find(|column| column.name.as_str() == name).ok_or_else(|| {
         let nearest = did_you_mean(name, columns.iter().map(|column| column.name.as_str()));
-        return Err(format!("`{name}` is not a column of the dataset{nearest}"));
-    };
+        format!("`{name}` is not a column of the dataset{nearest}")
+    })
+}
+
+fn key_column(name: &str, columns: &[Column]) -> Result<ColumnName, String> {
+    let column = declared_column(name, columns)?;
     if column.not_null {
         Ok(column.name.clone())
     } else {

@@ -1,5 +1,6 @@
 //! Parses a `pipeline.toml`.
 
+mod column_values;
 mod columns;
 mod csv;
 mod dataset;
@@ -8,9 +9,11 @@ mod duplicate;
 mod duration;
 mod error_list;
 mod exports;
+mod file_options;
 mod key;
 mod rejects;
 mod run;
+mod timezone;
 mod toml_table;
 mod transforms;
 

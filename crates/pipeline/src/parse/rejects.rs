@@ -19,7 +19,7 @@ pub(super) fn parse(
     section.check_keys(&["max_ratio", "max_rows", "export"], &[], errors);
     let limits = RejectLimits {
         max_rows: section.get("max_rows").and_then(|entry| entry.count(errors)),
-        max_ratio: section.get("max_ratio").and_then(|entry| entry.ratio(errors)),
+        max_ratio: section.get("max_ratio").map_or(RejectLimits::default().max_ratio, |entry| entry.ratio(errors)),
     };
     (limits, section.get("export").and_then(|entry| export(&entry, source, errors)))
 }

@@ -1,13 +1,16 @@
+mod columns;
 mod files;
+mod options;
 mod runs;
 
 use std::time::Duration;
 
+use crate::csv_options::CsvOptions;
 use crate::dataset::{OnNewVersion, RejectLimits, StartsOn, WriteMode};
 use crate::definition::Definition;
 use crate::limits::{COLUMNS_MAX, DEFINITION_BYTES_MAX};
 use crate::names::TableName;
-use crate::options::{CsvOptions, Encoding, Evolve, Extra};
+use crate::options::{Encoding, Evolve, Extra};
 use crate::run::{ExportFormat, ExportSource, Per, RunSettings, Transform, When};
 use crate::types::ColumnType;
 
@@ -124,10 +127,13 @@ fn omitted_keys_have_their_defaults() {
     let orders = definition.dataset("orders").unwrap();
     assert_eq!((&orders.write, orders.on_new_version), (&WriteMode::Append, OnNewVersion::Replace));
     assert_eq!(orders.null_values, [""]);
-    assert_eq!((orders.rejects, &orders.rejects_export), (RejectLimits::default(), &None));
+    assert_eq!(
+        (orders.rejects, &orders.rejects_export),
+        (RejectLimits { max_rows: None, max_ratio: Some(0.1) }, &None)
+    );
     assert_eq!((orders.extra, orders.evolve, orders.encoding), (Extra::Reject, Evolve::Fail, Encoding::Utf8));
-    let csv = CsvOptions { delimiter: None, quote: Some(b'"'), escape: None, comment: None, header: true };
-    assert_eq!(orders.csv, csv);
+    assert_eq!(orders.csv, CsvOptions::default());
+    assert_eq!(orders.csv.quote, Some(b'"'));
     assert!(!orders.infers_columns());
     assert_eq!(definition.dataset("none"), None);
     assert_eq!((definition.has_runs(), &definition.run), (false, &RunSettings::default()));
@@ -147,7 +153,15 @@ fn columns_parse_in_every_syntax() {
         let columns: Vec<_> = definition.datasets[0]
             .columns
             .iter()
-            .map(|c| (c.name.as_str().to_owned(), c.header.clone(), c.kind, c.not_null, c.format.clone()))
+            .map(|c| {
+                (
+                    c.name.as_str().to_owned(),
+                    c.header.clone(),
+                    c.kind,
+                    c.not_null,
+                    c.values.formats.first().map(|it| it.as_str().to_owned()),
+                )
+            })
             .collect();
         let day = ("zday".to_owned(), "Day of order".to_owned(), ColumnType::Date, true, Some("%d/%m/%Y".to_owned()));
         let id = ("an id".to_owned(), "an id".to_owned(), ColumnType::Integer, false, None);
@@ -204,8 +218,7 @@ fn errors_name_line_and_key() {
     check_added("colums.a = 'text'", ":5: datasets.orders.colums: unknown key `colums`; did you mean `columns`?");
     check_added(
         "frobnicate = 1",
-        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; expected one of source, trigger, wait, logical_time, table, write, \
-         key, on_new_version, null_values, columns, extra, evolve, encoding, csv, rejects",
+        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; expected one of source, trigger, wait, logical_time, format, compression, encoding, csv, header, json, null_values, columns, extra, evolve, table, write, key, newer_by, on_new_version, allow_empty, on_conflict, rejects, renamed_from",
     );
     check_added(
         "write = 'apend'",

@@ -77,6 +77,28 @@ impl<'a, 't> TomlTable<'a, 't> {
         entry
     }
 
+    /// Parses one of a few words. Returns the default when the key is missing, and `None` after an error.
+    pub(super) fn choice<C: Clone + Default>(
+        &self,
+        name: &str,
+        choices: &[(&str, C)],
+        errors: &mut ErrorList<'_>,
+    ) -> Option<C> {
+        self.get(name).map_or_else(|| Some(C::default()), |entry| entry.choice(choices, errors))
+    }
+
+    /// Parses a boolean that is false when the key is missing. Returns `None` after an error.
+    pub(super) fn flag(&self, name: &str, errors: &mut ErrorList<'_>) -> Option<bool> {
+        self.get(name).map_or(Some(false), |entry| entry.boolean(errors))
+    }
+
+    /// Parses a number from 0 that is the default when the key is missing. Returns `None` after an error.
+    pub(super) fn number(&self, name: &str, default: u32, errors: &mut ErrorList<'_>) -> Option<u32> {
+        let Some(entry) = self.get(name) else { return Some(default) };
+        let number = u32::try_from(entry.count(errors)?).map_err(|_| format!("the limit is {}", u32::MAX));
+        entry.accept(number, errors)
+    }
+
     /// Parses one of a few words. Returns the default when the key is missing or has an error.
     pub(super) fn choice_or_default<C: Clone + Default>(
         &self,
@@ -185,6 +207,14 @@ impl<'a, 't> TomlEntry<'a, 't> {
 
     pub(super) fn is_table(&self) -> bool {
         self.value.get_ref().is_table()
+    }
+
+    pub(super) fn is_integer(&self) -> bool {
+        self.value.get_ref().as_integer().is_some()
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        self.value.get_ref().is_array()
     }
 
     pub(super) fn is_empty_string(&self) -> bool {

@@ -1,10 +1,11 @@
 //! `write`, `key`, columns, encoding, `csv` and `rejects`.
 
 use super::{FILE, ORDERS, errors};
+use crate::csv_options::{CsvOptions, Delimiter};
 use crate::dataset::{Dataset, OnNewVersion, WriteMode};
 use crate::definition::Definition;
 use crate::limits::KEY_COLUMNS_MAX;
-use crate::options::{CsvOptions, Encoding, Evolve, Extra};
+use crate::options::{Encoding, Evolve, Extra};
 
 fn orders(lines: &str) -> Dataset {
     let text = format!("{ORDERS}{lines}\n");
@@ -173,12 +174,13 @@ fn encodings_parse() {
     check("utf-16be", Encoding::Utf16Be);
     check("latin-1", Encoding::Latin1);
     check("windows-1252", Encoding::Windows1252);
-    check_errors(
-        "encoding = 'utf8'",
-        &[
-            "5: encoding: `utf8` is not one of utf-8, utf-16, utf-16le, utf-16be, latin-1, windows-1252; did you mean `utf-8`?",
-        ],
-    );
+    check("utf8", Encoding::Utf8);
+    check("iso-8859-1", Encoding::Windows1252);
+    check("ISO-8859-15", Encoding::Other(encoding_rs::ISO_8859_15));
+    check("shift_jis", Encoding::Other(encoding_rs::SHIFT_JIS));
+    check("cp1251", Encoding::Other(encoding_rs::WINDOWS_1251));
+    check_errors("encoding = 'iso-2022-kr'", &["5: encoding: unknown encoding `iso-2022-kr`"]);
+    check_errors("encoding = 'utf_8'", &["5: encoding: unknown encoding `utf_8`; did you mean `utf-8`?"]);
 }
 
 #[test]
@@ -186,14 +188,22 @@ fn csv_options_parse() {
     let default = CsvOptions::default();
     let check = |lines: &str, expected: CsvOptions| assert_eq!(orders(lines).csv, expected, "{lines}");
     check("csv = {}", default);
-    check("csv.delimiter = ';'", CsvOptions { delimiter: Some(b';'), ..default });
-    check(r#"csv.delimiter = "\t""#, CsvOptions { delimiter: Some(b'\t'), ..default });
-    check(r#"csv.delimiter = "\u0001""#, CsvOptions { delimiter: Some(1), ..default });
+    check("csv.delimiter = ';'", CsvOptions { delimiter: Some(b';'.into()), ..default });
+    check(r#"csv.delimiter = "\t""#, CsvOptions { delimiter: Some(b'\t'.into()), ..default });
+    check(r#"csv.delimiter = "\u0001""#, CsvOptions { delimiter: Some(1.into()), ..default });
     check("csv.quote = ''", CsvOptions { quote: None, ..default });
     check(r#"csv.quote = "'""#, CsvOptions { quote: Some(b'\''), ..default });
-    check("csv.quote = ','\ncsv.delimiter = '|'", CsvOptions { quote: Some(b','), delimiter: Some(b'|'), ..default });
+    check(
+        "csv.quote = ','\ncsv.delimiter = '|'",
+        CsvOptions { quote: Some(b','), delimiter: Some(b'|'.into()), ..default },
+    );
     check(r"csv.escape = '\'", CsvOptions { escape: Some(b'\\'), ..default });
     check("csv.escape = '\"'", default);
+    let delimiter = |text: &str| CsvOptions { delimiter: Delimiter::new(text), ..default };
+    check("csv.delimiter = '||'", delimiter("||"));
+    check("csv.delimiter = '~x~'", delimiter("~x~"));
+    check("csv.delimiter = '§'", delimiter("§"));
+    check("csv.delimiter = '¦¦¦¦¦¦¦¦'", delimiter("¦¦¦¦¦¦¦¦"));
     check("csv = { comment = '#', header = false }", CsvOptions { comment: Some(b'#'), header: false, ..default });
 }
 
@@ -201,9 +211,13 @@ fn csv_options_parse() {
 fn contradicting_csv_options_are_errors() {
     check_errors("csv = ';'", &["5: csv: expected a table, found the string \";\""]);
     check_errors("csv.delimeter = ';'", &["5: csv.delimeter: unknown key `delimeter`; did you mean `delimiter`?"]);
-    let one = "expected one ASCII character, for example \";\" or \"\\t\", found";
-    check_errors("csv.delimiter = ''", &[&format!("5: csv.delimiter: {one} \"\"")]);
-    check_errors("csv.delimiter = 'tab'", &[&format!("5: csv.delimiter: {one} \"tab\"")]);
+    let eight = "expected 1 to 8 characters, for example \";\" or \"\\t\", found";
+    check_errors("csv.delimiter = ''", &[&format!("5: csv.delimiter: {eight} \"\"")]);
+    check_errors("csv.delimiter = '|||||||||'", &[&format!("5: csv.delimiter: {eight} \"|||||||||\"")]);
+    check_errors(r#"csv.delimiter = "|\u0000""#, &[&format!("5: csv.delimiter: {eight} \"|\\0\"")]);
+    let letters = "has only letters and digits, which values contain; a tab is written \"\\t\"";
+    check_errors("csv.delimiter = 'tab'", &[&format!("5: csv.delimiter: `tab` {letters}")]);
+    let one = "expected one ASCII character, for example \"#\", found";
     check_errors(
         "csv.quote = '«'\ncsv.escape = '||'",
         &[&format!("5: csv.quote: {one} \"«\""), &format!("6: csv.escape: {one} \"||\"")],
@@ -212,7 +226,7 @@ fn contradicting_csv_options_are_errors() {
     check_errors(r#"csv.delimiter = "\n""#, &["5: csv.delimiter: a line end always ends the record"]);
     check_errors(
         "csv.delimiter = 't'",
-        &["5: csv.delimiter: `t` is a letter or digit, which values contain; a tab is written \"\\t\""],
+        &["5: csv.delimiter: `t` has only letters and digits, which values contain; a tab is written \"\\t\""],
     );
     check_errors("csv.header = 'none'", &["5: csv.header: expected true or false, found the string \"none\""]);
 
@@ -231,7 +245,7 @@ fn contradicting_csv_options_are_errors() {
     );
     check_errors(
         "csv.quote = ''\ncsv.escape = '#'",
-        &["6: csv.escape: `escape` has no effect with `quote = \"\"`: it applies inside quotes"],
+        &["6: csv.escape: `escape` has no effect without quotes: it applies inside quotes"],
     );
 
     check_errors(
@@ -248,7 +262,7 @@ fn contradicting_csv_options_are_errors() {
     );
 
     let not_csv = |source: &str| errors(&format!("{ORDERS}csv.comment = '#'").replace("orders.csv", source));
-    let refused = ":5: datasets.orders.csv: `csv` applies to CSV files, and the ending of `source` is another format";
+    let refused = ":5: datasets.orders.csv: `csv` applies to CSV files, and this dataset has another format";
     assert_eq!(not_csv("orders.jsonl.gz"), [refused]);
     assert_eq!(not_csv("orders.parquet"), [refused]);
     assert_eq!(not_csv("orders.tsv"), [""; 0]);
