@@ -70,12 +70,6 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("tests", &["protocol", "pipeline", "formats"]),
 ];
 
-/// Crates of the table that are not made yet.
-const EXPECTED: [&str; 2] = ["env-config", "load"];
-
-/// Imports that the table does not allow, until they are removed.
-const STILL_ALLOWED: [(&str, &str); 1] = [("postgres", "function")];
-
 /// Crates from outside that bring I/O, a runtime or a file format, and the only crates that may import them.
 const GUARDED: [(&str, &[&str]); 12] = [
     // Types of events alone: no I/O.
@@ -207,8 +201,7 @@ fn crates_import_only_what_the_table_allows() {
             if let Some(importers) = importers(import) {
                 assert!(importers.contains(&name), "{name} must not import {import}");
             } else if packages.iter().any(|other| other.name == import) {
-                let is_allowed = allowed.contains(&folder(import)) || STILL_ALLOWED.contains(&(name, folder(import)));
-                assert!(is_allowed, "{name} must not import {import}");
+                assert!(allowed.contains(&folder(import)), "{name} must not import {import}");
             } else {
                 assert!(!import.starts_with("aws-"), "{name} imports {import}, which is not in GUARDED");
             }
@@ -221,7 +214,7 @@ fn table_rows_are_crates() {
     let packages = packages();
     for (row, _) in TABLE {
         let exists = packages.iter().any(|package| folder(&package.name) == row);
-        assert!(exists || EXPECTED.contains(&row), "no crate {row}");
+        assert!(exists, "no crate {row}");
     }
 }
 

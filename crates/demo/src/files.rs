@@ -8,10 +8,11 @@ use local_stack::{Error as StackError, interrupt};
 use sample_data::{ExpectedResult, SampleFile, retail, water};
 use serde::Deserialize;
 
-use crate::SEED;
 use crate::command::{JsonCommand, Penstock};
 use crate::error::Result;
 
+/// The seed of the generated files.
+const SEED: u64 = 2_026;
 /// How long the late data file arrives after the other files.
 const LATE_BY: Duration = Duration::from_secs(6);
 

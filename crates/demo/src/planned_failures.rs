@@ -1,18 +1,15 @@
 //! The demo with planned failures: every kind of failure in every state. A seed selects them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_sfn::types::{HistoryEvent, HistoryEventType};
 use local_stack::{AwsClients, Error as StackError, TopicMessage};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::DemoResult;
-use crate::checksums::TableChecksum;
 use crate::command::Penstock;
 use crate::error::{Error, Result};
 use crate::files::ExecutionResult;
-use crate::output::{Output, heading};
 use crate::runs::{LIMIT, Run, RunsReport, wait_for_end};
 
 const PLAN: &str = include_str!("chaos.toml");
@@ -21,12 +18,12 @@ const FAILURE_NAME: &str = "PlannedFailure";
 /// The Map state of `run-pipeline`, and its first state.
 const MAP_STATE: &str = "RunEach";
 const FIRST_STATE_OF_MAP: &str = "RunTransforms";
-const KINDS: [&str; 5] = ["transient", "permanent", "slow", "crash-before", "crash-after"];
+pub(crate) const KINDS: [&str; 5] = ["transient", "permanent", "slow", "crash-before", "crash-after"];
 
 /// A failure of the plan: what happens to one attempt of a state.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct PlannedFailure {
-    state: String,
+    pub(crate) state: String,
     /// From 0.
     attempt: u32,
     /// A word, or an object with the word as its only key.
@@ -35,7 +32,7 @@ pub(crate) struct PlannedFailure {
 
 impl PlannedFailure {
     /// Returns the index in [`KINDS`].
-    fn kind(&self) -> Option<usize> {
+    pub(crate) fn kind(&self) -> Option<usize> {
         let object_key = || self.fault.as_object().and_then(|object| object.keys().next()).map(String::as_str);
         let word = self.fault.as_str().or_else(object_key)?;
         KINDS.iter().position(|kind| *kind == word)
@@ -163,52 +160,6 @@ pub(crate) fn notice_problem(
     let sent = notices.iter().filter(has_failure).count();
     (failed.len() != sent)
         .then(|| format!("{} executions failed as planned, but {sent} notices were sent", failed.len()))
-}
-
-/// Prints the planned failures that occurred and compares the tables. Returns false if they differ.
-pub(crate) fn print_comparison(seed: u32, calm: &DemoResult, failing: &DemoResult, output: &Output) -> bool {
-    heading(output, &format!("Planned failures of seed {seed}"));
-    let totals = print_counts(&failing.failures, output);
-
-    heading(output, "Tables without and with failures");
-    let mut is_same = calm.tables.len() == failing.tables.len() && !failing.failures.is_empty();
-    let compare = |without: &TableChecksum| {
-        let with = failing.tables.iter().find(|it| it.table == without.table);
-        let is_equal = with == Some(without);
-        is_same &= is_equal;
-        let with = with.map(|it| it.md5.clone()).unwrap_or_default();
-        vec![without.table.clone(), without.md5.clone(), with, if is_equal { "same" } else { "DIFFERENT" }.to_owned()]
-    };
-    let rows: Vec<Vec<String>> = calm.tables.iter().map(compare).collect();
-    output.table(&["table", "without", "with", ""], &rows);
-    is_same &= failing.is_as_expected();
-    let kinds: Vec<String> = KINDS.iter().zip(&totals).map(|(kind, total)| format!("{total} {kind}")).collect();
-    output.line(&format!(
-        "\nseed {seed}: {} planned failures ({}) in {:.1} s; {}",
-        failing.failures.len(),
-        kinds.join(", "),
-        failing.duration.as_secs_f64(),
-        if is_same { "the tables are the same" } else { "the tables or other results DIFFER" }
-    ));
-    is_same
-}
-
-/// Prints the number of failures per state and kind. Returns the totals per kind.
-fn print_counts(failures: &[PlannedFailure], output: &Output) -> [i64; KINDS.len()] {
-    let mut by_state: BTreeMap<&str, [i64; KINDS.len()]> = BTreeMap::new();
-    let mut totals = [0; KINDS.len()];
-    for failure in failures {
-        let Some(kind) = failure.kind() else { continue };
-        by_state.entry(&failure.state).or_default()[kind] += 1;
-        totals[kind] += 1;
-    }
-    let cells = |name: &str, counts: &[i64]| {
-        std::iter::once(name.to_owned()).chain(counts.iter().map(|count| output.grouped(*count))).collect::<Vec<_>>()
-    };
-    let mut rows: Vec<Vec<String>> = by_state.iter().map(|(state, counts)| cells(state, counts)).collect();
-    rows.push(cells("all", &totals));
-    output.table(&[&["state"], &KINDS[..]].concat(), &rows);
-    totals
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use local_stack::{AwsCli, Error as StackError, Project, StackEnv, StateDir, interrupt};
 
-use crate::DemoOptions;
 use crate::command::Penstock;
 use crate::error::{Error, Result};
+use crate::options::DemoOptions;
 use crate::planned_failures;
 
 const NAME: &str = "penstock";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Context, Diagnostic, Error, LambdaEvent, Runtime, service_fn};
 use protocol::{Failure, FailureClass};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use crate::config::InvalidConfiguration;
 use crate::decode::Payload;
 use crate::failure_reply::FailureReply;
 use crate::fault;
-use crate::{Deadline, Error, Invocation};
+use crate::invocation::{Deadline, Invocation};
 
 /// Answers invocations until Lambda ends the process. For functions without clients.
 pub async fn serve<Request, Response, E, Answer>(handler: impl Fn(Request, Invocation) -> Answer) -> Result<(), Error>

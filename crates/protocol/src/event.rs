@@ -1,33 +1,21 @@
-use std::fmt;
-
 use serde_json::Value;
 
-use crate::{CheckFileRequest, ObjectRef};
+use crate::limits::KEY_BYTES_MAX;
+use crate::object::ObjectRef;
+use crate::states::CheckFileRequest;
 
+mod decoded;
 mod error;
 mod shapes;
 #[cfg(test)]
 mod tests;
 
+pub use decoded::Event;
 pub use error::InvalidEvent;
 use shapes::typed;
 
-/// The longest key of S3, in bytes of UTF-8.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>
-pub const KEY_BYTES_MAX: usize = 1024;
-
 /// Envelope, SQS, SNS and the event itself are four layers. More layers than this are an error of the sender.
 const WRAPPINGS_MAX: usize = 5;
-
-/// A decoded event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    ObjectCreated(ObjectRef),
-    /// S3 sends it when notifications are enabled. It names no object.
-    Test {
-        bucket: String,
-    },
-}
 
 impl Event {
     /// Decodes an event of any shape: EventBridge's Object Created, an S3 notification, either of them through SNS, SQS
@@ -41,15 +29,6 @@ impl Event {
             check_names(object)?;
         }
         Ok(event)
-    }
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ObjectCreated(object) => object.fmt(f),
-            Self::Test { bucket } => write!(f, "test event of s3://{bucket}"),
-        }
     }
 }
 

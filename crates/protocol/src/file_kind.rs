@@ -1,4 +1,4 @@
-use crate::{Compression, FileKind, Format};
+use crate::states::{Compression, FileKind, Format};
 
 /// Extensions of data files, in lower case. Letter case does not matter.
 const FORMATS: [(&str, Format); 8] = [

@@ -6,6 +6,7 @@ mod event;
 mod failure;
 mod faults;
 mod file_kind;
+mod limits;
 mod named;
 mod object;
 mod reconcile;
@@ -13,10 +14,11 @@ mod runs;
 mod states;
 
 pub use error_chain::error_chain;
-pub use event::{Event, InvalidEvent, KEY_BYTES_MAX};
+pub use event::{Event, InvalidEvent};
 pub use failure::{Failure, FailureClass, FailureName};
 pub use faults::{FAULT_FIELD, Fault, FaultyState, PlanRequest, PlannedFault, PlannedFaults};
 pub use file_kind::UnsupportedName;
+pub use limits::{KEY_BYTES_MAX, PAYLOAD_BYTES_MAX};
 pub use named::UnknownName;
 pub use object::ObjectRef;
 pub use reconcile::{MissedFile, ReconcileRequest, Reconciliation};
@@ -28,7 +30,3 @@ pub use states::{
     CheckFileRequest, CheckedFile, Compression, FailureRequest, FileKind, Format, LoadOutcome, LoadReport, LoadRequest,
     RejectSample, Resolution, ResolveRequest, SurvivalReport,
 };
-
-/// The largest payload of a Step Functions state, in bytes.
-/// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
-pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ObjectRef;
+use crate::object::ObjectRef;
 
 /// The payload of `Reconcile`. Its settings are parameters of the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

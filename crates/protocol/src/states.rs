@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::named::named;
-use crate::{ObjectRef, RunRef};
+use crate::object::ObjectRef;
+use crate::runs::RunRef;
 
 /// The payload of `CheckFileExtension`, with an event of any shape. The function also accepts the bare event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

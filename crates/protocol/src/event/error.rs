@@ -1,4 +1,5 @@
-use crate::{Failure, FailureName};
+use crate::failure::{Failure, FailureName};
+use crate::limits::KEY_BYTES_MAX;
 
 /// An event without a created object.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +27,7 @@ pub enum InvalidEvent {
     EmptyBucket { key: String },
     #[error("the key in bucket {bucket:?} is empty")]
     EmptyKey { bucket: String },
-    #[error("the key in bucket {bucket:?} has {bytes} bytes, expected at most {}", super::KEY_BYTES_MAX)]
+    #[error("the key in bucket {bucket:?} has {bytes} bytes, expected at most {}", KEY_BYTES_MAX)]
     KeyTooLong { bucket: String, bytes: usize },
 }
 

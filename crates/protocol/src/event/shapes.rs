@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::FieldPath;
-use super::{Event, InvalidEvent};
-use crate::ObjectRef;
+use super::decoded::Event;
+use super::error::{FieldPath, InvalidEvent};
+use crate::object::ObjectRef;
 
 /// Decodes a value. Errors name the shape, the field and the reason.
 pub(super) fn typed<T: DeserializeOwned>(shape: &'static str, value: &Value) -> Result<T, InvalidEvent> {
