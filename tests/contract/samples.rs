@@ -165,6 +165,7 @@ pub(crate) fn run_start() -> RunStart {
         logical_at: Some("2024-05-01T00:00:00Z".parse().unwrap()),
         force: true,
         after_run_id: Some(3),
+        rerun: Some(7),
     }
 }
 

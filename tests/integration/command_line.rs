@@ -21,8 +21,11 @@ fn command_line_shows_runs_loads_and_rejects() {
             "{early:?}"
         );
         let waiting = stdout(&stack.penstock(&["runs", "--pipeline", "daily"]));
-        assert!(waiting.lines().any(|line| line.contains("2024-09-01 00:00") && line.contains("Waiting")), "{waiting}");
-        assert!(waiting.lines().any(|line| line.starts_with("daily/prices  period 2024-09-01 00:00")), "{waiting}");
+        assert!(
+            waiting.lines().any(|line| line.contains("2024-09-01T00:00Z") && line.contains("Waiting")),
+            "{waiting}"
+        );
+        assert!(waiting.lines().any(|line| line.starts_with("daily/prices  period 2024-09-01T00:00Z")), "{waiting}");
 
         stack.drop_file("daily/2024-09-01/prices.csv", "product,price\npen,1.50\n").await;
         let lines = "order_id,product,quantity\n1,pen,2\n1,pen,many\n";

@@ -20,6 +20,7 @@ mod reconcile;
 mod reconcile_machine;
 mod repairs;
 mod replay;
+mod rerun;
 mod runs;
 mod sample_events;
 mod silent_bucket;

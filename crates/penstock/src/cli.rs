@@ -17,12 +17,13 @@ use crate::commands::reconcile::ReconcileArgs;
 use crate::commands::rejects::RejectsArgs;
 use crate::commands::repair::RepairArgs;
 use crate::commands::replay::ReplayArgs;
+use crate::commands::rerun::RerunArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::runs::RunsArgs;
 use crate::commands::up::UpArgs;
 use crate::commands::{
     check, dead_letters, demo, deploy, destroy, down, drop, explain, infer, loads, reconcile, rejects, repair, replay,
-    run as run_command, runs, up,
+    rerun, run as run_command, runs, up,
 };
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -50,6 +51,7 @@ enum Command {
     Demo(DemoArgs),
     Drop(DropArgs),
     Run(RunArgs),
+    Rerun(RerunArgs),
     Runs(RunsArgs),
     Loads(LoadsArgs),
     Rejects(RejectsArgs),
@@ -97,6 +99,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
         Command::Demo(args) => demo::run(args, &context).await,
         Command::Drop(args) => drop::run(args, &context).await,
         Command::Run(args) => run_command::run(args, &context).await,
+        Command::Rerun(args) => rerun::run(args, &context).await,
         Command::Runs(args) => runs::run(&args, &context).await,
         Command::Loads(args) => loads::run(&args, &context).await,
         Command::Rejects(args) => rejects::run(&args, &context).await,

@@ -29,6 +29,8 @@ pub enum Error {
     NoDatabase,
     #[error("there is no load {0}")]
     NoSuchLoad(i64),
+    #[error("run {0} does not exist")]
+    NoSuchRun(i64),
     #[error("load {0} has no rejects")]
     NoRejects(i64),
     #[error("the header of load {load_id} was not recorded, so its rejects cannot be exported as a CSV file")]
@@ -58,6 +60,7 @@ impl Error {
             }
             Self::NoDatabase => "run `make up`; for a stack in AWS, set one of the two variables".to_owned(),
             Self::NoSuchLoad(_) => "list the loads with `penstock loads`".to_owned(),
+            Self::NoSuchRun(_) => "list the runs with `penstock runs`".to_owned(),
             Self::NoRejects(_) => "list the loads and their rejects with `penstock loads`".to_owned(),
             Self::NoHeader { load_id, file } => format!(
                 "list the rejects with `penstock rejects {load_id}`, and write them to a file below the header of {file}"

@@ -67,7 +67,7 @@ failure_names! {
     /// A failure from the fault plan, which a retry may pass.
     RandomFailure => Transient, "deploy without a fault plan to stop the failures, then run `penstock replay --key KEY`";
     /// A failure from the fault plan, which is not retried.
-    PlannedFailure => Permanent, "deploy without a fault plan to stop the failures, then run `penstock replay --key KEY`; for a run, `penstock run PIPELINE --date DATE --force`";
+    PlannedFailure => Permanent, "deploy without a fault plan to stop the failures, then run `penstock replay --key KEY`; for a run, `penstock rerun RUN`";
 
     // trigger-resolver
     /// No dataset has a source or trigger that matches the key.
@@ -121,17 +121,19 @@ failure_names! {
 
     // Runs
     /// PostgreSQL rejected a statement of a transform.
-    TransformFailed => Permanent, "correct the SQL file as PostgreSQL's message says, upload it, then run `penstock run PIPELINE --date DATE --force`; no transform of the run was committed";
+    TransformFailed => Permanent, "correct the SQL file as PostgreSQL's message says, upload it, then run `penstock rerun RUN`; no transform of the run was committed";
     /// The SQL file of a transform is missing or invalid.
-    InvalidTransform => Permanent, "correct the SQL file until `penstock check` passes, upload it, then run `penstock run PIPELINE --date DATE --force`";
+    InvalidTransform => Permanent, "correct the SQL file until `penstock check` passes, upload it, then run `penstock rerun RUN`";
     /// The transforms are committed, but an export could not be written.
-    ExportFailed => Permanent, "remove the cause in the message, then run `penstock run PIPELINE --date DATE --force`, which writes the exports again";
+    ExportFailed => Permanent, "remove the cause in the message, then run `penstock rerun RUN`, which writes the exports again";
     /// Datasets were missing at the deadline of the run, or when it was started by hand.
     RunIncomplete => Permanent, "have the producers write the datasets in the message: the run starts when they are loaded; to run without them, run `penstock run PIPELINE --date DATE --force`";
+    /// A run was forced or repeated, and its period has no loads.
+    NoRunInput => Permanent, "name a period that `penstock runs --pipeline PIPELINE` lists, or load files of the period; to run a failed run again, run `penstock rerun RUN`";
     /// The execution of the run was stopped.
-    RunInterrupted => Permanent, "run `penstock run PIPELINE --date DATE --force`";
+    RunInterrupted => Permanent, "run `penstock rerun RUN`";
     /// Another execution works on the run, or a session holds a lock on its tables.
-    RunInProgress => Transient, "wait for the other execution, then run `penstock run PIPELINE --date DATE --force`; if it fails again, end the database session that holds the lock";
+    RunInProgress => Transient, "wait for the other execution, then run `penstock rerun RUN`; if it fails again, end the database session that holds the lock";
     /// No valid definition has the name of this pipeline.
     NoPipeline => Permanent, "use the name of a pipeline in the definitions bucket; `penstock check` finds invalid definitions";
 

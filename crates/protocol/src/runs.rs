@@ -49,6 +49,9 @@ pub struct RunStart {
     /// The run of another pipeline that this run follows. Only one run of a pipeline follows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_run_id: Option<i64>,
+    /// A run of the pipeline to run again, with its inputs. Then no other field but `pipeline` counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<i64>,
 }
 
 /// The answer of `OpenRun`.

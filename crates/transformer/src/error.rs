@@ -30,6 +30,8 @@ pub enum TransformError {
     ExportFailed { at: String, reason: String },
     #[error("{run}: datasets not loaded: {}", .missing.join(", "))]
     RunIncomplete { run: String, missing: Vec<String> },
+    #[error("{run}: no file is loaded for this period, so a run would have no input")]
+    NoRunInput { run: String },
     #[error("{0}")]
     RunInProgress(String),
     #[error("{at}: stopped after {elapsed_s} s, before the time limit of the function")]
@@ -50,6 +52,7 @@ impl Failure for TransformError {
             Self::TransformFailed { .. } => FailureName::TransformFailed,
             Self::ExportFailed { .. } => FailureName::ExportFailed,
             Self::RunIncomplete { .. } => FailureName::RunIncomplete,
+            Self::NoRunInput { .. } => FailureName::NoRunInput,
             Self::RunInProgress(_) => FailureName::RunInProgress,
             Self::DeadlineExceeded { .. } => FailureName::DeadlineExceeded,
             Self::Database(error) => error.name(),

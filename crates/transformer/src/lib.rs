@@ -11,6 +11,8 @@ mod ledger;
 pub mod limits;
 mod open;
 mod open_decision;
+mod period_runs;
+mod rerun;
 mod sweep;
 mod time_limit;
 mod transformer;

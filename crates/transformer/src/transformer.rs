@@ -20,7 +20,8 @@ use crate::error::TransformError;
 use crate::exports::CuratedBucket;
 use crate::ledger::{self, RunClaim};
 use crate::limits::{ANSWER_OVERTIME, COMMIT_TIMEOUT};
-use crate::open::{self, OpenRequest};
+use crate::open;
+use crate::period_runs::OpenRequest;
 use crate::time_limit::{TimeLimit, milliseconds};
 use crate::{awaited, close, sweep, transforms};
 

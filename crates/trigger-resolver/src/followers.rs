@@ -14,6 +14,7 @@ pub fn followers(definitions: &Definitions, ended: &RunEnded) -> Followers {
         logical_at: Some(ended.run.logical_at),
         force: false,
         after_run_id: Some(ended.run.run_id),
+        rerun: None,
     };
     Followers { starts: followers.map(|definition| start(&definition.pipeline)).collect() }
 }

@@ -48,6 +48,7 @@ fn follower_has_the_period_of_its_leader() {
         logical_at: "2026-01-05T00:00:00Z".parse().ok(),
         force: false,
         after_run_id: Some(42),
+        rerun: None,
     };
     assert_eq!(followers(&definitions, &ended("retail", true)).starts, [start]);
 }

@@ -15,6 +15,7 @@ pub(crate) mod reconcile;
 pub(crate) mod rejects;
 pub(crate) mod repair;
 pub(crate) mod replay;
+pub(crate) mod rerun;
 pub(crate) mod run;
 pub(crate) mod runs;
 mod shared_args;

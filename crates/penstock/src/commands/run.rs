@@ -24,8 +24,8 @@ const POLL: Duration = Duration::from_millis(300);
 pub(crate) struct RunArgs {
     /// Name of the pipeline, which is the name of its folder
     pipeline: String,
-    /// Any time in the period, in the time zone of the pipeline unless it has an offset: 2024-05-01, 2024-05-01T09:15 or
-    /// 2024-05-01T09:15Z
+    /// Any time in the period, or a period as `penstock runs` prints it. In the time zone of the pipeline unless it has an
+    /// offset: 2024-05-01, 2024-05-01T09:15 or 2024-05-01T09:15Z
     #[arg(long, value_name = "TIME")]
     date: TimeArgument,
     /// Run also if the period has run already or if datasets are missing
@@ -53,14 +53,19 @@ struct RunResult {
 }
 
 pub(crate) async fn run(args: RunArgs, context: &Context) -> Result<bool> {
+    start_and_follow(&run_start(&args), args.json, context).await
+}
+
+/// Starts `run-pipeline` and follows the run. Prints its result, and returns false if it failed.
+pub(crate) async fn start_and_follow(start: &RunStart, json: bool, context: &Context) -> Result<bool> {
     let env = context.stack_env()?;
     let machine = required(env.run_pipeline_arn.as_ref(), "RUN_PIPELINE_ARN")?;
     let clients = AwsClients::of(&env).await;
-    let input = serde_json::to_string(&run_start(&args)).map_err(|error| Error::Unexpected(error.to_string()))?;
+    let input = serde_json::to_string(start).map_err(|error| Error::Unexpected(error.to_string()))?;
     let started = clients.sfn.start_execution().state_machine_arn(machine).input(input).send().await;
     let arn = started.map_err(Error::aws("starting the run"))?.execution_arn;
-    let result = RunResult::of(arn.clone(), &follow(&clients, &arn, &args.pipeline).await?);
-    if args.json {
+    let result = RunResult::of(arn.clone(), &follow(&clients, &arn, &start.pipeline).await?);
+    if json {
         print_json(&result)?;
     } else {
         result.print();
@@ -73,7 +78,7 @@ fn run_start(args: &RunArgs) -> RunStart {
         TimeArgument::Local(local) => (Some(local), None),
         TimeArgument::Instant(instant) => (None, Some(instant)),
     };
-    RunStart { pipeline: args.pipeline.clone(), at, logical_at, force: args.force, after_run_id: None }
+    RunStart { pipeline: args.pipeline.clone(), at, logical_at, force: args.force, after_run_id: None, rerun: None }
 }
 
 async fn follow(clients: &AwsClients, arn: &str, pipeline: &str) -> Result<DescribeExecutionOutput> {

@@ -8,6 +8,7 @@ use std::pin::pin;
 use aws_config::{BehaviorVersion, SdkConfig};
 use futures_util::TryStreamExt;
 use postgres::{Database, DatabaseAddress, Session};
+use protocol::RunState;
 use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
 
@@ -23,8 +24,9 @@ const RUNS: &str = "
            (extract(epoch from coalesce(ended_at, clock_timestamp()) - coalesce(claimed_at, started_at)) * 1000)::bigint
                as elapsed_ms
     from penstock.run_history
-    where ($1::text is null or pipeline = $1) and (not $2 or state = 'Failed')
-    order by run_id desc limit $3";
+    where ($1::text is null or pipeline = $1) and ($2::text is null or state = $2)
+        and ($3::bigint is null or run_id = $3)
+    order by run_id desc limit $4";
 
 const MISSING: &str = "
     select expected_by, pipeline, dataset, logical_at, run_id, bucket, key, trigger_key, since, deadline_at
@@ -71,7 +73,13 @@ impl History {
 
     /// Returns the latest runs, newest first.
     pub(crate) async fn runs(&self, pipeline: Option<&str>, failed_only: bool, limit: u32) -> Result<Vec<RunRow>> {
-        self.read(RUNS, &[&pipeline, &failed_only, &i64::from(limit)]).await
+        let state = failed_only.then(|| RunState::Failed.as_str());
+        self.read(RUNS, &[&pipeline, &state, &None::<i64>, &i64::from(limit)]).await
+    }
+
+    pub(crate) async fn run(&self, run_id: i64) -> Result<RunRow> {
+        let found: Vec<RunRow> = self.read(RUNS, &[&None::<&str>, &None::<&str>, &run_id, &1_i64]).await?;
+        found.into_iter().next().ok_or(Error::NoSuchRun(run_id))
     }
 
     /// Returns the files that runs and triggers wait for.

@@ -7,8 +7,7 @@ use crate::output::{duration, grouped, period, print_line, print_table, utc};
 const RECORD_CHARS_SHOWN: usize = 80;
 
 pub(crate) fn print_runs(runs: &[RunRow]) {
-    let header =
-        ["run", "pipeline", "period (UTC)", "attempt", "state", "datasets", "rows", "rejected", "exports", "time"];
+    let header = ["run", "pipeline", "period", "attempt", "state", "datasets", "rows", "rejected", "exports", "time"];
     print_table(&header, &runs.iter().map(run_cells).collect::<Vec<_>>());
     for run in runs {
         if let Some(line) = explanation(run) {
@@ -167,7 +166,7 @@ mod tests {
 
     #[test]
     fn run_is_one_table_line() {
-        let cells = ["7", "retail", "2024-05-01 00:00", "2", "Waiting", "3/5", "30,000", "9", "0", "1 min 01 s"];
+        let cells = ["7", "retail", "2024-05-01T00:00Z", "2", "Waiting", "3/5", "30,000", "9", "0", "1 min 01 s"];
         assert_eq!(run_cells(&run("Waiting", None, None)), cells);
         assert_eq!(run_cells(&run("Failed", Some("x"), None))[4], "Failed: TransformFailed");
         assert_eq!(run_cells(&RunRow { datasets_needed: 0, ..run("Ready", None, None) })[5], "3");

@@ -30,10 +30,17 @@ pub(crate) fn utc(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// Formats the start of a period in UTC, without the seconds if they are zero: `2024-05-01 09:15`.
+/// Formats the start of a period in UTC, so that `penstock run --date` reads exactly this time: `2024-05-01T09:15Z`. Seconds
+/// and their fraction are omitted if they are zero.
 pub(crate) fn period(start: DateTime<Utc>) -> String {
-    let text = utc(start);
-    text.strip_suffix(":00").unwrap_or(&text).to_owned()
+    let format = if start.timestamp_subsec_nanos() > 0 {
+        "%Y-%m-%dT%H:%M:%S%.fZ"
+    } else if start.timestamp() % 60 != 0 {
+        "%Y-%m-%dT%H:%M:%SZ"
+    } else {
+        "%Y-%m-%dT%H:%MZ"
+    };
+    start.format(format).to_string()
 }
 
 /// Formats a time in UTC to the second, as RFC 3339: `2024-05-01T09:15:00Z`.
@@ -44,6 +51,7 @@ pub(crate) fn utc_rfc3339(time: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time_argument::TimeArgument;
 
     #[test]
     fn thousands_are_separated_by_commas() {
@@ -75,12 +83,16 @@ mod tests {
     }
 
     #[test]
-    fn period_omits_zero_seconds() {
+    fn period_is_read_back_as_a_time_argument() {
         fn check(start: &str, expected: &str) {
-            assert_eq!(period(start.parse().unwrap()), expected);
+            let start = start.parse().unwrap();
+            assert_eq!(period(start), expected);
+            assert_eq!(expected.parse(), Ok(TimeArgument::Instant(start)));
         }
-        check("2024-05-01T00:00:00Z", "2024-05-01 00:00");
-        check("2024-05-01T09:15:30Z", "2024-05-01 09:15:30");
-        check("2024-05-01T00:00:00+02:00", "2024-04-30 22:00");
+        check("2024-05-01T00:00:00Z", "2024-05-01T00:00Z");
+        check("2024-05-01T09:15:30Z", "2024-05-01T09:15:30Z");
+        check("2024-05-01T09:15:00.25Z", "2024-05-01T09:15:00.250Z");
+        check("2024-05-01T09:15:30.123456Z", "2024-05-01T09:15:30.123456Z");
+        check("2024-05-01T00:00:00+02:00", "2024-04-30T22:00Z");
     }
 }

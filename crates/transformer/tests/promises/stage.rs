@@ -195,6 +195,7 @@ pub(crate) fn start(force: bool) -> RunStart {
         logical_at: None,
         force,
         after_run_id: None,
+        rerun: None,
     }
 }
 
