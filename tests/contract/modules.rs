@@ -42,7 +42,7 @@ impl Crate {
         let text = files(file).unwrap_or_else(|| panic!("{file} is not there"));
         let source = Source::parse(&text);
         for child in &source.children {
-            let path = [module.as_slice(), &[child.clone()]].concat();
+            let path = [module.as_slice(), std::slice::from_ref(child)].concat();
             let name = path.join("/");
             let candidates = [format!("{name}.rs"), format!("{name}/mod.rs")];
             let exists = candidates.iter().find(|candidate| files(candidate).is_some());
@@ -57,8 +57,7 @@ impl Crate {
         let mut segments = path.segments.iter().peekable();
         match segments.peek()?.as_str() {
             "crate" => module = Vec::new(),
-            "self" => {}
-            "super" => {}
+            "self" | "super" => {}
             child if self.modules[from].1.children.iter().any(|declared| declared == child) => {
                 module.push(child.to_owned());
             }
