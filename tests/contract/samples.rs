@@ -90,7 +90,12 @@ pub(crate) fn outcomes() -> [LoadOutcome; 4] {
 }
 
 pub(crate) fn load_report() -> LoadReport {
-    let reject = RejectSample { line: 7, column: Some("order_date".to_owned()), reason: "not a date".to_owned() };
+    let reject = RejectSample {
+        line: 7,
+        last_line: None,
+        column: Some("order_date".to_owned()),
+        reason: "not a date".to_owned(),
+    };
     LoadReport {
         outcome: LoadOutcome::Loaded,
         load_id: 7,

@@ -7,8 +7,10 @@ pub struct Reject {
     pub line: u64,
     /// Line of the record's last byte.
     pub last_line: u64,
-    /// Offset of the record's first byte in the decompressed file.
+    /// Offset of the record's first byte in the decompressed file, converted to UTF-8.
     pub byte_offset: u64,
+    /// Length of the whole record without its line end. For Parquet, this is the length of its JSON text.
+    pub byte_length: u64,
     /// The table's column with the wrong value. `None` if the whole record is wrong.
     pub column: Option<String>,
     pub reason: String,
@@ -141,6 +143,7 @@ impl Record<'_> {
             line: self.line,
             last_line: self.last_line,
             byte_offset: self.byte_offset,
+            byte_length: self.bytes.len() as u64,
             column: column.map(str::to_owned),
             reason: reason.to_string(),
             raw: self.bytes[..self.bytes.len().min(raw_bytes_max)].to_vec(),

@@ -99,7 +99,7 @@ impl CopyInput<'_> {
         let (blocks_in, blocks_out) = mpsc::channel(BLOCKS_IN_FLIGHT_MAX);
         let lineage = target.table.has_lineage.then_some(target.load_id);
         let convert = on_a_thread(Arc::clone(dataset), request, lineage, BlockSink(blocks_in), convert);
-        let rejects = RejectWriter::new(dataset.rejects);
+        let rejects = RejectWriter::new(dataset.rejects, request.format);
         // The first error ends all three. The order of polling shows a cause before its consequences.
         let ((), writer, counts) = tokio::try_join!(
             fetch,

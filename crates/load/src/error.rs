@@ -103,9 +103,13 @@ fn samples(first: &[RejectSample]) -> String {
 }
 
 fn describe(reject: &RejectSample) -> String {
+    let lines = match reject.last_line {
+        Some(last_line) => format!("lines {} to {last_line}", reject.line),
+        None => format!("line {}", reject.line),
+    };
     match &reject.column {
-        Some(column) => format!("line {}, column {column}: {}", reject.line, reject.reason),
-        None => format!("line {}: {}", reject.line, reject.reason),
+        Some(column) => format!("{lines}, column {column}: {}", reject.reason),
+        None => format!("{lines}: {}", reject.reason),
     }
 }
 

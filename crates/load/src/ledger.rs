@@ -50,13 +50,20 @@ pub(crate) enum ClaimResult {
     /// Load the version. No other session can load it until the transaction ends.
     Granted {
         load_id: i64,
-        /// The earlier loads of the same key, and their repairs. Their rows may be in the table.
-        predecessors: Vec<i64>,
+        predecessors: Predecessors,
         /// The predecessors with a newer version. Empty unless rows are upserted.
         newer: Vec<i64>,
     },
     /// The version needs no load.
     Recorded(LedgerRecord),
+}
+
+/// The earlier loads of the same key into the same table, and their repairs, that no load replaced.
+#[derive(Debug, Default)]
+pub(crate) struct Predecessors {
+    pub(crate) all: Vec<i64>,
+    /// The loads with rows, which may still be in the table.
+    pub(crate) with_rows: Vec<i64>,
 }
 
 /// Selects the loads of one key of one dataset. These are the first four parameters of every statement.
@@ -122,7 +129,7 @@ pub(crate) async fn claim(
         _ => error.into(),
     })?;
     if let Some(load_id) = of_new_key? {
-        return Ok(ClaimResult::Granted { load_id, predecessors: Vec::new(), newer: Vec::new() });
+        return Ok(ClaimResult::Granted { load_id, predecessors: Predecessors::default(), newer: Vec::new() });
     }
     let (found, history, predecessors) =
         join3(find(client, version), key_history(client, version), predecessors(client, version)).await;
@@ -198,24 +205,57 @@ const CLOSE: &str = "update penstock.load
 fn with_repairs(condition: &str) -> String {
     format!(
         "with recursive family as (
-             select load_id, table_name, rows_loaded from penstock.load
+             select load_id, table_name, rows_loaded, replaced_by from penstock.load
              where {OF_KEY} and outcome = '{LOADED}' and {condition}
              union
-             select repair.load_id, repair.table_name, repair.rows_loaded
+             select repair.load_id, repair.table_name, repair.rows_loaded, repair.replaced_by
              from penstock.load as repair join family on repair.repairs = family.load_id
              where repair.outcome = '{LOADED}')"
     )
 }
 
-async fn predecessors(client: &Client, version: FileVersion<'_>) -> Result<Vec<i64>, LoadError> {
+async fn predecessors(client: &Client, version: FileVersion<'_>) -> Result<Predecessors, LoadError> {
     let FileVersion { request, object, table, .. } = version;
     let found = client
         .query(
-            &format!("{} select load_id from family where table_name = $5 and rows_loaded > 0", with_repairs("true")),
+            &format!(
+                "{} select load_id, rows_loaded > 0 from family where table_name = $5 and replaced_by is null",
+                with_repairs("true")
+            ),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
         )
         .await?;
-    Ok(found.iter().map(|row| row.get(0)).collect())
+    let mut predecessors = Predecessors::default();
+    for row in &found {
+        predecessors.all.push(row.get(0));
+        if row.get(1) {
+            predecessors.with_rows.push(row.get(0));
+        }
+    }
+    Ok(predecessors)
+}
+
+/// Records that `load_id` replaces the rows of these loads.
+pub(crate) async fn mark_replaced(client: &Client, load_id: i64, replaced: &[i64]) -> Result<(), LoadError> {
+    if !replaced.is_empty() {
+        let statement = "update penstock.load set replaced_by = $1 where load_id = any($2) and replaced_by is null";
+        client.execute(statement, &[&load_id, &replaced]).await?;
+    }
+    Ok(())
+}
+
+/// Deletes all rows of a table, and records that `load_id` replaces the loads of them.
+///
+/// One statement does both. So it sees the ledger row of another load exactly if it sees the rows of that load.
+pub(crate) async fn replace_table(client: &Client, load_id: i64, table: &TableName) -> Result<(), LoadError> {
+    let statement = format!(
+        "with deleted as (delete from {})
+         update penstock.load set replaced_by = $1
+         where table_name = $2 and outcome = '{LOADED}' and replaced_by is null and load_id <> $1",
+        table.quoted()
+    );
+    client.execute(&statement, &[&load_id, &table.to_string()]).await?;
+    Ok(())
 }
 
 /// Reads [`KeyHistory::is_overtaken`].
@@ -275,12 +315,17 @@ pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<R
     let limit = i64::try_from(REJECTS_SHOWN_MAX).unwrap_or(i64::MAX);
     let found = client
         .query(
-            r#"select line, "column", reason from penstock.reject
+            r#"select line, nullif(last_line, line), "column", reason from penstock.reject
                where load_id = $1 order by line, byte_offset limit $2"#,
             &[&load_id, &limit],
         )
         .await?;
-    let sample = |row: &Row| RejectSample { line: unsigned(row.get(0)), column: row.get(1), reason: row.get(2) };
+    let sample = |row: &Row| RejectSample {
+        line: unsigned(row.get(0)),
+        last_line: row.get::<_, Option<i64>>(1).map(unsigned),
+        column: row.get(2),
+        reason: row.get(3),
+    };
     Ok(found.iter().map(sample).collect())
 }
 

@@ -143,7 +143,8 @@ impl Loader {
             ClaimResult::Recorded(record) => (parsed.recorded_report(client, record).await?, CommitStep::Commit),
             ClaimResult::Granted { load_id, predecessors, newer } => {
                 let (dataset, table) = (&columns.dataset, &table);
-                let writer = TableWriter { client, dataset, target: table, predecessors: &predecessors, newer: &newer };
+                let (predecessors, newer) = (&predecessors, &newer);
+                let writer = TableWriter { client, load_id, dataset, target: table, predecessors, newer };
                 writer.prepare().await?;
                 let bytes = download.bytes;
                 let target = CopyTarget { client, table, load_id };

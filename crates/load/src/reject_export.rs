@@ -40,7 +40,7 @@ impl RejectExporter {
 
     async fn put(&self, database: &Client, load_id: i64, bucket: &str, key: &str) -> Result<u64, String> {
         let statement = format!(
-            r#"copy (select load_id, line, byte_offset, "column", reason, raw from penstock.reject
+            r#"copy (select load_id, line, last_line, byte_offset, "column", reason, raw from penstock.reject
                      where load_id = {load_id} order by line, byte_offset)
                to stdout (format csv, header, force_quote (reason, raw))"#
         );

@@ -3,7 +3,7 @@
 use formats::{Counts, Reject};
 use pipeline::RejectLimits;
 use postgres::Client;
-use protocol::RejectSample;
+use protocol::{Format, RejectSample};
 
 use crate::error::LoadError;
 use crate::integers::signed;
@@ -16,6 +16,8 @@ const REJECT_OVERHEAD_BYTES: usize = 128;
 #[derive(Debug)]
 pub(crate) struct RejectWriter {
     limits: RejectLimits,
+    /// False for Parquet: its records have no place in the file.
+    has_byte_lengths: bool,
     batch: RejectBatch,
     rejected: u64,
     /// Lines of the rejected rows. The limits count lines, because one stray quote can swallow many.
@@ -27,7 +29,9 @@ pub(crate) struct RejectWriter {
 #[derive(Debug, Default)]
 struct RejectBatch {
     lines: Vec<i64>,
+    last_lines: Vec<i64>,
     byte_offsets: Vec<i64>,
+    byte_lengths: Vec<Option<i64>>,
     columns: Vec<Option<String>>,
     reasons: Vec<String>,
     raws: Vec<String>,
@@ -42,8 +46,9 @@ pub(crate) struct TooManyRejects {
 }
 
 impl RejectWriter {
-    pub(crate) fn new(limits: RejectLimits) -> Self {
-        Self { limits, batch: RejectBatch::default(), rejected: 0, lines: 0, first: Vec::new() }
+    pub(crate) fn new(limits: RejectLimits, format: Format) -> Self {
+        let has_byte_lengths = format != Format::Parquet;
+        Self { limits, has_byte_lengths, batch: RejectBatch::default(), rejected: 0, lines: 0, first: Vec::new() }
     }
 
     /// Adds a reject. Fails at the first reject above the limit, so that the rest of the file need not be read.
@@ -51,10 +56,9 @@ impl RejectWriter {
         self.rejected += 1;
         self.lines += reject.lines();
         if self.first.len() < REJECTS_SHOWN_MAX {
-            let Reject { line, column, reason, .. } = &reject;
-            self.first.push(RejectSample { line: *line, column: column.clone(), reason: reason.clone() });
+            self.first.push(sample(&reject));
         }
-        self.batch.push(reject);
+        self.batch.push(reject, self.has_byte_lengths);
         match self.limits.max_rows {
             Some(max_rows) if self.lines > max_rows => {
                 Err(self.too_many(format!("more than {max_rows} rejected lines, the limit in `rejects.max_rows`")))
@@ -78,9 +82,20 @@ impl RejectWriter {
         }
         client
             .execute(
-                r#"insert into penstock.reject (load_id, line, byte_offset, "column", reason, raw)
-                   select $1, r.* from unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[]) as r"#,
-                &[&load_id, &batch.lines, &batch.byte_offsets, &batch.columns, &batch.reasons, &batch.raws],
+                r#"insert into penstock.reject
+                       (load_id, line, last_line, byte_offset, byte_length, "column", reason, raw)
+                   select $1, r.* from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+                                              $6::text[], $7::text[], $8::text[]) as r"#,
+                &[
+                    &load_id,
+                    &batch.lines,
+                    &batch.last_lines,
+                    &batch.byte_offsets,
+                    &batch.byte_lengths,
+                    &batch.columns,
+                    &batch.reasons,
+                    &batch.raws,
+                ],
             )
             .await?;
         Ok(())
@@ -111,12 +126,21 @@ impl RejectWriter {
     }
 }
 
+fn sample(reject: &Reject) -> RejectSample {
+    let Reject { line, last_line, column, reason, .. } = reject;
+    let last_line = Some(*last_line).filter(|last_line| last_line != line);
+    RejectSample { line: *line, last_line, column: column.clone(), reason: reason.clone() }
+}
+
 impl RejectBatch {
-    fn push(&mut self, Reject { line, byte_offset, column, reason, raw, .. }: Reject) {
+    fn push(&mut self, reject: Reject, has_byte_length: bool) {
+        let Reject { line, last_line, byte_offset, byte_length, column, reason, raw } = reject;
         let raw = as_text(&raw);
         self.bytes += raw.len() + reason.len() + REJECT_OVERHEAD_BYTES;
         self.lines.push(signed(line));
+        self.last_lines.push(signed(last_line));
         self.byte_offsets.push(signed(byte_offset));
+        self.byte_lengths.push(has_byte_length.then_some(signed(byte_length)));
         self.columns.push(column);
         self.reasons.push(reason);
         self.raws.push(raw);
@@ -153,11 +177,22 @@ mod tests {
         check(b"\xFF\xFEx\xC3", "\\xFF\\xFEx\\xC3");
     }
 
+    fn reject(last_line: u64) -> Reject {
+        Reject {
+            line: 2,
+            last_line,
+            byte_offset: 9,
+            byte_length: 5,
+            column: None,
+            reason: "r".to_owned(),
+            raw: Vec::new(),
+        }
+    }
+
     #[test]
     fn reject_limits_are_inclusive() {
-        let reject =
-            || Reject { line: 2, last_line: 2, byte_offset: 9, column: None, reason: "r".to_owned(), raw: Vec::new() };
-        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(1), max_ratio: Some(0.25) });
+        let reject = || reject(2);
+        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(1), max_ratio: Some(0.25) }, Format::Csv);
         assert!(rejects.push(reject()).is_ok());
         let counts = |rows_loaded, lines_rejected| Counts { rows_loaded, lines_rejected, ..Counts::default() };
         assert!(rejects.check_ratio(&counts(3, 1)).is_ok());
@@ -168,27 +203,18 @@ mod tests {
 
     #[test]
     fn limit_counts_lines_of_rejects() {
-        let reject = |last_line| Reject {
-            line: 2,
-            last_line,
-            byte_offset: 9,
-            column: None,
-            reason: String::new(),
-            raw: Vec::new(),
-        };
-        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(9), max_ratio: None });
+        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(9), max_ratio: None }, Format::Csv);
         assert!(rejects.push(reject(10)).is_ok());
         assert!(rejects.push(reject(2)).is_err());
-        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(9), max_ratio: None });
+        let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(9), max_ratio: None }, Format::Csv);
         assert!(rejects.push(reject(11)).is_err());
     }
 
     #[test]
     fn more_rejects_than_the_maximum_fail() {
-        let reject =
-            || Reject { line: 2, last_line: 2, byte_offset: 9, column: None, reason: String::new(), raw: Vec::new() };
+        let reject = || reject(2);
         for max_rows in [None, Some(u64::MAX)] {
-            let mut rejects = RejectWriter::new(RejectLimits { max_rows, max_ratio: None });
+            let mut rejects = RejectWriter::new(RejectLimits { max_rows, max_ratio: None }, Format::Csv);
             rejects.rejected = REJECTS_KEPT_MAX - 1;
             assert!(rejects.push(reject()).is_ok());
             let too_many = rejects.push(reject()).unwrap_err();

@@ -15,6 +15,7 @@ use crate::copy::rows_dropped;
 use crate::error::LoadError;
 use crate::existing_table::{ExistingTable, accepts};
 use crate::inferred_columns;
+use crate::ledger::{self, Predecessors};
 use crate::limits::LOCK_TIMEOUT;
 use crate::locks::{busy, lock_to_write};
 use crate::target_table::{LINEAGE, STAGED, STAGED_ROW, TargetTable};
@@ -23,10 +24,10 @@ use crate::target_table::{LINEAGE, STAGED, STAGED_ROW, TargetTable};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TableWriter<'a> {
     pub(crate) client: &'a Client,
+    pub(crate) load_id: i64,
     pub(crate) dataset: &'a Dataset,
     pub(crate) target: &'a TargetTable,
-    /// The earlier loads of the same key, and their repairs.
-    pub(crate) predecessors: &'a [i64],
+    pub(crate) predecessors: &'a Predecessors,
     /// The predecessors with a newer version of the file.
     pub(crate) newer: &'a [i64],
 }
@@ -64,17 +65,15 @@ impl TableWriter<'_> {
 
     /// Uses `DELETE`, because `TRUNCATE` would block readers until COMMIT.
     async fn delete_replaced_rows(&self) -> Result<(), LoadError> {
-        let Self { client, dataset, target, .. } = *self;
+        let Self { client, load_id, dataset, target, predecessors, .. } = *self;
         match version::replaced_rows(dataset) {
-            ReplacedRows::Table => {
-                client.execute(&format!("delete from {}", target.table.quoted()), &[]).await?;
-            }
+            ReplacedRows::Table => ledger::replace_table(client, load_id, &target.table).await,
             ReplacedRows::Key => {
-                target.delete(client, self.predecessors).await?;
+                target.delete(client, &predecessors.with_rows).await?;
+                ledger::mark_replaced(client, load_id, &predecessors.all).await
             }
-            ReplacedRows::None => {}
+            ReplacedRows::None => Ok(()),
         }
-        Ok(())
     }
 
     async fn add_columns(&self) -> Result<(), LoadError> {

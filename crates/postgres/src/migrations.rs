@@ -6,13 +6,14 @@ use crate::error::DatabaseError;
 use crate::limits::MIGRATION_LOCK_TIMEOUT;
 
 /// Each migration runs once, in this order. A change of the schema is a new file.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_inferred_column.sql"),
     include_str!("migrations/0003_runs.sql"),
     include_str!("migrations/0004_repairs.sql"),
     include_str!("migrations/0005_kept_plans.sql"),
     include_str!("migrations/0006_comments.sql"),
+    include_str!("migrations/0007_replacements.sql"),
 ];
 const BOOTSTRAP: &str = include_str!("migrations/bootstrap.sql");
 

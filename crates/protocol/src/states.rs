@@ -161,6 +161,9 @@ named! {
 pub struct RejectSample {
     /// The physical line, from 1. The header counts.
     pub line: u64,
+    /// The last line of a record that spans several lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_line: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     pub reason: String,

@@ -114,11 +114,13 @@ pub(crate) async fn succeed(
     if row.get::<_, i64>(0) == 1 { Ok(()) } else { Err(claim_lost(run)) }
 }
 
-/// Returns the loads of a run, added up by dataset.
+/// Returns the loads of a run, added up by dataset. The rows of loads that were replaced since do not count.
 pub(crate) async fn inputs(client: &Client, run_id: i64) -> Result<Vec<RunInput>, TransformError> {
     let found = client
         .query(
-            "select input.dataset, count(*), sum(load.rows_loaded)::bigint, sum(load.rows_rejected)::bigint
+            "select input.dataset, count(*),
+                    coalesce(sum(load.rows_loaded) filter (where load.replaced_by is null), 0)::bigint,
+                    coalesce(sum(load.rows_rejected) filter (where load.replaced_by is null), 0)::bigint
              from penstock.run_input as input join penstock.load using (load_id)
              where input.run_id = $1
              group by input.dataset order by input.dataset",

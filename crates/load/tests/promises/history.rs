@@ -1,5 +1,6 @@
 //! The views of the schema `penstock` while the datasets of a run arrive.
 
+use crate::fixture::sequenced;
 use crate::runs::{ALL, DAY, Shop};
 
 impl Shop {
@@ -90,6 +91,41 @@ async fn views_show_loads_and_rejects_with_their_file() {
     let expected = format!("1 orders Loaded {key} v2 2 1 1 00:02:30 1");
     assert_eq!(shop.rows(columns, "load_history").await, expected);
     assert_eq!(shop.rows("duration", "load_history where duration > interval '0'").await.split(':').count(), 3);
-    let refused = shop.rows("load_id dataset key line \"column\" raw", "rejects").await;
-    assert_eq!(refused, format!("1 orders {key} 3 order_id x,bob,2.50"));
+    let refused = shop.rows("load_id dataset key line last_line \"column\" raw", "rejects").await;
+    assert_eq!(refused, format!("1 orders {key} 3 3 order_id x,bob,2.50"));
+}
+
+const BAD: &str = "order_id,customer,amount\n1,ann,1.50\n2,eve,1.50\nx,bob,2.50\n";
+const CORRECTED: &str = "order_id,customer,amount\n1,ann,1.50\n2,eve,1.50\n3,bob,2.50\n";
+
+impl Shop {
+    /// Loads one version of the orders of a day.
+    async fn load_orders(&self, version: &str, body: &str) -> i64 {
+        let mut request = self.request("orders", DAY);
+        request.object = sequenced(self.fixture.bucket.put(&request.object.key, Some(version), body), version);
+        self.try_load(&request).await.unwrap().load_id
+    }
+
+    async fn repair_orders(&self, load_id: i64, body: &str) -> i64 {
+        let key = format!("_penstock/repairs/shop/orders/{load_id}/2024-03-01T09:00:00.000000Z/orders.csv");
+        let mut request = self.request("orders", DAY);
+        request.object = self.fixture.bucket.put(&key, Some("r"), body);
+        request.repairs = Some(load_id);
+        self.try_load(&request).await.unwrap().load_id
+    }
+}
+
+#[tokio::test]
+async fn replaced_loads_and_repairs_count_once() {
+    let shop = Shop::new("[run]\nwhen = \"any\"\nper = \"day\"\nagain = \"rerun\"").await;
+    let run = "run_history order by run_id desc limit 1";
+    let first = shop.load_orders("1", BAD).await;
+    assert_eq!(shop.rows("loads rows_loaded rows_rejected", run).await, "1 2 1");
+    let repair = shop.repair_orders(first, "order_id,customer,amount\n3,bob,2.50\n").await;
+    assert_eq!(shop.rows("loads rows_loaded rows_rejected", run).await, "2 3 0");
+    let second = shop.load_orders("2", CORRECTED).await;
+    assert_eq!(shop.rows("loads rows_loaded rows_rejected", run).await, "3 3 0");
+    let loads = shop.rows("load_id outcome replaced_by rows_loaded", "load_history order by load_id").await;
+    let replaced = format!("Replaced by {second} {second}");
+    assert_eq!(loads, format!("{first} {replaced} 2; {repair} {replaced} 1; {second} Loaded - 3"));
 }

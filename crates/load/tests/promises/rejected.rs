@@ -14,22 +14,27 @@ async fn rejects_are_stored_with_line_and_reason() {
 
     let sample = |line: u64, column: Option<&str>, reason: &str| RejectSample {
         line,
+        last_line: None,
         column: column.map(str::to_owned),
         reason: reason.to_owned(),
     };
     let places: Vec<_> = report.first_rejects.iter().map(|reject| (reject.line, reject.column.as_deref())).collect();
     assert_eq!(places, [(3, Some("order_id")), (4, Some("amount")), (6, Some("customer")), (7, None)]);
     assert_eq!(report.first_rejects[0], sample(3, Some("order_id"), "not an integer"));
+    assert_eq!(report.first_rejects[1].last_line, Some(5));
 
     let kept = fixture
         .client
-        .query(r#"select load_id, line, byte_offset, "column", reason, raw from penstock.reject order by line"#, &[])
+        .query(r#"select load_id, last_line, byte_offset, byte_length, raw from penstock.reject order by line"#, &[])
         .await
         .unwrap();
     let raws: Vec<&str> = kept.iter().map(|row| row.get("raw")).collect();
     assert_eq!(raws, ["two,bob,1.00", "3,\"e\nve\",1.005", "4,caf\\xE9,1.00", "5,zoe"]);
     assert!(kept.iter().all(|row| row.get::<_, i64>("load_id") == report.load_id));
-    assert_eq!(kept[0].get::<_, i64>("byte_offset"), 36);
+    let numbers = |name: &str| kept.iter().map(|row| row.get::<_, i64>(name)).collect::<Vec<_>>();
+    assert_eq!(numbers("last_line"), [3, 5, 6, 7]);
+    assert_eq!(numbers("byte_offset"), [36, 49, 64, 76]);
+    assert_eq!(numbers("byte_length"), [12, 14, 11, 5]);
 }
 
 #[tokio::test]

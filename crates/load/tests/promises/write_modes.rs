@@ -53,6 +53,18 @@ async fn replaced_table_has_the_rows_of_the_last_file() {
 }
 
 #[tokio::test]
+async fn replaced_table_marks_all_loads_of_the_table() {
+    let fixture = LoadFixture::new().await;
+    load(&fixture, DEFINITION, KEY, "1", "1 ann").await;
+    load(&fixture, DEFINITION, OTHER_KEY, "1", "2 bob").await;
+    let definition = format!("{DEFINITION}{REPLACE}");
+    load(&fixture, &definition, "raw/2024-03-03/orders.csv", "1", "3 eve").await;
+    load(&fixture, &definition, KEY, "2", "4 zoe").await;
+    let outcomes = "select string_agg(outcome, ', ' order by load_id) from penstock.load_history";
+    assert_eq!(fixture.text(outcomes).await.unwrap(), "Replaced by 3, Replaced by 3, Replaced by 4, Loaded");
+}
+
+#[tokio::test]
 async fn readers_of_a_replaced_table_never_wait() {
     let fixture = LoadFixture::new().await;
     let definition = format!("{DEFINITION}{REPLACE}");

@@ -37,6 +37,7 @@ const MISSING: &str = "
 const LOADS: &str = "
     select load_id, pipeline, dataset, outcome, bucket, key, version_id, table_name, bytes, rows_read, rows_loaded,
            rows_rejected, scheduled_at, actual_at, started_at, committed_at, run_id, execution_arn, repairs, logical_at,
+           replaced_by,
            (extract(epoch from duration) * 1000)::bigint as duration_ms
     from penstock.load_history
     where ($1::text is null or pipeline = $1) and ($2::text is null or dataset = $2)
@@ -45,7 +46,8 @@ const LOADS: &str = "
 
 const REPAIRS: &str = "
     select *, (extract(epoch from duration) * 1000)::bigint as duration_ms
-    from penstock.load_history where repairs = $1 and outcome = 'Loaded' order by load_id";
+    from penstock.load_history
+    where repairs = $1 and (outcome = 'Loaded' or replaced_by is not null) order by load_id";
 
 /// Earlier versions of Penstock did not record `logical_at`, so it has several sources.
 const REPAIR_INPUTS: &str = "
@@ -57,7 +59,7 @@ const REPAIR_INPUTS: &str = "
     from penstock.load where load_id = $1";
 
 const REJECTS: &str = r#"
-    select line, byte_offset, "column", reason, raw
+    select line, last_line, byte_offset, byte_length, "column", reason, raw
     from penstock.rejects
     where load_id = $1
     order by line, byte_offset limit $2"#;
@@ -128,7 +130,9 @@ impl History {
         while let Some(row) = rows.try_next().await.map_err(failed)? {
             let reject = RejectRow {
                 line: row.get("line"),
+                last_line: row.get("last_line"),
                 byte_offset: row.get("byte_offset"),
+                byte_length: row.get("byte_length"),
                 column: row.get("column"),
                 reason: row.get("reason"),
                 raw: row.get("raw"),

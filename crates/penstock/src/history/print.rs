@@ -105,13 +105,18 @@ pub(crate) fn print_rejects(rejects: &LoadRejects) {
     }
     let cells = |reject: &RejectRow| {
         let column = reject.column.clone().unwrap_or_default();
-        vec![grouped(reject.line), column, reject.reason.clone(), one_line(&reject.raw)]
+        vec![lines(reject), column, reject.reason.clone(), one_line(&reject.raw)]
     };
     print_line("");
     print_table(&["line", "column", "reason", "record"], &rejects.iter().map(cells).collect::<Vec<_>>());
     let shown = i64::try_from(rejects.len()).unwrap_or(i64::MAX);
     if shown < load.rows_rejected {
         print_line(&format!("  and {} more; list more with --limit N", grouped(load.rows_rejected - shown)));
+    }
+    for reject in rejects {
+        if let Some(range) = reject.cut_range() {
+            print_line(&format!("  {}: the whole record is {range} of {}", lines(reject), load.object()));
+        }
     }
     print_line("");
     for repair in repaired_by {
@@ -123,6 +128,15 @@ pub(crate) fn print_rejects(rejects: &LoadRejects) {
     }
     if repaired_by.is_empty() {
         print_line(&format!("to correct and load them: penstock rejects {} --export", load.load_id));
+    }
+}
+
+/// Formats the lines of a reject: `11`, or `lines 11 to 9991`.
+fn lines(reject: &RejectRow) -> String {
+    if reject.last_line > reject.line {
+        format!("lines {} to {}", reject.line, reject.last_line)
+    } else {
+        reject.line.to_string()
     }
 }
 
@@ -182,6 +196,25 @@ mod tests {
         check(&run("Waiting", None, deadline), Some("run 7 waits until 2024-05-01 12:00:00 UTC"));
         check(&run("Waiting", None, None), None);
         check(&run("Succeeded", None, deadline), None);
+    }
+
+    #[test]
+    fn reject_of_many_lines_shows_first_and_last() {
+        let reject = |last_line: i64, raw_bytes: usize| RejectRow {
+            line: 11,
+            last_line,
+            byte_offset: 120,
+            byte_length: Some(340_000),
+            column: None,
+            reason: "text after the closing quote".to_owned(),
+            raw: "x".repeat(raw_bytes),
+        };
+        assert_eq!(lines(&reject(11, 5)), "11");
+        assert_eq!(lines(&reject(9991, 5)), "lines 11 to 9991");
+        assert_eq!(reject(11, 5).cut_range(), None);
+        let cut = reject(9991, formats::limits::REJECT_RAW_BYTES_MAX);
+        assert_eq!(cut.cut_range().as_deref(), Some("bytes 120 to 340119"));
+        assert_eq!(RejectRow { byte_length: None, ..cut }.cut_range(), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Rows of the history views. `--json` prints them with the same names.
 
 use chrono::{DateTime, Utc};
+use formats::limits::REJECT_RAW_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
 /// A row of `penstock.run_history`.
@@ -69,6 +70,16 @@ pub(crate) struct LoadRow {
     /// The load whose rejects this load repairs.
     pub(crate) repairs: Option<i64>,
     pub(crate) logical_at: Option<DateTime<Utc>>,
+    /// The load that replaced the rows of this load.
+    pub(crate) replaced_by: Option<i64>,
+}
+
+impl LoadRow {
+    /// Returns the address of the loaded version of the file.
+    pub(crate) fn object(&self) -> String {
+        let version = self.version_id.as_ref().map(|version| format!(", version {version}"));
+        format!("s3://{}/{}{}", self.bucket, self.key, version.unwrap_or_default())
+    }
 }
 
 /// The values of a load that its repairs need.
@@ -83,10 +94,22 @@ pub(crate) struct RepairInputs {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct RejectRow {
     pub(crate) line: i64,
+    pub(crate) last_line: i64,
     pub(crate) byte_offset: i64,
+    /// Length of the whole record; `raw` may be cut. `None` for Parquet, and for loads of earlier versions of Penstock.
+    pub(crate) byte_length: Option<i64>,
     pub(crate) column: Option<String>,
     pub(crate) reason: String,
     pub(crate) raw: String,
+}
+
+impl RejectRow {
+    /// Returns the place of the record in the decompressed file if only its first bytes are stored. Counts from 0.
+    pub(crate) fn cut_range(&self) -> Option<String> {
+        let is_cut = self.raw.len() >= REJECT_RAW_BYTES_MAX;
+        let byte_length = self.byte_length.filter(|_| is_cut)?;
+        Some(format!("bytes {} to {}", self.byte_offset, self.byte_offset + byte_length - 1))
+    }
 }
 
 /// A load with its rejects.

@@ -30,7 +30,10 @@ pub(crate) struct RejectsExport {
 #[derive(Debug, Serialize)]
 struct OmittedRecord {
     line: i64,
+    last_line: i64,
     why: &'static str,
+    /// The bytes of the decompressed file that are the whole record.
+    range: Option<String>,
 }
 
 /// Writes all rejects of a load to a new file. The default name contains the number of the load.
@@ -79,7 +82,12 @@ impl RejectsExport {
             Err(left_out) => {
                 self.left_out += 1;
                 if self.first_left_out.len() < LEFT_OUT_SHOWN_MAX {
-                    self.first_left_out.push(OmittedRecord { line: reject.line, why: left_out.words() });
+                    self.first_left_out.push(OmittedRecord {
+                        line: reject.line,
+                        last_line: reject.last_line,
+                        why: left_out.words(),
+                        range: reject.cut_range(),
+                    });
                 }
             }
         }
@@ -96,7 +104,9 @@ impl RejectsExport {
             let from = address(source);
             print_line(&format!("{} more are not stored completely; take them from {from}", grouped(*left_out)));
             for omitted in first_left_out {
-                print_line(&format!("  line {}: {}", omitted.line, omitted.why));
+                let range = omitted.range.as_ref().map(|range| format!("; the whole record is {range}"));
+                let range = range.unwrap_or_default();
+                print_line(&format!("  lines {} to {}: {}{range}", omitted.line, omitted.last_line, omitted.why));
             }
             let more = left_out.saturating_sub(first_left_out.len() as u64);
             if more > 0 {
@@ -157,7 +167,7 @@ fn address(source: &ObjectRef) -> String {
     source.version_id.as_ref().map_or_else(|| source.to_string(), |version| format!("{source}, version {version}"))
 }
 
-const REASONS_HEADER: &str = "file_line,line,column,reason,left_out,raw\n";
+const REASONS_HEADER: &str = "file_line,line,last_line,column,reason,left_out,raw\n";
 
 /// Formats one line of the reasons. `file_line` is the first line of the record in the file to correct, `line` that in
 /// the loaded file.
@@ -168,7 +178,7 @@ fn reason_line(reject: &RejectRow, added: Result<u64, LeftOut>) -> String {
     };
     let column = quoted(reject.column.as_deref().unwrap_or_default());
     let (reason, left_out, raw) = (quoted(&reject.reason), quoted(left_out), quoted(&reject.raw));
-    format!("{file_line},{},{column},{reason},{left_out},{raw}\n", reject.line)
+    format!("{file_line},{},{},{column},{reason},{left_out},{raw}\n", reject.line, reject.last_line)
 }
 
 fn quoted(text: &str) -> String {
@@ -197,13 +207,15 @@ mod tests {
     fn reason_is_one_csv_record() {
         let reject = RejectRow {
             line: 7,
+            last_line: 8,
             byte_offset: 90,
+            byte_length: Some(10),
             column: Some("price".to_owned()),
             reason: "not a number".to_owned(),
             raw: "1,\"a\nb\",x".to_owned(),
         };
-        assert_eq!(reason_line(&reject, Ok(2)), "2,7,\"price\",\"not a number\",,\"1,\"\"a\nb\"\",x\"\n");
+        assert_eq!(reason_line(&reject, Ok(2)), "2,7,8,\"price\",\"not a number\",,\"1,\"\"a\nb\"\",x\"\n");
         let of_row = RejectRow { column: None, ..reject };
-        assert!(reason_line(&of_row, Err(LeftOut::Cut)).starts_with(",7,,\"not a number\",\"only its first 8 KiB"));
+        assert!(reason_line(&of_row, Err(LeftOut::Cut)).starts_with(",7,8,,\"not a number\",\"only its first 8 KiB"));
     }
 }
