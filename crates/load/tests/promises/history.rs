@@ -102,7 +102,8 @@ impl Shop {
     /// Loads one version of the orders of a day.
     async fn load_orders(&self, version: &str, body: &str) -> i64 {
         let mut request = self.request("orders", DAY);
-        request.object = sequenced(self.fixture.bucket.put(&request.object.key, Some(version), body), version);
+        let key = "raw/orders/2024-03-01/all.csv";
+        request.object = sequenced(self.fixture.bucket.put(key, Some(version), body), version);
         self.try_load(&request).await.unwrap().load_id
     }
 
