@@ -122,14 +122,14 @@ pub(crate) fn replay_failed_files(penstock: &Penstock, executions: &[ExecutionRe
     executions.iter().map(latest).collect()
 }
 
-/// Repeats the periods whose latest run failed as planned. Comes after the files, because a replayed file may start the
+/// Runs the latest run of each period again if it failed as planned. Comes after the files, because a replayed file may start the
 /// run of its period.
 pub(crate) fn repeat_failed_runs(penstock: &Penstock) -> Result<()> {
     let report: RunsReport = penstock.json(&["runs", "--json", "--limit", LIMIT])?;
     for run in failed_runs(&report.runs) {
-        let date = run.logical_at.format("%FT%RZ").to_string();
-        eprintln!("penstock run {} --date {date} --force", run.pipeline);
-        let _result: Value = penstock.json(&["run", "--json", &run.pipeline, "--date", &date, "--force"])?;
+        let run_id = run.run_id.to_string();
+        eprintln!("penstock rerun {run_id}");
+        let _result: Value = penstock.json(&["rerun", "--json", &run_id])?;
     }
     Ok(())
 }
