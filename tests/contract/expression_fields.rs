@@ -28,6 +28,7 @@ fn answer_to(state: &str) -> Value {
         "OpenRun" => union(samples::opened_runs()),
         "CloseRun" => json!(samples::failed_run()),
         "ResolveRuns" => json!(samples::followers()),
+        "RecordFailure" => json!(samples::recorded_failure()),
         "SweepRuns" => json!(samples::sweep()),
         "Reconcile" => json!(samples::reconciliation()),
         _ => Value::Null,
@@ -53,7 +54,7 @@ fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
         ("$resolution", union(samples::resolutions())),
         ("$load", json!(samples::load_request())),
         ("$object", json!(samples::object("key"))),
-        ("$failed_object", json!(samples::object("key"))),
+        ("$failed", samples::described_failure()),
     ];
     holders.into_iter().find_map(|(name, value)| {
         let rest = path.strip_prefix(name)?;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};
 use crate::machine::Machine;
+use crate::notices::{Notice, sent};
 use crate::samples;
 
 fn machine() -> Machine {
@@ -48,11 +49,10 @@ fn notice(files: &[Value], left: usize) -> Option<(String, Value)> {
     let expressions = Expressions::new(variables);
     let leaves = expressions.fill(&machine().state("ChooseMissedNotice")["Choices"][0]["Condition"]);
     (leaves == true).then(|| {
-        let arguments = machine().state("NotifyMissed")["Arguments"].clone();
-        let subject = expressions.fill(&arguments["Subject"]).as_str().unwrap().to_owned();
-        assert!(subject.len() < 100 && subject.chars().all(|c| (' '..='~').contains(&c)), "SNS rejects {subject:?}");
-        let body = expressions.fill(&arguments["Message"]);
-        (subject, serde_json::from_str(body.as_str().unwrap()).unwrap())
+        let Notice { subject, text, body } = sent(&machine(), "NotifyMissed", &expressions);
+        let first = body["summary"].as_str().unwrap();
+        assert!(text.starts_with(&format!("{first}.\n\nWhat to do: ")), "{text}");
+        (subject, body)
     })
 }
 

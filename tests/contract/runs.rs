@@ -1,7 +1,8 @@
 //! The payloads of runs, as the expressions of the machines build them.
 
 use protocol::{
-    AwaitedFile, FollowRequest, LoadReport, OpenedRun, Resolution, RunEnded, RunFailure, RunReport, RunRequest,
+    AwaitedFile, FailureKind, FollowRequest, LoadReport, OpenedRun, Resolution, RunEnded, RunFailure, RunReport,
+    RunRequest, UnrecordedFailure,
 };
 use serde_json::{Value, json};
 
@@ -207,4 +208,67 @@ fn load_event_has_the_committed_counts() {
     let mut load = json!(samples::load_request());
     load["object"].as_object_mut().unwrap().remove("version_id");
     assert_eq!(publish(load).as_object().unwrap().len(), expected.as_object().unwrap().len() - 1);
+}
+
+#[test]
+fn record_failure_gets_the_described_failure() {
+    let machine = Machine::read("process-file");
+    let message = "the header is wrong\nWhat to do: correct the header".to_owned();
+    let expected = UnrecordedFailure {
+        kind: FailureKind::File,
+        pipeline: Some("retail".to_owned()),
+        dataset: Some("orders".to_owned()),
+        bucket: Some("landing".to_owned()),
+        key: Some("raw_data/orders.csv".to_owned()),
+        version_id: Some("v1".to_owned()),
+        name: "HeaderMismatch".to_owned(),
+        message,
+    };
+    let described = Expressions::new([("failed", samples::described_failure())]);
+    let expected = RunRequest::Fail { execution: execution(), failed: Box::new(expected) };
+    assert_eq!(request(&machine, "RecordFailure", &described), expected);
+
+    let recorded = json!({"result": {"Payload": {"what_to_do": "run `penstock replay --key k`"}}});
+    let recorded = Expressions::new([("failed", samples::described_failure()), ("states", recorded)]);
+    let failed = recorded.fill(&machine.state("RecordFailure")["Assign"]["failed"]);
+    assert_eq!(failed["what_to_do"], "run `penstock replay --key k`");
+    assert_eq!(failed["object"], samples::described_failure()["object"]);
+}
+
+#[test]
+fn unopened_run_is_recorded_as_failed() {
+    let machine = Machine::read("run-pipeline");
+    let closed = json!({"run": {"pipeline": "retail"}, "failure": samples::run_failure()});
+    let expected = UnrecordedFailure {
+        kind: FailureKind::Run,
+        pipeline: Some("retail".to_owned()),
+        dataset: None,
+        bucket: None,
+        key: None,
+        version_id: None,
+        name: samples::run_failure().name,
+        message: samples::run_failure().message,
+    };
+    let expected = RunRequest::Fail { execution: execution(), failed: Box::new(expected) };
+    assert_eq!(request(&machine, "RecordRunFailure", &Expressions::new([("closed", closed)])), expected);
+}
+
+#[test]
+fn failure_event_has_name_reason_and_remedy() {
+    let machine = Machine::read("process-file");
+    let event = detail(&machine, "PublishFailure", &Expressions::new([("failed", samples::described_failure())]));
+    let expected = json!({
+        "pipeline": "retail", "dataset": "orders", "bucket": "landing", "key": "raw_data/orders.csv", "version_id": "v1",
+        "logical_at": "2024-05-01T00:00:00Z",
+        "failure": {"name": "HeaderMismatch", "message": "the header is wrong"},
+        "what_to_do": "correct the header", "execution": EXECUTION,
+    });
+    assert_eq!(event, expected);
+}
+
+#[test]
+fn machines_have_the_default_remedies_of_rust() {
+    for (machine, remedy) in [("process-file", protocol::FILE_REMEDY), ("run-pipeline", protocol::RUN_REMEDY)] {
+        assert!(Machine::read(machine).text.contains(remedy), "{machine}");
+    }
 }

@@ -3,8 +3,10 @@
 use protocol::{
     CheckedFile, Compression, ExportReport, FailedRun, Fault, FaultyState, FileKind, Followers, Format, LoadOutcome,
     LoadReport, LoadRequest, MissedFile, ObjectRef, OpenedRun, PlannedFault, PlannedFaults, Reconciliation,
-    RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart, Sweep, TransformReport,
+    RecordedFailure, RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart, Sweep,
+    TransformReport,
 };
+use serde_json::{Value, json};
 
 pub(crate) fn object(key: &str) -> ObjectRef {
     ObjectRef {
@@ -196,6 +198,15 @@ pub(crate) fn run_failure() -> RunFailure {
     RunFailure { name: "TransformFailed".to_owned(), message: message.to_owned() }
 }
 
+/// The variable `$failed` of `process-file`.
+pub(crate) fn described_failure() -> Value {
+    json!({
+        "file_name": "orders.csv", "object": object("raw_data/orders.csv"), "trigger": object("ready.trig"),
+        "pipeline": "retail", "dataset": "orders", "logical_at": "2024-05-01T00:00:00Z",
+        "name": "HeaderMismatch", "message": "the header is wrong", "what_to_do": "correct the header",
+    })
+}
+
 pub(crate) fn failed_run() -> FailedRun {
     FailedRun {
         run: run(),
@@ -204,6 +215,10 @@ pub(crate) fn failed_run() -> FailedRun {
         inputs: run_inputs(),
         failure: run_failure(),
     }
+}
+
+pub(crate) fn recorded_failure() -> RecordedFailure {
+    RecordedFailure { what_to_do: "correct the header".to_owned() }
 }
 
 pub(crate) fn sweep() -> Sweep {

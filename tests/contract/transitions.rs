@@ -27,6 +27,9 @@ fn every_catch_leads_to_its_state() {
     check("sweep-runs", &["StartRun"], "Started");
     check("reconcile", &["StartFile"], "FileStarted");
     check("run-pipeline", &["CloseRun"], "PublishRunFailure");
+    check("process-file", &["RecordFailure"], "PublishFailure");
+    check("process-file", &["PublishFailure"], "NotifyFailure");
+    check("run-pipeline", &["RecordRunFailure"], "NotifyRunFailure");
 }
 
 /// Returns the possible numbers of notices between a state and the end.

@@ -1,6 +1,7 @@
 use test_support::Stack;
 
-use crate::{count, with_stack};
+use crate::runs::events;
+use crate::{RUNTIME, count, folder, with_stack};
 
 /// Checks that the file fails by this name, with one notice that has the name, the key and the remedy.
 async fn check(stack: &Stack, key: &str, body: &str, failure: &str, message: &str) {
@@ -15,7 +16,14 @@ async fn check(stack: &Stack, key: &str, body: &str, failure: &str, message: &st
     assert!(notice.subject.contains(" was not loaded (") && notice.subject.contains(failure), "{key}: {notice:?}");
     assert_eq!(notice.body["failure"]["name"], failure, "{key}: {notice:?}");
     assert_eq!(notice.body["object"]["key"], key, "{key}: {notice:?}");
-    assert!(notice.body["what_to_do"].as_str().is_some_and(|text| !text.is_empty()), "{key}: {notice:?}");
+    let remedy = notice.body["what_to_do"].as_str().unwrap_or_default();
+    assert!(!remedy.is_empty(), "{key}: {notice:?}");
+    let query = "select name, message, remedy, bucket from penstock.failure where execution_arn = $1 and key = $2";
+    let recorded = stack.database().await.query_one(query, &[&execution.arn, &key]).await.unwrap();
+    let recorded = |column: usize| recorded.get::<_, String>(column);
+    assert_eq!((recorded(0).as_str(), recorded(2).as_str()), (failure, remedy), "{key}");
+    assert!(recorded(1).contains(message), "{key}: {}", recorded(1));
+    assert_eq!(recorded(3), stack.env("LANDING_BUCKET"));
 }
 
 #[test]
@@ -27,6 +35,32 @@ fn unloadable_file_fails_with_one_notice() {
         check(stack, "unknown/dataset.csv", "id\n1\n", "NoDataset", "unknown/dataset.csv").await;
         check(stack, "people/quote.csv", "id,name,joined\n1,\"Ann,\n", "MalformedFile", "line 2").await;
         check(stack, "people/not-an-array.json", "{\"id\": 1}", "MalformedFile", "array").await;
+    });
+}
+
+#[test]
+fn failed_file_sends_an_event() {
+    with_stack(async |stack| {
+        let events = events(stack).await;
+        let execution = stack.drop_file("people/event.csv", "id,name\n1,Ann\n").await;
+        let sent = events.of(&execution, 1).await;
+        let [(kind, detail)] = sent.as_slice() else { panic!("{sent:?}") };
+        assert_eq!((kind.as_str(), &detail["failure"]["name"]), ("Load Failed", &"HeaderMismatch".into()));
+        assert_eq!((&detail["dataset"], &detail["key"]), (&"csv".into(), &"people/event.csv".into()));
+        assert!(detail["what_to_do"].as_str().is_some_and(|text| text.contains("--key people/event.csv")), "{detail}");
+    });
+}
+
+/// Every attempt of RecordFailure fails, so the transformer cannot record the failure.
+#[test]
+fn unrecorded_failure_still_sends_its_notice() {
+    RUNTIME.block_on(async {
+        let plan = "[[failures]]\nstate = \"RecordFailure\"\nfault = \"permanent\"";
+        let stack = Stack::start_under(&folder("integration/pipelines"), plan).await;
+        let execution = stack.drop_file("people/unrecorded.csv", "id,name\n1,Ann\n").await;
+        assert_eq!(execution.error.as_deref(), Some("HeaderMismatch"), "{execution:?}");
+        assert_eq!(stack.notices(&execution, 1).await.len(), 1);
+        assert_eq!(count(&stack.database().await, "select count(*) from penstock.failure").await, 0);
     });
 }
 

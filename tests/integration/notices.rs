@@ -1,5 +1,5 @@
 use serde_json::json;
-use test_support::Stack;
+use test_support::{Stack, TextNotices};
 
 use crate::{RUNTIME, folder, with_stack};
 
@@ -19,6 +19,24 @@ fn successful_load_sends_one_readable_notice() {
         assert_eq!((&body["pipeline"], &body["dataset"]), (&json!("people"), &json!("csv")));
         assert_eq!(body["object"]["key"], "people/announced.csv");
         assert_eq!((&body["rows_loaded"], &body["rows_rejected"]), (&json!(1200), &json!(1)));
+    });
+}
+
+#[test]
+fn email_gets_text_and_queues_get_json() {
+    with_stack(async |stack| {
+        let notices = TextNotices::subscribe(stack);
+        let loaded = stack.drop_file("people/in-words.csv", "id,name,joined\n1,Ann,\nx,Bob,\n").await;
+        let text = notices.containing("in-words.csv").await;
+        let says = "Loaded in-words.csv: 1 row into people.csv, 1 rejected.\n\nFile: s3://";
+        assert!(text.starts_with(says) && text.contains("\n  line 3, column id: "), "{text}");
+        assert_eq!(stack.notices(&loaded, 1).await[0].body["rows_loaded"], 1);
+
+        let failed = stack.drop_file("people/wrong-header.csv", "id,name\n1,Ann\n").await;
+        let text = notices.containing("wrong-header.csv").await;
+        assert!(text.starts_with("wrong-header.csv was not loaded (HeaderMismatch).\n\nReason: s3://"), "{text}");
+        assert!(text.contains("--key people/wrong-header.csv`") && text.contains("\nDataset: people/csv\n"), "{text}");
+        assert_eq!(stack.notices(&failed, 1).await[0].body["failure"]["name"], "HeaderMismatch");
     });
 }
 

@@ -13,7 +13,7 @@ const SET: [(&str, &str); 3] = [("orders", ORDERS), ("lines", LINES), ("prices",
 
 static EVENTS: OnceCell<Events> = OnceCell::const_new();
 
-async fn events(stack: &Stack) -> &'static Events {
+pub(crate) async fn events(stack: &Stack) -> &'static Events {
     EVENTS.get_or_init(|| Events::subscribe(stack)).await
 }
 

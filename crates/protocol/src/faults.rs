@@ -31,6 +31,7 @@ named! {
         ResolveTrigger,
         RecordAwaited,
         LoadFile,
+        RecordFailure,
         RunTransforms,
         CloseRun,
     }

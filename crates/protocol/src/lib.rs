@@ -10,6 +10,7 @@ mod limits;
 mod named;
 mod object;
 mod reconcile;
+mod recorded_failure;
 mod runs;
 mod states;
 
@@ -22,6 +23,10 @@ pub use limits::{KEY_BYTES_MAX, PAYLOAD_BYTES_MAX};
 pub use named::UnknownName;
 pub use object::ObjectRef;
 pub use reconcile::{MissedFile, ReconcileRequest, Reconciliation};
+pub use recorded_failure::{
+    FILE_REMEDY, FailureKind, REMEDY_MARK, RUN_REMEDY, RecordedFailure, UnrecordedFailure, file_remedy,
+    pipeline_remedy, run_remedy, split_message,
+};
 pub use runs::{
     AwaitedFile, ExportReport, FailedRun, FollowRequest, Followers, OpenedRun, RunEnded, RunFailure, RunInput,
     RunOutcome, RunRef, RunReport, RunRequest, RunStart, RunState, Sweep, TransformReport,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::named::named;
 use crate::object::ObjectRef;
+use crate::recorded_failure::UnrecordedFailure;
 
 /// The identity of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub enum RunRequest {
     Sweep { execution: String },
     /// `RecordAwaited`: records a data file that a trigger announced and that has not arrived. Has no answer.
     Await { execution: String, awaited: Box<AwaitedFile> },
+    /// `RecordFailure` and `RecordRunFailure`: records a failed file, or a run that could not be opened. Answers a
+    /// [`RecordedFailure`](crate::RecordedFailure).
+    Fail { execution: String, failed: Box<UnrecordedFailure> },
 }
 
 /// The run to open.

@@ -68,7 +68,7 @@ impl Events {
 
 impl Stack {
     /// Runs the AWS CLI of `.venv` against the stack.
-    fn aws(&self, words: &[&str]) {
+    pub(crate) fn aws(&self, words: &[&str]) {
         let project = local_stack::Project::find().expect("the project");
         let variables = self.environment.iter().filter(|(name, _)| name.starts_with("AWS_"));
         let program = project.tool("aws").expect("the AWS CLI");

@@ -7,8 +7,10 @@ mod events;
 mod folders;
 pub mod runtime_api;
 mod stack;
+mod text_notices;
 
 pub use database::{TestDatabase, database};
 pub use events::Events;
 pub use folders::{binary, scratch_folder};
 pub use stack::{Execution, Notice, OTHER_BUCKET, Stack};
+pub use text_notices::TextNotices;

@@ -7,6 +7,7 @@ mod close;
 mod config;
 mod error;
 mod exports;
+mod failures;
 mod ledger;
 pub mod limits;
 mod open;

@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use postgres::{Client, Mode, Transaction};
-use protocol::{FailureName, RunFailure, RunRef, RunState};
+use protocol::{FailureName, REMEDY_MARK, RunFailure, RunRef, RunState};
 use tokio_postgres::Row;
 
 use crate::error::TransformError;
+use crate::failures;
 use crate::ledger;
 use crate::limits::{CLAIM_AGE_MAX, LEDGER_LOCK_TIMEOUT, READY_AGE_MAX, SWEPT_MAX};
 use crate::time_limit::TimeLimit;
@@ -110,13 +111,14 @@ async fn fail(
     reason: &str,
 ) -> Result<(), TransformError> {
     // The form of every failure message; see the crate `function`.
-    let message = format!("{reason}\nWhat to do: {}", name.what_to_do());
-    let update = format!(
+    let message = failures::run_message(run, &format!("{reason}{REMEDY_MARK}{}", name.what_to_do()));
+    let update = failures::recording(&format!(
         "update penstock.run
          set state = '{failed}', failure = $2, failure_message = $3, execution_arn = $4, ended_at = clock_timestamp()
-         where run_id = $1",
+         where run_id = $1
+         returning run_id, pipeline, failure, failure_message, execution_arn",
         failed = RunState::Failed
-    );
+    ));
     client.execute(&update, &[&run.run_id, &name.as_str(), &message, &execution]).await?;
     Ok(())
 }

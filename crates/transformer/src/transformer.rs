@@ -8,7 +8,8 @@ use object_store::ClientTimeouts;
 use pipeline::Definition;
 use postgres::{Client, Database, InvalidConfig, Session};
 use protocol::{
-    AwaitedFile, FailedRun, OpenedRun, RunFailure, RunOutcome, RunRef, RunReport, RunRequest, RunStart, Sweep,
+    AwaitedFile, FailedRun, OpenedRun, RecordedFailure, RunFailure, RunOutcome, RunRef, RunReport, RunRequest,
+    RunStart, Sweep, UnrecordedFailure,
 };
 use serde::Serialize;
 use tokio::time::timeout;
@@ -23,7 +24,7 @@ use crate::limits::{ANSWER_OVERTIME, COMMIT_TIMEOUT};
 use crate::open;
 use crate::period_runs::OpenRequest;
 use crate::time_limit::{TimeLimit, milliseconds};
-use crate::{awaited, close, sweep, transforms};
+use crate::{awaited, close, failures, sweep, transforms};
 
 /// Handles all requests about runs. Built once, at cold start.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub enum RunResponse {
     Close(FailedRun),
     Sweep(Sweep),
     Await,
+    Fail(RecordedFailure),
 }
 
 impl Transformer {
@@ -84,6 +86,10 @@ impl Transformer {
             RunRequest::Await { execution, awaited } => {
                 let record = self.record_awaited(execution, awaited);
                 in_time(time, time.left(), "recording an awaited file", record).await.map(|()| RunResponse::Await)
+            }
+            RunRequest::Fail { execution, failed } => {
+                let record = self.record_failure(execution, failed);
+                in_time(time, time.left(), "recording a failure", record).await.map(RunResponse::Fail)
             }
         }
     }
@@ -148,8 +154,8 @@ impl Transformer {
 
     async fn close(&self, execution: &str, run_id: i64, failure: &RunFailure) -> Result<FailedRun, TransformError> {
         let (session, run) = self.database.session(async |client| ledger::find(client, run_id).await).await?;
-        close::close(&session.client, run_id, execution, failure).await?;
-        let failed = self.failed(&session.client, run, failure.clone()).await?;
+        let failure = close::close(&session.client, &run, execution, failure).await?;
+        let failed = self.failed(&session.client, run, failure).await?;
         self.database.keep(session);
         Ok(failed)
     }
@@ -170,6 +176,17 @@ impl Transformer {
         awaited::record(&session.client, execution, awaited).await?;
         self.database.keep(session);
         Ok(())
+    }
+
+    async fn record_failure(
+        &self,
+        execution: &str,
+        failed: &UnrecordedFailure,
+    ) -> Result<RecordedFailure, TransformError> {
+        let session = self.session().await?;
+        let recorded = failures::record(&session.client, execution, failed).await?;
+        self.database.keep(session);
+        Ok(recorded)
     }
 
     async fn failed(&self, client: &Client, run: RunRef, failure: RunFailure) -> Result<FailedRun, TransformError> {

@@ -13,9 +13,11 @@ async fn failed_run_closes_once_with_its_inputs() {
     stage.run(run_id).await.unwrap_err();
     let failed = stage.close("arn:one", run_id, failure("first")).await;
     assert_eq!((&failed.run, failed.run_date.to_string().as_str()), (&shop_run(run_id), "2024-05-01"));
-    assert_eq!((failed.inputs.len(), &failed.failure), (2, &failure("first")));
+    assert_eq!((failed.inputs.len(), failed.failure.name.as_str()), (2, "TransformFailed"));
+    assert!(failed.failure.message.starts_with("first\nWhat to do: find"), "{failed:?}");
     assert_eq!(stage.close("arn:one", run_id, failure("first")).await, failed);
-    let row = "select state || failure || failure_message || (ended_at is not null) from penstock.run";
+    let row =
+        "select state || failure || split_part(failure_message, E'\\n', 1) || (ended_at is not null) from penstock.run";
     assert_eq!(stage.text(row).await.unwrap(), "FailedTransformFailedfirsttrue");
     // A later claim finds the run closed.
     stage.bucket.put("pipelines/shop/agg.sql", "select 1;");

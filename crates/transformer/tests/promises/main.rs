@@ -7,6 +7,7 @@ mod bucket;
 mod close;
 mod definitions;
 mod exports;
+mod failures;
 mod open;
 mod parquet_exports;
 mod runs;
