@@ -26,11 +26,12 @@ fn successful_load_sends_one_readable_notice() {
 fn email_gets_text_and_queues_get_json() {
     with_stack(async |stack| {
         let notices = TextNotices::subscribe(stack);
-        let loaded = stack.drop_file("people/in-words.csv", "id,name,joined\n1,Ann,\nx,Bob,\n").await;
+        let body = format!("id,name,joined\n{}x,Bob,\n", "1,Ann,\n".repeat(12));
+        let loaded = stack.drop_file("people/in-words.csv", body).await;
         let text = notices.containing("in-words.csv").await;
-        let says = "Loaded in-words.csv: 1 row into people.csv, 1 rejected.\n\nFile: s3://";
-        assert!(text.starts_with(says) && text.contains("\n  line 3, column id: "), "{text}");
-        assert_eq!(stack.notices(&loaded, 1).await[0].body["rows_loaded"], 1);
+        let says = "Loaded in-words.csv: 12 rows into people.csv, 1 rejected.\n\nFile: s3://";
+        assert!(text.starts_with(says) && text.contains("\n  line 14, column id: "), "{text}");
+        assert_eq!(stack.notices(&loaded, 1).await[0].body["rows_loaded"], 12);
 
         let failed = stack.drop_file("people/wrong-header.csv", "id,name\n1,Ann\n").await;
         let text = notices.containing("wrong-header.csv").await;

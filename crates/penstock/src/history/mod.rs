@@ -41,7 +41,7 @@ const LOADS: &str = "
            (extract(epoch from duration) * 1000)::bigint as duration_ms
     from penstock.load_history
     where ($1::text is null or pipeline = $1) and ($2::text is null or dataset = $2)
-        and ($3::bigint is null or load_id = $3)
+        and ($3::bigint is null or load_id = $3) and load_id is not null
     order by load_id desc limit $4";
 
 const REPAIRS: &str = "
