@@ -1,6 +1,8 @@
 """Writes the cases `parquet-*`: files by pyarrow, with the rows that pyarrow reads.
 
-The cases `parquet-int96-day-overflows` and `parquet-unknown-converted-type` are patched files, and not written here.
+These cases are not written here. `parquet-int96-day-overflows` and `parquet-unknown-converted-type` are patched files.
+`parquet-integer-in-text`, `parquet-integer-with-zero-fraction`, `parquet-midnight-for-date`, `parquet-nan-is-null` and
+`parquet-null-values` are files of pandas.
 
     python -m venv VENV && VENV/bin/pip install pyarrow==26.0.1 && VENV/bin/python tests/corpus/parquet_cases.py
 """
@@ -266,15 +268,15 @@ def bad():
     case("column-twice", "One name, two columns.", twice, ['v = "integer"'], failure=(header, 'repeated ["v"]'))
     for name, table, sql, found in [
             ("boolean-for-integer", column(pa.bool_(), [True]), "integer", "v boolean"),
-            ("integer-for-text", column(pa.int32(), [1]), "text", "v integer of 32 bits"),
             ("instant-for-timestamp", column(pa.timestamp("us", "UTC"), [INSTANT]), "timestamp", "v timestamp with time zone"),
             ("timestamp-for-instant", column(pa.timestamp("us"), [None]), "timestamptz", "v timestamp without time zone"),
             ("list-for-text", column(pa.list_(pa.int8()), [[1]]), "text", "v list"),
             ("date-for-timestamp", column(pa.date32(), [None]), "timestamp", "v date")]:
         case(name, "The file's type does not fit the column.", table, [f'v = "{sql}"'], failure=(header, found))
     malformed = "Malformed"
-    case("fixed-bytes", "Bytes without a logical type.", column(pa.binary(3), [b"abc"]), ['v = "text"'],
-         failure=(malformed, 'column "v" is FIXED_LEN_BYTE_ARRAY without a logical type'))
+    case("fixed-bytes", "Bytes of a fixed length without a logical type are text, if they are UTF-8.",
+         column(pa.binary(3), [b"abc"]), ['v = "text"'])
+    case("integer-for-text", "An integer has one text.", column(pa.int32(), [1]), ['v = "text"'], rows=[["1"]])
     file = written(SOME, write_page_checksum=True, use_dictionary=False)
     broken = lambda name, about, file, *failure: case(name, about, None, SOME_COLUMNS, file=file, failure=failure)
     broken("empty", "A file without bytes.", b"", "Empty", "the file is empty")

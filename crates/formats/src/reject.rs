@@ -51,6 +51,10 @@ pub(crate) enum RejectReason {
 
     #[error("not a boolean (true, false, t, f, 1, 0)")]
     NotABoolean,
+    #[error("not one of the words that the column lists for true and false")]
+    NotABooleanWord,
+    #[error("a separator of thousands that does not begin a group of three digits")]
+    MisplacedThousands,
     #[error("not a date (YYYY-MM-DD)")]
     NotADate,
     #[error("no such date")]
@@ -69,10 +73,18 @@ pub(crate) enum RejectReason {
     UnexpectedOffset,
     #[error("has no time zone offset (Z, +HH, +HH:MM, +HHMM), which timestamptz requires")]
     MissingOffset,
+    #[error("no such time in {timezone}, where clocks were set forward")]
+    NoSuchLocalTime { timezone: String },
+    #[error("occurs twice in {timezone}, where clocks were set back, and has no time zone offset")]
+    RepeatedLocalTime { timezone: String },
+    #[error("has a time of day, but the column is a date")]
+    UnexpectedTimeOfDay,
     #[error("time zone offset out of range")]
     NoSuchOffset,
     #[error("does not match the format {format:?}")]
     FormatMismatch { format: String },
+    #[error("matches none of the formats {formats}")]
+    NoFormatMatches { formats: String },
 
     #[error("longer than {chars_max} characters")]
     TooLong { chars_max: u32 },

@@ -75,6 +75,13 @@ impl<'a> RowEncoder<'a> {
         if field.is_empty() { self.nulls.empty } else { self.nulls.others.contains(&field) }
     }
 
+    /// Returns whether a text of JSON or Parquet means NULL. The empty text is a value there, because these formats have a
+    /// NULL of their own.
+    #[inline]
+    pub(crate) fn is_null_text(&self, text: &[u8]) -> bool {
+        !self.nulls.others.is_empty() && self.nulls.others.contains(&text)
+    }
+
     /// Appends NULL as a field of `column`.
     #[inline]
     pub(crate) fn encode_null(&self, column: usize, out: &mut Vec<u8>) -> Result<(), RowError> {
@@ -88,6 +95,28 @@ impl<'a> RowEncoder<'a> {
     /// Appends `text` as a field of `column`. The caller has checked that it is UTF-8 without NUL.
     #[inline]
     pub(crate) fn encode(&self, column: usize, text: &[u8], out: &mut Vec<u8>) -> Result<(), RowError> {
-        self.columns[column].type_encoder.encode(text, out).map_err(|reason| RowError::of_column(column, reason))
+        match self.columns[column].type_encoder.encode(text, out) {
+            Ok(()) => Ok(()),
+            Err(reason) => self.encode_empty(column, text, reason, out),
+        }
+    }
+
+    /// Appends a JSON boolean, or a number of JSON or Parquet, as a field of `column`.
+    #[inline]
+    pub(crate) fn encode_typed(&self, column: usize, text: &[u8], out: &mut Vec<u8>) -> Result<(), RowError> {
+        self.columns[column].type_encoder.encode_typed(text, out).map_err(|reason| RowError::of_column(column, reason))
+    }
+
+    /// Appends NULL for an empty text, and returns the reason for any other. Only types of text accept the empty text, so
+    /// this costs nothing for a field that fits.
+    #[cold]
+    fn encode_empty(
+        &self,
+        column: usize,
+        text: &[u8],
+        reason: RejectReason,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        if text.is_empty() { self.encode_null(column, out) } else { Err(RowError::of_column(column, reason)) }
     }
 }

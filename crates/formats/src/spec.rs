@@ -7,7 +7,7 @@ pub struct RowSpec<'a> {
     /// The table's columns in order. A tuple holds these fields, then [`pipeline::RESCUED_COLUMN`] if `extra` is
     /// `rescue`, then the lineage.
     pub columns: &'a [pipeline::Column],
-    /// Unquoted CSV fields that mean NULL. JSON ignores these, because it has its own `null`.
+    /// Unquoted CSV fields, and strings of JSON and Parquet, that mean NULL. The empty text concerns CSV only.
     pub null_values: &'a [String],
     pub format: Format,
     /// The compression by the file's name. If the name shows none, the magic bytes of gzip and zstd decide.

@@ -43,6 +43,8 @@ pub(super) fn keeps_text(kind: ColumnType, text: &[u8]) -> bool {
     match kind {
         // `t` and `1` are usually codes.
         ColumnType::Boolean => text.len() >= 4,
+        // `2.0` loads into an integer, but a column with decimal points is of decimals.
+        ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt if text.contains(&b'.') => false,
         ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt | ColumnType::Numeric { .. } => {
             let digits = text.strip_prefix(b"-").unwrap_or(text);
             let is_padded = digits.len() > 1 && digits[0] == b'0' && digits[1].is_ascii_digit();

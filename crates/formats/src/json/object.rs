@@ -139,14 +139,33 @@ impl<'a> ObjectReader<'a> {
             return Err(RowError::of_column(column, RejectReason::InvalidUtf8));
         }
         let family = self.encoder.columns[column].type_encoder.accepted_json();
+        let is_string = matches!(value.kind, JsonKind::String { .. });
+        if is_string && self.encoder.is_null_text(value.text(record)) {
+            return self.encoder.encode_null(column, out);
+        }
         let text = match (family, value.kind) {
-            (AcceptedJson::Any, _)
-            | (AcceptedJson::Boolean, JsonKind::Boolean)
-            | (AcceptedJson::Number, JsonKind::Number) => whole,
-            (AcceptedJson::String | AcceptedJson::Number, JsonKind::String { escaped: false }) => value.text(record),
-            (AcceptedJson::String | AcceptedJson::Number, JsonKind::String { escaped: true }) => {
+            (AcceptedJson::Any, _) => whole,
+            (AcceptedJson::Boolean | AcceptedJson::Scalar, JsonKind::Boolean)
+            | (AcceptedJson::Number | AcceptedJson::Scalar, JsonKind::Number) => {
+                return self.encoder.encode_typed(column, whole, out);
+            }
+            (
+                AcceptedJson::String | AcceptedJson::Number | AcceptedJson::Scalar,
+                JsonKind::String { escaped: false },
+            ) => value.text(record),
+            // An empty text is NULL, as in CSV.
+            (AcceptedJson::Boolean, JsonKind::String { escaped: false }) if whole == b"\"\"" => {
+                return self.encoder.encode_null(column, out);
+            }
+            (
+                AcceptedJson::String | AcceptedJson::Number | AcceptedJson::Scalar,
+                JsonKind::String { escaped: true },
+            ) => {
                 self.text.clear();
                 unescape(value.text(record), &mut self.text).map_err(|reason| RowError::of_column(column, reason))?;
+                if self.encoder.is_null_text(&self.text) {
+                    return self.encoder.encode_null(column, out);
+                }
                 &self.text
             }
             (_, found) => {

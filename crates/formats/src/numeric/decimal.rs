@@ -51,6 +51,19 @@ impl<'a> Decimal<'a> {
         self.integer.iter().chain(self.fraction).all(|digit| *digit == b'0')
     }
 
+    /// Returns the number as digits divided by a power of ten. `None` for more than `digits_max` digits, at most 38.
+    pub(crate) fn unscaled(&self, digits_max: usize) -> Option<(i128, i64)> {
+        let integer = without_leading_zeros(self.integer);
+        let fraction = without_trailing_zeros(self.fraction);
+        if integer.len() + fraction.len() > digits_max {
+            return None;
+        }
+        let digits = integer.iter().chain(fraction);
+        let value = digits.fold(0_i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+        let scale = if value == 0 { 0 } else { fraction.len() as i64 - self.exponent };
+        Some((if self.negative { -value } else { value }, scale))
+    }
+
     /// Returns whether `numeric` can store every digit. PostgreSQL stores JSON numbers as `numeric`.
     pub(crate) fn fits_json(&self) -> bool {
         self.written_fraction_digits() <= i64::from(FRACTION_DIGITS_MAX)

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io::Write;
 
-use pipeline::ColumnType;
+use pipeline::{ColumnType, Rounding};
 
 use super::primitive_type::{PrimitiveType, TimeUnit};
 use super::primitive_value::PrimitiveValue;
@@ -12,12 +12,14 @@ use crate::copy;
 use crate::json_syntax::append_quoted;
 use crate::reject::{RejectReason, RowError};
 use crate::row_encoder::RowEncoder;
+use crate::types::rounding::{local_instant, rounded};
 use crate::types::temporal::{EPOCH_DAYS_FROM_UNIX, MICROS_PER_DAY};
 
 const MICROS_PER_MILLI: i64 = 1_000;
 const NANOS_PER_MICRO: i64 = 1_000;
 /// Julian day of 1970-01-01.
 const JULIAN_DAY_OF_UNIX: i64 = 2_440_588;
+const UUID_BYTES: i32 = 16;
 /// A longer decimal has more than 150 digits.
 const DECIMAL_BYTES_MAX: usize = 64;
 
@@ -36,7 +38,9 @@ pub(super) fn encode(
     out: &mut Vec<u8>,
 ) -> Result<(), RowError> {
     let error = |reason| RowError::of_column(column, reason);
-    match (encoder.columns[column].column.kind, kind, value) {
+    let declared = encoder.columns[column].column;
+    let options = &declared.values;
+    match (declared.kind, kind, value) {
         (ColumnType::Integer, PrimitiveType::Integer { is_signed: true, .. }, PrimitiveValue::Int32(value)) => {
             copy::int4(out, value);
         }
@@ -53,26 +57,63 @@ pub(super) fn encode(
         (ColumnType::Real, _, PrimitiveValue::Float(value)) if value.is_finite() => copy::float4(out, value),
         (ColumnType::Boolean, _, PrimitiveValue::Boolean(value)) => copy::bytes(out, &[u8::from(value)]),
         (ColumnType::Uuid, PrimitiveType::Uuid, PrimitiveValue::ByteArray(bytes)) => copy::bytes(out, bytes),
+        (ColumnType::Uuid, PrimitiveType::FixedBytes { length: UUID_BYTES }, PrimitiveValue::ByteArray(bytes)) => {
+            copy::bytes(out, bytes);
+        }
         (ColumnType::Date, PrimitiveType::Date, value) => copy::int4(out, date(value).map_err(error)?),
-        (ColumnType::Time, PrimitiveType::Time(unit), value) => copy::int8(out, time(unit, value).map_err(error)?),
+        (ColumnType::Date, PrimitiveType::Timestamp { .. } | PrimitiveType::Int96, value) => {
+            copy::int4(out, midnight(timestamp(kind, value, Rounding::Reject).map_err(error)?).map_err(error)?);
+        }
+        (ColumnType::Time, PrimitiveType::Time(unit), value) => {
+            copy::int8(out, time(unit, value, options.round).map_err(error)?);
+        }
+        (ColumnType::TimestampTz, PrimitiveType::Timestamp { is_instant: false, .. }, value) => {
+            let local = timestamp(kind, value, options.round).map_err(error)?;
+            copy::int8(out, local_instant(local, options).map_err(error)?);
+        }
         (
             ColumnType::Timestamp | ColumnType::TimestampTz,
             PrimitiveType::Timestamp { .. } | PrimitiveType::Int96,
             value,
         ) => {
-            copy::int8(out, timestamp(kind, value).map_err(error)?);
+            copy::int8(out, timestamp(kind, value, options.round).map_err(error)?);
         }
-        (_, PrimitiveType::Text | PrimitiveType::Json, PrimitiveValue::ByteArray(bytes)) => {
+        (_, kind, PrimitiveValue::ByteArray(bytes)) if kind.is_text() => {
+            if encoder.is_null_text(bytes) {
+                return encoder.encode_null(column, out);
+            }
             check_text(bytes).map_err(error)?;
             return encoder.encode(column, bytes, out);
         }
         (_, kind, value) => {
             text.clear();
-            append_number(kind, value, text).map_err(error)?;
-            return encoder.encode(column, text, out);
+            return match append_number(kind, value, text) {
+                Ok(()) => encoder.encode_typed(column, text, out),
+                Err(RejectReason::NotFinite) if is_null(encoder, kind, value) => encoder.encode_null(column, out),
+                Err(reason) => Err(error(reason)),
+            };
         }
     }
     Ok(())
+}
+
+/// Returns whether a float that is not finite is one of the texts that mean NULL.
+#[cold]
+fn is_null(encoder: &RowEncoder<'_>, kind: PrimitiveType, value: PrimitiveValue<'_>) -> bool {
+    let float = match (kind, value) {
+        (PrimitiveType::Float16, PrimitiveValue::ByteArray(&[low, high])) => {
+            f64::from(float16(u16::from_le_bytes([low, high])))
+        }
+        (_, PrimitiveValue::Float(float)) => f64::from(float),
+        (_, PrimitiveValue::Double(float)) => float,
+        _ => return false,
+    };
+    let texts: &[&str] = match float {
+        _ if float.is_nan() => &["NaN", "nan"],
+        _ if float > 0.0 => &["Infinity", "inf"],
+        _ => &["-Infinity", "-inf"],
+    };
+    texts.iter().any(|text| encoder.is_null_text(text.as_bytes()))
 }
 
 #[inline]
@@ -93,18 +134,26 @@ fn date(value: PrimitiveValue<'_>) -> Result<i32, RejectReason> {
     }
 }
 
+/// Returns the days of a timestamp without a time of day. Both count from 2000-01-01.
+fn midnight(micros: i64) -> Result<i32, RejectReason> {
+    if micros % MICROS_PER_DAY != 0 {
+        return Err(RejectReason::UnexpectedTimeOfDay);
+    }
+    i32::try_from(micros / MICROS_PER_DAY).map_err(|_| OUT_OF_RANGE)
+}
+
 /// Returns microseconds since midnight.
-fn time(unit: TimeUnit, value: PrimitiveValue<'_>) -> Result<i64, RejectReason> {
-    let micros = micros(unit, value)?;
+fn time(unit: TimeUnit, value: PrimitiveValue<'_>, round: Rounding) -> Result<i64, RejectReason> {
+    let micros = micros(unit, value, round)?;
     if (0..MICROS_PER_DAY).contains(&micros) { Ok(micros) } else { Err(RejectReason::NoSuchTime) }
 }
 
 /// Returns microseconds since 2000-01-01.
-fn timestamp(kind: PrimitiveType, value: PrimitiveValue<'_>) -> Result<i64, RejectReason> {
+fn timestamp(kind: PrimitiveType, value: PrimitiveValue<'_>, round: Rounding) -> Result<i64, RejectReason> {
     let micros = match (kind, value) {
-        (PrimitiveType::Timestamp { unit, .. }, value) => micros(unit, value)?,
+        (PrimitiveType::Timestamp { unit, .. }, value) => micros(unit, value, round)?,
         (_, PrimitiveValue::Int96(nanos, day)) => {
-            let of_day = micros(TimeUnit::Nanos, PrimitiveValue::Int64(nanos))?;
+            let of_day = micros(TimeUnit::Nanos, PrimitiveValue::Int64(nanos), round)?;
             let days = day.checked_sub(JULIAN_DAY_OF_UNIX).ok_or(OUT_OF_RANGE)?;
             days.checked_mul(MICROS_PER_DAY).and_then(|micros| micros.checked_add(of_day)).ok_or(OUT_OF_RANGE)?
         }
@@ -118,7 +167,7 @@ fn timestamp(kind: PrimitiveType, value: PrimitiveValue<'_>) -> Result<i64, Reje
 
 const OUT_OF_RANGE: RejectReason = RejectReason::OutOfRange("a timestamp of the years 1 to 9999");
 
-fn micros(unit: TimeUnit, value: PrimitiveValue<'_>) -> Result<i64, RejectReason> {
+fn micros(unit: TimeUnit, value: PrimitiveValue<'_>, round: Rounding) -> Result<i64, RejectReason> {
     let count = match value {
         PrimitiveValue::Int32(count) => i64::from(count),
         PrimitiveValue::Int64(count) => count,
@@ -127,7 +176,9 @@ fn micros(unit: TimeUnit, value: PrimitiveValue<'_>) -> Result<i64, RejectReason
     match unit {
         TimeUnit::Millis => count.checked_mul(MICROS_PER_MILLI).ok_or(OUT_OF_RANGE),
         TimeUnit::Micros => Ok(count),
-        TimeUnit::Nanos if count % NANOS_PER_MICRO != 0 => Err(RejectReason::FinerThanMicroseconds),
+        TimeUnit::Nanos if count % NANOS_PER_MICRO != 0 => {
+            rounded(i128::from(count), i128::from(NANOS_PER_MICRO), round)
+        }
         TimeUnit::Nanos => Ok(count / NANOS_PER_MICRO),
     }
 }
@@ -260,7 +311,9 @@ pub(super) fn append_json(
 ) -> Result<(), RejectReason> {
     match (kind, value) {
         (_, PrimitiveValue::Boolean(value)) => write(out, value),
-        (PrimitiveType::Text, PrimitiveValue::ByteArray(bytes)) => append_quoted(check_text(bytes)?.as_bytes(), out),
+        (PrimitiveType::Text | PrimitiveType::FixedBytes { .. }, PrimitiveValue::ByteArray(bytes)) => {
+            append_quoted(check_text(bytes)?.as_bytes(), out)
+        }
         (PrimitiveType::Json, PrimitiveValue::ByteArray(bytes)) => {
             let json = check_text(bytes)?.as_bytes();
             crate::types::check_jsonb(json)?;
@@ -271,9 +324,9 @@ pub(super) fn append_json(
             let days = i64::from(date(value)?) + i64::from(EPOCH_DAYS_FROM_UNIX);
             append_time(days * MICROS_PER_DAY, "%Y-%m-%d", out);
         }
-        (PrimitiveType::Time(unit), value) => append_time(time(unit, value)?, "%H:%M:%S%.f", out),
+        (PrimitiveType::Time(unit), value) => append_time(time(unit, value, Rounding::Reject)?, "%H:%M:%S%.f", out),
         (PrimitiveType::Timestamp { .. } | PrimitiveType::Int96, value) => {
-            let unix = timestamp(kind, value)? + i64::from(EPOCH_DAYS_FROM_UNIX) * MICROS_PER_DAY;
+            let unix = timestamp(kind, value, Rounding::Reject)? + i64::from(EPOCH_DAYS_FROM_UNIX) * MICROS_PER_DAY;
             let is_instant = !matches!(kind, PrimitiveType::Timestamp { is_instant: false, .. });
             append_time(unix, if is_instant { "%Y-%m-%dT%H:%M:%S%.fZ" } else { "%Y-%m-%dT%H:%M:%S%.f" }, out);
         }

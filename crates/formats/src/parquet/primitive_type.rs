@@ -4,6 +4,8 @@ use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetTimeUnit, Ty
 use parquet::schema::types::Type;
 use pipeline::ColumnType;
 
+use crate::row_encoder::ColumnEncoder;
+
 /// <https://www.postgresql.org/docs/current/datatype-numeric.html>
 const NUMERIC_PRECISION_MAX: u16 = 1000;
 
@@ -24,6 +26,10 @@ pub(super) enum PrimitiveType {
     /// Text. Includes byte arrays without a logical type, because many writers omit it. Each value must be UTF-8.
     Text,
     Json,
+    /// Bytes of a fixed length without a logical type: text, or a UUID if the column is one.
+    FixedBytes {
+        length: i32,
+    },
     Uuid,
     Date,
     Time(TimeUnit),
@@ -110,7 +116,7 @@ impl PrimitiveType {
                 PhysicalType::FLOAT => Self::Float,
                 PhysicalType::DOUBLE => Self::Double,
                 PhysicalType::BYTE_ARRAY => Self::Text,
-                PhysicalType::FIXED_LEN_BYTE_ARRAY => return Err(format!("{physical} without a logical type")),
+                PhysicalType::FIXED_LEN_BYTE_ARRAY => Self::FixedBytes { length: type_length(primitive) },
             },
             other => return Err(format!("{physical} as {other}")),
         })
@@ -126,15 +132,19 @@ impl PrimitiveType {
     }
 
     /// Returns whether a column can hold values of this type. Each value is checked again later.
-    pub(super) fn fits(self, column: ColumnType) -> bool {
+    pub(super) fn fits(self, encoder: &ColumnEncoder<'_>) -> bool {
         let is_number =
             matches!(self, Self::Integer { .. } | Self::Decimal { .. } | Self::Float16 | Self::Float | Self::Double);
-        match column {
+        match encoder.column.kind {
             _ if self == Self::Null => true,
-            ColumnType::Text | ColumnType::Varchar(_) => matches!(self, Self::Text | Self::Json),
+            // Integers and decimals have one text, which keeps all of their digits.
+            ColumnType::Text | ColumnType::Varchar(_) => {
+                self.is_text() || matches!(self, Self::Integer { .. } | Self::Decimal { .. })
+            }
             ColumnType::Jsonb => true,
             // Text is parsed like a CSV field.
-            _ if self == Self::Text => true,
+            _ if matches!(self, Self::Text | Self::FixedBytes { .. }) => true,
+            _ if is_number && encoder.type_encoder.reads_epoch() => true,
             ColumnType::SmallInt
             | ColumnType::Integer
             | ColumnType::BigInt
@@ -142,9 +152,12 @@ impl PrimitiveType {
             | ColumnType::Real
             | ColumnType::Double => is_number,
             ColumnType::Boolean => self == Self::Boolean,
-            ColumnType::Date => self == Self::Date,
+            ColumnType::Date => matches!(self, Self::Date | Self::Timestamp { .. } | Self::Int96),
             ColumnType::Time => matches!(self, Self::Time(_)),
             ColumnType::Timestamp => matches!(self, Self::Timestamp { is_instant: false, .. }),
+            ColumnType::TimestampTz if encoder.column.values.timezone.is_some() => {
+                matches!(self, Self::Timestamp { .. } | Self::Int96)
+            }
             ColumnType::TimestampTz => matches!(self, Self::Timestamp { is_instant: true, .. } | Self::Int96),
             ColumnType::Uuid => self == Self::Uuid,
         }
@@ -152,7 +165,7 @@ impl PrimitiveType {
 
     /// Returns whether values are text.
     pub(super) fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Json)
+        matches!(self, Self::Text | Self::Json | Self::FixedBytes { .. })
     }
 
     /// Returns the narrowest column type that holds all values.
@@ -170,7 +183,7 @@ impl PrimitiveType {
             Self::Decimal { precision, scale } => ColumnType::Numeric { precision_scale: Some((precision, scale)) },
             Self::Float16 | Self::Float => ColumnType::Real,
             Self::Double => ColumnType::Double,
-            Self::Text | Self::Null => ColumnType::Text,
+            Self::Text | Self::FixedBytes { .. } | Self::Null => ColumnType::Text,
             Self::Json => ColumnType::Jsonb,
             Self::Uuid => ColumnType::Uuid,
             Self::Date => ColumnType::Date,
@@ -193,6 +206,7 @@ impl PrimitiveType {
             Self::Double => "double".to_owned(),
             Self::Text => "string".to_owned(),
             Self::Json => "JSON".to_owned(),
+            Self::FixedBytes { length } => format!("{length} bytes"),
             Self::Uuid => "UUID".to_owned(),
             Self::Date => "date".to_owned(),
             Self::Time(_) => "time".to_owned(),
@@ -201,6 +215,13 @@ impl PrimitiveType {
             Self::Int96 => "INT96 timestamp, an instant".to_owned(),
             Self::Null => "nothing".to_owned(),
         }
+    }
+}
+
+fn type_length(primitive: &Type) -> i32 {
+    match primitive {
+        Type::PrimitiveType { type_length, .. } => *type_length,
+        Type::GroupType { .. } => 0,
     }
 }
 

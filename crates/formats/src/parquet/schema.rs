@@ -2,13 +2,13 @@
 
 use parquet::basic::{ConvertedType, LogicalType, Repetition};
 use parquet::schema::types::{Type, TypePtr};
-use pipeline::{Column, ColumnType};
+use pipeline::ColumnType;
 
 use super::primitive_type::PrimitiveType;
 use crate::column_mapping::ColumnMapping;
 use crate::error::FileError;
 use crate::error::quoted;
-use crate::row_encoder::RowEncoder;
+use crate::row_encoder::{ColumnEncoder, RowEncoder};
 
 /// A column or a part of it. `leaf` is an index into [`Schema::leaves`].
 #[derive(Debug)]
@@ -64,10 +64,10 @@ impl SchemaNode {
         }
     }
 
-    fn fits(&self, column: ColumnType) -> bool {
+    fn fits(&self, encoder: &ColumnEncoder<'_>) -> bool {
         match self {
-            Self::Primitive { kind, .. } => kind.fits(column),
-            _ => column == ColumnType::Jsonb,
+            Self::Primitive { kind, .. } => kind.fits(encoder),
+            _ => encoder.column.kind == ColumnType::Jsonb,
         }
     }
 
@@ -107,8 +107,7 @@ impl Schema {
         for (position, name) in mapping.rescued {
             rescued.push((name, building.column(position)?));
         }
-        let declared: Vec<&Column> = encoder.columns.iter().map(|column_encoder| column_encoder.column).collect();
-        check_types(&declared, &columns)?;
+        check_types(&encoder.columns, &columns)?;
         Ok(Self { columns, rescued, leaves: building.leaves })
     }
 
@@ -120,8 +119,9 @@ impl Schema {
     }
 }
 
-fn check_types(declared: &[&Column], found: &[SchemaNode]) -> Result<(), FileError> {
-    let differ: Vec<_> = declared.iter().zip(found).filter(|(column, node)| !node.fits(column.kind)).collect();
+fn check_types(declared: &[ColumnEncoder<'_>], found: &[SchemaNode]) -> Result<(), FileError> {
+    let differ = declared.iter().zip(found).filter(|(encoder, node)| !node.fits(encoder));
+    let differ: Vec<_> = differ.map(|(encoder, node)| (encoder.column, node)).collect();
     if differ.is_empty() {
         return Ok(());
     }

@@ -40,7 +40,8 @@ fn json_numbers_keep_every_digit() {
         &[],
     );
     setup.check(r#"{"i":"-12","n":"1.50","f":"2.5"}"#, &["-12|1.50|2.5"], &[]);
-    setup.check(r#"{"i":1.0}"#, &[], &["1@0 i: not an integer"]);
+    setup.check(r#"{"i":1.0}"#, &["1|NULL|NULL"], &[]);
+    setup.check(r#"{"i":1.5}"#, &[], &["1@0 i: not an integer"]);
     setup.check(r#"{"n":"NaN"}"#, &[], &["1@0 n: NaN and infinity are not accepted"]);
 }
 
@@ -217,4 +218,39 @@ proptest! {
         let loaded = array(&TWO).load(file.as_bytes()).unwrap();
         prop_assert_eq!(loaded.rows, vec![format!("NULL|{value}")]);
     }
+}
+
+#[test]
+fn null_values_apply_to_json_strings() {
+    let mut setup = lines(&["a text", "d date", "b boolean", "j jsonb"]);
+    setup.null_values = vec![String::new(), "NA".to_owned()];
+    let null = "NULL|NULL|NULL|NULL";
+    setup.check(r#"{"a":"NA","d":"NA","b":"NA","j":"NA"}"#, &[null], &[]);
+    setup.check(r#"{"a":"N\u0041","d":"N\u0041"}"#, &[null], &[]);
+    setup.check(r#"{"a":"","d":"","b":""}"#, &["|NULL|NULL|NULL"], &[]);
+    setup.check(r#"{"a":"NAN"}"#, &["NAN|NULL|NULL|NULL"], &[]);
+    let mut setup = lines(&["a text not null"]);
+    setup.null_values = vec!["NA".to_owned()];
+    setup.check(r#"{"a":"NA"}"#, &[], &["1@0 a: null in a not null column"]);
+}
+
+#[test]
+fn json_numbers_ignore_syntax_of_texts() {
+    let mut setup = lines(&["n numeric", "b boolean", "t timestamptz"]);
+    setup.columns[0].values.number =
+        pipeline::NumberFormat { decimal: ',', thousands: Some('.'), strip: vec!["€".to_owned()] };
+    setup.columns[1].values.boolean_words = Some(pipeline::BooleanWords {
+        true_words: vec!["Y".to_owned(), "1".to_owned()],
+        false_words: vec!["N".to_owned()],
+    });
+    setup.columns[2].values.formats = vec![pipeline::ValueFormat::Epoch];
+    let check = |json: &str, number: &str| {
+        let loaded = setup.load(json.as_bytes()).unwrap();
+        assert_eq!(loaded.rejects, [], "{json}");
+        assert!(loaded.rows[0].starts_with(number), "{}", loaded.rows[0]);
+    };
+    check(r#"{"n":1.234,"b":true,"t":1704103200}"#, "1.234|true|");
+    check(r#"{"n":"1.234","b":"Y"}"#, "1234|true|");
+    check(r#"{"n":"1.234,5€","b":1,"t":"1704103200"}"#, "1234.5|true|");
+    setup.check(r#"{"b":"y"}"#, &[], &["1@0 b: not one of the words that the column lists for true and false"]);
 }

@@ -1,8 +1,10 @@
 use chrono::format::{Fixed, Item, Numeric, Pad, Parsed, StrftimeItems};
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
-use super::temporal::{EPOCH_DAYS_FROM_UNIX, MICROS_PER_DAY};
-use crate::copy;
+use pipeline::{Rounding, ValueOptions};
+
+use super::rounding::{TemporalType, local_instant, rounded};
+use super::temporal::{EPOCH_DAYS_FROM_UNIX, MICROS_PER_DAY, MICROS_PER_SECOND};
 use crate::reject::RejectReason;
 
 /// Parses dates and times in a declared strftime format. `chrono` parses, and this module rejects lenient matches.
@@ -13,43 +15,37 @@ pub(crate) struct TemporalFormat {
     items: Vec<Item<'static>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TemporalType {
-    Date,
-    Time,
-    Timestamp,
-    TimestampTz,
-}
-
 impl TemporalFormat {
     pub(super) fn new(target: TemporalType, format: &str) -> Self {
         let items = StrftimeItems::new(format).map(Item::to_owned).collect();
         Self { target, format: format.to_owned(), items }
     }
 
-    pub(super) fn encode(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason> {
+    /// Returns days since 2000-01-01 for a date, otherwise microseconds: of the day for a time, since 2000-01-01 for a
+    /// timestamp.
+    pub(super) fn read(&self, text: &[u8], options: &ValueOptions) -> Result<i64, RejectReason> {
         let mismatch = || RejectReason::FormatMismatch { format: self.format.clone() };
         let text = std::str::from_utf8(text).map_err(|_| RejectReason::InvalidUtf8)?;
-        let parsed = self.parse(text).ok_or_else(mismatch)??;
+        let parsed = self.parse(text, options.round).ok_or_else(mismatch)??;
         match self.target {
-            TemporalType::Date => copy::int4(out, days(parsed.to_naive_date().map_err(|_| mismatch())?)?),
-            TemporalType::Time => copy::int8(out, micros_of_day(parsed.to_naive_time().map_err(|_| mismatch())?)?),
-            TemporalType::Timestamp => {
-                let local = parsed.to_naive_datetime_with_offset(0).map_err(|_| mismatch())?;
-                copy::int8(out, micros(local)?);
-            }
-            TemporalType::TimestampTz => {
+            TemporalType::Date => Ok(i64::from(days(parsed.to_naive_date().map_err(|_| mismatch())?)?)),
+            TemporalType::Time => micros_of_day(parsed.to_naive_time().map_err(|_| mismatch())?, options.round),
+            TemporalType::TimestampTz if parsed.offset().is_some() || options.timezone.is_none() => {
                 let instant = parsed.to_datetime().map_err(|_| mismatch())?;
-                let offset = i64::from(instant.offset().local_minus_utc()) * super::temporal::MICROS_PER_SECOND;
-                copy::int8(out, micros(instant.naive_local())? - offset);
+                let offset = i64::from(instant.offset().local_minus_utc()) * MICROS_PER_SECOND;
+                Ok(micros(instant.naive_local(), options.round)? - offset)
+            }
+            TemporalType::Timestamp | TemporalType::TimestampTz => {
+                let local = parsed.to_naive_datetime_with_offset(0).map_err(|_| mismatch())?;
+                let local = micros(local, options.round)?;
+                if self.target == TemporalType::Timestamp { Ok(local) } else { local_instant(local, options) }
             }
         }
-        Ok(())
     }
 
     /// Parses item by item, to check the text that `chrono` used for each. Returns `None` if the text does not match
     /// the format.
-    fn parse(&self, text: &str) -> Option<Result<Parsed, RejectReason>> {
+    fn parse(&self, text: &str, round: Rounding) -> Option<Result<Parsed, RejectReason>> {
         let mut parsed = Parsed::new();
         let mut rest = text;
         for item in &self.items {
@@ -62,7 +58,7 @@ impl TemporalFormat {
             if !is_written_as(item, taken) {
                 return None;
             }
-            if *item == Item::Fixed(Fixed::Nanosecond) && finer_than_nanoseconds(taken) {
+            if round == Rounding::Reject && *item == Item::Fixed(Fixed::Nanosecond) && finer_than_nanoseconds(taken) {
                 return Some(Err(RejectReason::FinerThanMicroseconds));
             }
             rest = after;
@@ -100,8 +96,8 @@ fn width(number: &Numeric) -> usize {
     }
 }
 
-fn micros(local: NaiveDateTime) -> Result<i64, RejectReason> {
-    Ok(i64::from(days(local.date())?) * MICROS_PER_DAY + micros_of_day(local.time())?)
+fn micros(local: NaiveDateTime, round: Rounding) -> Result<i64, RejectReason> {
+    Ok(i64::from(days(local.date())?) * MICROS_PER_DAY + micros_of_day(local.time(), round)?)
 }
 
 fn days(date: NaiveDate) -> Result<i32, RejectReason> {
@@ -116,15 +112,14 @@ fn finer_than_nanoseconds(fraction: &str) -> bool {
     fraction.bytes().skip(1 + 9).any(|digit| digit != b'0')
 }
 
-fn micros_of_day(time: NaiveTime) -> Result<i64, RejectReason> {
+/// May round up to the whole day; the caller checks the range.
+fn micros_of_day(time: NaiveTime, round: Rounding) -> Result<i64, RejectReason> {
     let nanos = time.nanosecond();
     if nanos >= 1_000_000_000 {
         return Err(RejectReason::LeapSecond);
     }
-    if !nanos.is_multiple_of(1000) {
-        return Err(RejectReason::FinerThanMicroseconds);
-    }
-    Ok(i64::from(time.num_seconds_from_midnight()) * super::temporal::MICROS_PER_SECOND + i64::from(nanos / 1000))
+    let micros = rounded(i128::from(nanos), 1000, round)?;
+    Ok(i64::from(time.num_seconds_from_midnight()) * MICROS_PER_SECOND + micros)
 }
 
 #[cfg(test)]
@@ -133,20 +128,17 @@ mod tests {
     use crate::types::temporal;
 
     fn check(target: TemporalType, format: &str, text: &str, iso: Result<&str, RejectReason>) {
-        let mut out = Vec::new();
-        let encoded = TemporalFormat::new(target, format).encode(text.as_bytes(), &mut out).map(|()| out);
+        let read = TemporalFormat::new(target, format).read(text.as_bytes(), &ValueOptions::default());
         let expected = iso.map(|iso| {
-            let mut out = Vec::new();
             let iso = iso.as_bytes();
             match target {
-                TemporalType::Date => copy::int4(&mut out, temporal::date(iso).unwrap()),
-                TemporalType::Time => copy::int8(&mut out, temporal::time(iso).unwrap()),
-                TemporalType::Timestamp => copy::int8(&mut out, temporal::timestamp(iso).unwrap()),
-                TemporalType::TimestampTz => copy::int8(&mut out, temporal::timestamptz(iso).unwrap()),
+                TemporalType::Date => i64::from(temporal::date(iso).unwrap()),
+                TemporalType::Time => temporal::time(iso).unwrap(),
+                TemporalType::Timestamp => temporal::timestamp(iso).unwrap(),
+                TemporalType::TimestampTz => temporal::timestamptz(iso).unwrap(),
             }
-            out
         });
-        assert_eq!(encoded, expected, "{text:?} as {format:?}");
+        assert_eq!(read, expected, "{text:?} as {format:?}");
     }
 
     fn mismatch<T>(format: &str) -> Result<T, RejectReason> {

@@ -1,4 +1,4 @@
-//! Integers: an optional minus sign and digits. Leading zeros are accepted.
+//! Integers: an optional minus sign and digits, and also zeros after a decimal point. Leading zeros are accepted.
 
 use crate::reject::RejectReason;
 
@@ -28,15 +28,17 @@ fn parse(text: &[u8], kind: &'static str) -> Result<i64, RejectReason> {
     for &byte in digits {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
-            return Err(RejectReason::NotAnInteger);
+            return parse_long(negative, digits, kind);
         }
         value = value * 10 + i64::from(digit);
     }
     Ok(if negative { -value } else { value })
 }
 
+/// Parses any length, and `2.0` as 2.
 #[cold]
 fn parse_long(negative: bool, digits: &[u8], kind: &'static str) -> Result<i64, RejectReason> {
+    let digits = without_zero_fraction(digits);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(RejectReason::NotAnInteger);
     }
@@ -46,6 +48,14 @@ fn parse_long(negative: bool, digits: &[u8], kind: &'static str) -> Result<i64, 
     });
     let value = if negative { downwards } else { downwards.and_then(i64::checked_neg) };
     value.ok_or(RejectReason::OutOfRange(kind))
+}
+
+/// Removes a decimal point with the zeros after it.
+fn without_zero_fraction(text: &[u8]) -> &[u8] {
+    match memchr::memchr(b'.', text).map(|point| (&text[..point], &text[point + 1..])) {
+        Some((digits, zeros)) if !zeros.is_empty() && zeros.iter().all(|digit| *digit == b'0') => digits,
+        _ => text,
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +86,13 @@ mod tests {
             "+1",
             " 1",
             "1 ",
-            "1.0",
+            "1.5",
+            "1.",
+            ".0",
+            "-.0",
+            "1.0.0",
+            "1.0 ",
+            "1.00x",
             "1e3",
             "1_000",
             "1,000",
@@ -89,6 +105,19 @@ mod tests {
         ] {
             check(text, Err(RejectReason::NotAnInteger));
         }
+    }
+
+    #[test]
+    fn zero_fraction_is_an_integer() {
+        check("2.0", Ok(2));
+        check("-2.00", Ok(-2));
+        check("0.0", Ok(0));
+        check("9223372036854775807.0", Ok(i64::MAX));
+        check("-9223372036854775808.000000000000000000", Ok(i64::MIN));
+        check("9223372036854775808.0", Err(RejectReason::OutOfRange("bigint")));
+        check("2.01", Err(RejectReason::NotAnInteger));
+        check("2.5", Err(RejectReason::NotAnInteger));
+        assert_eq!(smallint(b"32768.0"), Err(RejectReason::OutOfRange("smallint")));
     }
 
     #[test]

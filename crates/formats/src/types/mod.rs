@@ -4,15 +4,19 @@ mod float;
 mod formatted;
 mod integer;
 mod jsonb;
+mod number_format;
+pub(crate) mod rounding;
 mod scalar;
 pub(crate) mod temporal;
+mod temporal_options;
 
-use pipeline::{Column, ColumnType, ValueFormat};
+use pipeline::{BooleanWords, Column, ColumnType};
 
 use crate::copy;
 use crate::numeric::{self, NumericBounds};
 use crate::reject::RejectReason;
-use formatted::{TemporalFormat, TemporalType};
+use number_format::NumberReader;
+use temporal_options::TemporalReader;
 
 pub(crate) use jsonb::validate as check_jsonb;
 
@@ -30,7 +34,14 @@ pub(crate) enum TypeEncoder {
     Time,
     Timestamp,
     TimestampTz,
-    TemporalFormat(Box<TemporalFormat>),
+    /// Dates and times of a column with options.
+    Temporal(Box<TemporalReader>),
+    /// Numbers of a column with options.
+    Number {
+        reader: Box<NumberReader>,
+        plain: Box<TypeEncoder>,
+    },
+    BooleanWords(Box<BooleanWords>),
     Text,
     Varchar(u32),
     Uuid,
@@ -43,6 +54,8 @@ pub(crate) enum AcceptedJson {
     Boolean,
     Number,
     String,
+    /// A boolean, number or string.
+    Scalar,
     Any,
 }
 
@@ -52,28 +65,27 @@ impl AcceptedJson {
             Self::Boolean => "boolean",
             Self::Number => "number",
             Self::String => "string",
+            Self::Scalar => "boolean, number or string",
             Self::Any => "value",
         }
     }
 }
 
 impl TypeEncoder {
+    /// Returns the encoder of a column. A column without options has the encoder of its type.
     pub(crate) fn new(column: &Column) -> Self {
-        let target = match column.kind {
-            ColumnType::Date => TemporalType::Date,
-            ColumnType::Time => TemporalType::Time,
-            ColumnType::Timestamp => TemporalType::Timestamp,
-            ColumnType::TimestampTz => TemporalType::TimestampTz,
-            _ => return Self::plain(column.kind),
-        };
-        // Values are not read in several formats, or as numbers since an epoch, yet.
-        match column.values.formats.first() {
-            Some(ValueFormat::Strftime(format)) => Self::TemporalFormat(Box::new(TemporalFormat::new(target, format))),
-            Some(_) | None => Self::plain(column.kind),
+        if let Some(reader) = TemporalReader::new(column) {
+            Self::Temporal(Box::new(reader))
+        } else if let Some(reader) = NumberReader::new(column) {
+            Self::Number { reader: Box::new(reader), plain: Box::new(Self::plain(column.kind)) }
+        } else if let Some(words) = &column.values.boolean_words {
+            Self::BooleanWords(Box::new(words.clone()))
+        } else {
+            Self::plain(column.kind)
         }
     }
 
-    /// Returns the encoder of a column without a declared format.
+    /// Returns the encoder of a column without options.
     pub(crate) fn plain(kind: ColumnType) -> Self {
         match kind {
             ColumnType::SmallInt => Self::SmallInt,
@@ -111,7 +123,9 @@ impl TypeEncoder {
             Self::Time => copy::int8(out, temporal::time(text)?),
             Self::Timestamp => copy::int8(out, temporal::timestamp(text)?),
             Self::TimestampTz => copy::int8(out, temporal::timestamptz(text)?),
-            Self::TemporalFormat(formatted) => formatted.encode(text, out)?,
+            Self::Temporal(reader) => reader.encode(text, out)?,
+            Self::Number { reader, plain } => plain.encode(reader.plain_text(text)?.as_bytes(), out)?,
+            Self::BooleanWords(words) => copy::bytes(out, &[u8::from(scalar::boolean_word(text, words)?)]),
             Self::Text => copy::bytes(out, text),
             Self::Varchar(chars_max) => copy::bytes(out, scalar::varchar(text, *chars_max)?),
             Self::Uuid => copy::bytes(out, &scalar::uuid(text)?),
@@ -120,19 +134,41 @@ impl TypeEncoder {
         Ok(())
     }
 
+    /// Appends a field from a JSON boolean, or from a number of JSON or Parquet. Options for the syntax of a text do not
+    /// apply to it.
+    #[inline]
+    pub(crate) fn encode_typed(&self, text: &[u8], out: &mut Vec<u8>) -> Result<(), RejectReason> {
+        match self {
+            Self::Number { plain, .. } => plain.encode(text, out),
+            Self::BooleanWords(_) if matches!(text, b"true" | b"false") => Self::Boolean.encode(text, out),
+            _ => self.encode(text, out),
+        }
+    }
+
+    /// Returns whether a date or time is read from a number.
+    pub(crate) fn reads_epoch(&self) -> bool {
+        matches!(self, Self::Temporal(reader) if reader.reads_numbers())
+    }
+
     /// Returns the accepted JSON type. Numbers and times are also accepted as JSON strings, which are parsed like CSV
     /// fields.
     pub(crate) fn accepted_json(&self) -> AcceptedJson {
         match self {
             Self::Boolean => AcceptedJson::Boolean,
-            Self::SmallInt | Self::Integer | Self::BigInt | Self::Numeric(_) | Self::Real | Self::Double => {
-                AcceptedJson::Number
-            }
+            Self::BooleanWords(_) => AcceptedJson::Scalar,
+            Self::Temporal(reader) if reader.reads_numbers() => AcceptedJson::Number,
+            Self::SmallInt
+            | Self::Integer
+            | Self::BigInt
+            | Self::Numeric(_)
+            | Self::Real
+            | Self::Double
+            | Self::Number { .. } => AcceptedJson::Number,
             Self::Date
             | Self::Time
             | Self::Timestamp
             | Self::TimestampTz
-            | Self::TemporalFormat(_)
+            | Self::Temporal(_)
             | Self::Text
             | Self::Varchar(_)
             | Self::Uuid => AcceptedJson::String,

@@ -1,5 +1,7 @@
 //! Booleans, varchar and UUIDs.
 
+use pipeline::BooleanWords;
+
 use crate::reject::RejectReason;
 
 #[inline]
@@ -10,6 +12,15 @@ pub(super) fn boolean(text: &[u8]) -> Result<bool, RejectReason> {
         _ if text.eq_ignore_ascii_case(b"true") => Ok(true),
         _ if text.eq_ignore_ascii_case(b"false") => Ok(false),
         _ => Err(RejectReason::NotABoolean),
+    }
+}
+
+pub(super) fn boolean_word(text: &[u8], words: &BooleanWords) -> Result<bool, RejectReason> {
+    let is_in = |words: &[String]| words.iter().any(|word| word.as_bytes() == text);
+    match (is_in(&words.true_words), is_in(&words.false_words)) {
+        (true, _) => Ok(true),
+        (false, true) => Ok(false),
+        (false, false) => Err(RejectReason::NotABooleanWord),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::reject::RejectReason;
 pub(crate) const EPOCH_DAYS_FROM_UNIX: i32 = 10_957;
 pub(crate) const MICROS_PER_DAY: i64 = 24 * 60 * MICROS_PER_MINUTE;
 const MICROS_PER_MINUTE: i64 = 60 * MICROS_PER_SECOND;
-pub(super) const MICROS_PER_SECOND: i64 = 1_000_000;
+pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
 /// PostgreSQL's offsets are below 16 hours: <https://www.postgresql.org/docs/current/datatype-datetime.html>.
 const OFFSET_HOURS_MAX: u32 = 15;
 
@@ -100,7 +100,7 @@ fn fraction_micros(digits: &[u8]) -> Option<Result<i64, RejectReason>> {
     Some(Ok((kept.len()..6).fold(value, |value, _| value * 10)))
 }
 
-/// Accepts `Z`, `±HH`, `±HH:MM` and `±HHMM`.
+/// Accepts `Z`, `UTC`, `±HH`, `±HH:MM` and `±HHMM`, also after a space.
 #[inline]
 fn offset_micros(text: &[u8]) -> Result<i64, RejectReason> {
     let (sign, hours, minutes) = match *text {
@@ -109,7 +109,7 @@ fn offset_micros(text: &[u8]) -> Result<i64, RejectReason> {
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] | [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
             (sign, two_digits(h1, h2), two_digits(m1, m2))
         }
-        _ => return Err(RejectReason::NotATimestamp),
+        _ => return rare_offset(text),
     };
     let (hours, minutes) = hours.zip(minutes).ok_or(RejectReason::NotATimestamp)?;
     if hours > OFFSET_HOURS_MAX || minutes > 59 {
@@ -117,6 +117,15 @@ fn offset_micros(text: &[u8]) -> Result<i64, RejectReason> {
     }
     let micros = i64::from(hours * 60 + minutes) * MICROS_PER_MINUTE;
     Ok(if sign == b'-' { -micros } else { micros })
+}
+
+/// Accepts the forms that databases and query engines print: `UTC`, and an offset after a space.
+fn rare_offset(text: &[u8]) -> Result<i64, RejectReason> {
+    match *text {
+        [b'U', b'T', b'C'] | [b' ', b'U', b'T', b'C'] | [b' ', b'Z'] => Ok(0),
+        [b' ', ref offset @ ..] if matches!(offset, [b'+' | b'-', ..]) => offset_micros(offset),
+        _ => Err(RejectReason::NotATimestamp),
+    }
 }
 
 #[inline]
@@ -299,13 +308,23 @@ mod tests {
         check_timestamptz("2024-03-04 05:06:07.5-0330", Ok("2024-03-04T08:36:07.5Z"));
         check_timestamptz("2024-03-04T05:06+05:45", Ok("2024-03-03T23:21:00Z"));
         check_timestamptz("2024-03-04T05:06:07+15:59", Ok("2024-03-03T13:07:07Z"));
+        check_timestamptz("2024-03-04 05:06:07.000 UTC", Ok("2024-03-04T05:06:07Z"));
+        check_timestamptz("2024-03-04 05:06:07UTC", Ok("2024-03-04T05:06:07Z"));
+        check_timestamptz("2024-03-04 05:06:07 Z", Ok("2024-03-04T05:06:07Z"));
+        check_timestamptz("2024-03-04 05:06:07 +0200", Ok("2024-03-04T03:06:07Z"));
+        check_timestamptz("2024-03-04T05:06:07 +16:00", Err(RejectReason::NoSuchOffset));
         check_timestamptz("2024-03-04T05:06:07", Err(RejectReason::MissingOffset));
         check_timestamptz("2024-03-04T05:06:07+16:00", Err(RejectReason::NoSuchOffset));
         check_timestamptz("2024-03-04T05:06:07+01:60", Err(RejectReason::NoSuchOffset));
         for text in [
-            "2024-03-04T05:06:07 Z",
+            "2024-03-04T05:06:07  Z",
             "2024-03-04T05:06:07+1",
-            "2024-03-04T05:06:07 UTC",
+            "2024-03-04T05:06:07 GMT",
+            "2024-03-04T05:06:07  UTC",
+            "2024-03-04T05:06:07 utc",
+            "2024-03-04T05:06:07 UTC ",
+            "2024-03-04T05:06:07 +1",
+            "2024-03-04T05:06:07 ",
             "2024-03-04Z",
             "2024-03-04T05:06:07z",
         ] {
