@@ -9,6 +9,7 @@ use bytes::Bytes;
 use formats::{COPY_HEADER, COPY_TRAILER, Counts, FileError, RandomAccess, Reject, RowSpec, Sink, SinkClosed};
 use futures_util::SinkExt;
 use pipeline::Dataset;
+use pipeline::version::{ReplacedRows, replaced_rows};
 use postgres::{Client, DatabaseError};
 use protocol::{Format, LoadRequest, ObjectRef, RejectSample};
 use tokio::sync::mpsc;
@@ -107,7 +108,11 @@ impl CopyInput<'_> {
             async { convert.await.map_err(|source| LoadError::File { object: object.to_string(), source }) },
         )?;
 
-        writer.rejects.check_ratio(&counts).map_err(|too_many| too_many_rejects(object, too_many))?;
+        writer.rejects.check(&counts).map_err(|too_many| too_many_rejects(object, too_many))?;
+        if counts.rows_loaded == 0 && replaced_rows(dataset) == ReplacedRows::Table && !dataset.allow_empty {
+            let table = dataset.table.to_string();
+            return Err(LoadError::EmptyReplacement { object: object.to_string(), table });
+        }
         check_counts(&counts, writer.rows_taken)?;
         let header = writer.header.filter(|_| counts.rows_rejected > 0);
         Ok(CopyResult { counts, first_rejects: writer.rejects.into_first(), header })

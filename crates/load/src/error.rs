@@ -32,6 +32,8 @@ pub enum LoadError {
     File { object: String, source: formats::FileError },
     #[error("{object}: {reason}; first rejects: {}", samples(.first))]
     TooManyRejects { object: String, reason: String, first: Vec<RejectSample> },
+    #[error("{object}: the file has no rows, and `write = \"replace\"` would empty the table {table}")]
+    EmptyReplacement { object: String, table: String },
     #[error("{object}: the file has no rows, so its columns cannot be inferred")]
     NothingToInfer { object: String },
     #[error("{object}: the load stopped before its time limit, after {bytes_read} of {bytes} bytes in {elapsed_s} s{}",
@@ -67,6 +69,7 @@ impl Failure for LoadError {
             Self::StorageStalled { .. } => FailureName::StorageStalled,
             Self::File { source, .. } => file_failure(source),
             Self::TooManyRejects { .. } => FailureName::TooManyRejects,
+            Self::EmptyReplacement { .. } => FailureName::EmptyFile,
             // The remedy is the same: declare the columns.
             Self::NothingToInfer { .. } => FailureName::HeaderMismatch,
             Self::DeadlineExceeded { .. } => FailureName::DeadlineExceeded,

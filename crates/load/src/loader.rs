@@ -22,7 +22,7 @@ use crate::parsed_request::ParsedRequest;
 use crate::reject_export::RejectExporter;
 use crate::repairs::RepairedLoad;
 use crate::runs::RunPeriod;
-use crate::table_writer::TableWriter;
+use crate::table_writer::{LostRows, TableWriter};
 use crate::target_table::TargetTable;
 
 /// Loads files. A function makes it once, at cold start.
@@ -144,18 +144,19 @@ impl Loader {
             ClaimResult::Granted { load_id, predecessors, newer } => {
                 let (dataset, table) = (&columns.dataset, &table);
                 let (predecessors, newer) = (&predecessors, &newer);
-                let writer = TableWriter { client, load_id, dataset, target: table, predecessors, newer };
+                let writer = TableWriter { client, load_id, dataset, target: table, predecessors, newer, request };
                 writer.prepare().await?;
                 let bytes = download.bytes;
                 let target = CopyTarget { client, table, load_id };
                 let copied = copy::copy(target, &self.source, dataset, request, download, progress).await?;
                 let (counts, header) = (copied.counts, copied.header.clone());
-                let duplicates = writer.finish(counts.rows_loaded).await?;
-                if duplicates > 0 {
+                let LostRows { duplicates, older } = writer.finish(counts.rows_loaded).await?;
+                if duplicates + older > 0 {
                     info!(
                         load.id = load_id,
                         load.duplicates = duplicates,
-                        "the file repeats keys; the last row of each key was kept"
+                        load.older_rows = older,
+                        "rows of the file lost to other rows of the same key"
                     );
                 }
                 let report = parsed.loaded_report(load_id, bytes, copied);

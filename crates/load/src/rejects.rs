@@ -101,8 +101,14 @@ impl RejectWriter {
         Ok(())
     }
 
-    /// Checks the ratio of rejects after all rows are counted.
-    pub(crate) fn check_ratio(&self, counts: &Counts) -> Result<(), TooManyRejects> {
+    /// Checks the rejects after all rows are counted. A file of which every row is rejected fails with any limits.
+    pub(crate) fn check(&self, counts: &Counts) -> Result<(), TooManyRejects> {
+        if counts.rows_read > 0 && counts.rows_loaded == 0 {
+            return Err(self.too_many(match counts.rows_read {
+                1 => "the only row was rejected".to_owned(),
+                rows => format!("all {rows} rows were rejected"),
+            }));
+        }
         let Some(max_ratio) = self.limits.max_ratio else { return Ok(()) };
         let Counts { rows_loaded, lines_rejected, .. } = *counts;
         // The conversion is exact up to 2^53 rows.
@@ -194,11 +200,20 @@ mod tests {
         let reject = || reject(2);
         let mut rejects = RejectWriter::new(RejectLimits { max_rows: Some(1), max_ratio: Some(0.25) }, Format::Csv);
         assert!(rejects.push(reject()).is_ok());
-        let counts = |rows_loaded, lines_rejected| Counts { rows_loaded, lines_rejected, ..Counts::default() };
-        assert!(rejects.check_ratio(&counts(3, 1)).is_ok());
-        assert!(rejects.check_ratio(&counts(0, 0)).is_ok());
-        assert!(rejects.check_ratio(&counts(2, 1)).is_err());
+        let counts = |rows_loaded, lines_rejected| Counts {
+            rows_read: rows_loaded + lines_rejected,
+            rows_loaded,
+            rows_rejected: lines_rejected,
+            lines_rejected,
+            ..Counts::default()
+        };
+        assert!(rejects.check(&counts(3, 1)).is_ok());
+        assert!(rejects.check(&counts(0, 0)).is_ok());
+        assert!(rejects.check(&counts(2, 1)).is_err());
         assert!(rejects.push(reject()).is_err());
+        let unlimited = RejectWriter::new(RejectLimits { max_rows: None, max_ratio: None }, Format::Csv);
+        assert_eq!(unlimited.check(&counts(0, 2)).unwrap_err().reason, "all 2 rows were rejected");
+        assert!(unlimited.check(&counts(1, 200)).is_ok());
     }
 
     #[test]

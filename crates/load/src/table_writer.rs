@@ -8,8 +8,10 @@
 //! lock prevents that other loads insert the same key at the same time.
 
 use pipeline::version::{self, ReplacedRows};
-use pipeline::{Column, Dataset, WriteMode};
+use pipeline::{Column, ColumnName, Dataset, WriteMode};
 use postgres::Client;
+use protocol::{LoadOutcome, LoadRequest};
+use tokio_postgres::types::ToSql;
 
 use crate::copy::rows_dropped;
 use crate::error::LoadError;
@@ -18,7 +20,7 @@ use crate::inferred_columns;
 use crate::ledger::{self, Predecessors};
 use crate::limits::LOCK_TIMEOUT;
 use crate::locks::{busy, lock_to_write};
-use crate::target_table::{LINEAGE, STAGED, STAGED_ROW, TargetTable};
+use crate::target_table::{LINEAGE, STAGED, STAGED_ROW, TargetTable, same_key};
 
 /// Writes the rows of one load, between its claim and its COMMIT.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,7 @@ pub(crate) struct TableWriter<'a> {
     pub(crate) predecessors: &'a Predecessors,
     /// The predecessors with a newer version of the file.
     pub(crate) newer: &'a [i64],
+    pub(crate) request: &'a LoadRequest,
 }
 
 impl TableWriter<'_> {
@@ -44,23 +47,81 @@ impl TableWriter<'_> {
         self.delete_replaced_rows().await
     }
 
-    /// Moves staged rows into the table. Returns the number of rows that a later row of the same key replaced.
-    pub(crate) async fn finish(&self, rows_staged: u64) -> Result<u64, LoadError> {
+    /// Moves staged rows into the table.
+    pub(crate) async fn finish(&self, rows_staged: u64) -> Result<LostRows, LoadError> {
         if !self.target.is_staged() {
-            return Ok(0);
+            return Ok(LostRows::default());
         }
         lock_to_write(self.client, &self.target.table).await?;
         self.add_columns().await?;
+        if !self.target.key.is_empty() {
+            // The planner needs to know how many rows and keys are staged.
+            let key = self.target.key.join(", ");
+            self.client.batch_execute(&format!("analyze {STAGED} ({key})")).await?;
+        }
         self.delete_replaced_rows().await?;
         if self.target.key.is_empty() {
             self.insert(rows_staged).await?;
+            return Ok(LostRows::default());
+        }
+        let duplicates = self.client.execute(&drop_duplicates(&self.target.key, self.newer_by()), &[]).await?;
+        let older = self.drop_older().await?;
+        let merged = self.client.execute(&merge_statement(self.target), &[]).await?;
+        check_taken(merged, rows_staged - duplicates - older)?;
+        Ok(LostRows { duplicates, older })
+    }
+
+    /// Returns the quoted column of `newer_by`.
+    fn newer_by(&self) -> Option<String> {
+        self.dataset.newer_by.as_ref().map(ColumnName::quoted)
+    }
+
+    /// Deletes the staged rows that lose to the row of the table with the same key. Returns their number.
+    ///
+    /// In this order: the row of a version that this load replaces loses; the row with the higher value of `newer_by`
+    /// stays; the row of a newer version of the same file stays; the row of a file with a later logical time stays.
+    /// Otherwise the row of this load stays.
+    async fn drop_older(&self) -> Result<u64, LoadError> {
+        let Self { client, dataset, target, predecessors, newer, request, .. } = *self;
+        let is_by_time = target.has_lineage && dataset.logical_time.is_some() && self.has_later_load().await?;
+        let newer_by = self.newer_by();
+        if newer_by.is_none() && newer.is_empty() && !is_by_time {
             return Ok(0);
         }
-        let key = &self.target.key;
-        self.client.batch_execute(&format!("analyze {STAGED} ({})", key.join(", "))).await?;
-        let duplicates = self.client.execute(&drop_duplicates(key), &[]).await?;
-        self.merge(rows_staged - duplicates).await?;
-        Ok(duplicates)
+        if !target.has_lineage {
+            let statement = drop_older_statement(target, newer_by.as_deref(), "false");
+            return Ok(client.execute(&statement, &[]).await?);
+        }
+        let replaced = match version::replaced_rows(dataset) {
+            ReplacedRows::Key => predecessors.with_rows.as_slice(),
+            ReplacedRows::Table | ReplacedRows::None => &[],
+        };
+        let is_later = format!(
+            "(kept.{LINEAGE} = any($2::bigint[])
+              or exists (select from penstock.load where load.load_id = kept.{LINEAGE} and load.logical_at > $3
+                                                     and load.pipeline = $4 and load.dataset = $5))"
+        );
+        let statement = drop_older_statement(target, newer_by.as_deref(), &is_later);
+        let statement = format!("{statement} and coalesce(kept.{LINEAGE} <> all($1::bigint[]), true)");
+        let logical_at = Some(request.logical_at).filter(|_| is_by_time);
+        let parameters: [&(dyn ToSql + Sync); 5] =
+            [&replaced, &newer, &logical_at, &request.pipeline, &request.dataset];
+        Ok(client.execute(&statement, &parameters).await?)
+    }
+
+    /// Returns true if a file with a later logical time was loaded into the table. The table is locked, so every later
+    /// load is committed, or it merges after this load.
+    async fn has_later_load(&self) -> Result<bool, LoadError> {
+        let statement = format!(
+            "select exists (select from penstock.load
+                            where table_name = $1 and outcome = '{}' and replaced_by is null and logical_at > $2
+                              and pipeline = $3 and dataset = $4)",
+            LoadOutcome::Loaded
+        );
+        let Self { request, target, .. } = *self;
+        let table = target.table.to_string();
+        let parameters: [&(dyn ToSql + Sync); 4] = [&table, &request.logical_at, &request.pipeline, &request.dataset];
+        Ok(self.client.query_one(&statement, &parameters).await?.get(0))
     }
 
     /// Uses `DELETE`, because `TRUNCATE` would block readers until COMMIT.
@@ -118,21 +179,31 @@ impl TableWriter<'_> {
         let taken = self.client.execute(&statement, &[]).await?;
         check_taken(taken, rows_staged)
     }
-
-    async fn merge(&self, rows_staged: u64) -> Result<(), LoadError> {
-        let merged = if self.target.has_lineage {
-            // The rows of newer versions of the file stay.
-            let is_ours = format!("kept.{LINEAGE} is null or kept.{LINEAGE} <> all($1::bigint[])");
-            self.client.execute(&merge_statement(self.target, &format!(" and ({is_ours})")), &[&self.newer]).await?
-        } else {
-            self.client.execute(&merge_statement(self.target, ""), &[]).await?
-        };
-        if self.newer.is_empty() { check_taken(merged, rows_staged) } else { Ok(()) }
-    }
 }
 
-/// Returns the statement that deletes all staged rows of a key except the last one.
-fn drop_duplicates(key: &[String]) -> String {
+/// The rows of a file that are not in the table, because another row has their key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LostRows {
+    /// They lost to a row of the same file.
+    pub(crate) duplicates: u64,
+    /// They lost to a row of the table.
+    pub(crate) older: u64,
+}
+
+/// Returns the statement that deletes all staged rows of a key except the newest: the last one, or that with the highest
+/// value of `newer_by`.
+fn drop_duplicates(key: &[String], newer_by: Option<String>) -> String {
+    if let Some(newer_by) = newer_by {
+        let key = key.join(", ");
+        return format!(
+            "delete from {STAGED} where {STAGED_ROW} in (
+                 select {STAGED_ROW} from (
+                     select {STAGED_ROW}, row_number() over (partition by {key}
+                                                             order by {newer_by} desc nulls last, {STAGED_ROW} desc) as rank
+                     from {STAGED}) as ranked
+                 where rank > 1)"
+        );
+    }
     let (names, on) = (key.join(", "), same_key("staged", "repeated", key));
     format!(
         "delete from {STAGED} as staged
@@ -141,12 +212,22 @@ fn drop_duplicates(key: &[String]) -> String {
     )
 }
 
-fn same_key(left: &str, right: &str, key: &[String]) -> String {
-    let pairs: Vec<String> = key.iter().map(|name| format!("{left}.{name} = {right}.{name}")).collect();
-    pairs.join(" and ")
+/// Returns the statement that deletes the staged rows that lose to a row of the table. `is_later` decides between rows
+/// without `newer_by`, or with the same value of it.
+fn drop_older_statement(target: &TargetTable, newer_by: Option<&str>, is_later: &str) -> String {
+    let stays = match newer_by {
+        // A row without a value is older than every row with one.
+        Some(column) => format!(
+            "(kept.{column} > staged.{column} or (kept.{column} is not null and staged.{column} is null)
+              or (kept.{column} is not distinct from staged.{column} and {is_later}))"
+        ),
+        None => is_later.to_owned(),
+    };
+    let on = same_key("kept", "staged", &target.key);
+    format!("delete from {STAGED} as staged using {} as kept where {on} and {stays}", target.table.quoted())
 }
 
-fn merge_statement(target: &TargetTable, only: &str) -> String {
+fn merge_statement(target: &TargetTable) -> String {
     let list = |one: &dyn Fn(&String) -> String, of: &[String]| of.iter().map(one).collect::<Vec<_>>().join(", ");
     let fields = target.field_names();
     let on = same_key("kept", "staged", &target.key);
@@ -154,7 +235,7 @@ fn merge_statement(target: &TargetTable, only: &str) -> String {
     let values = list(&|name| format!("staged.{name}"), &fields);
     format!(
         "merge into {} as kept using {STAGED} as staged on {on}
-         when matched{only} then update set {set}
+         when matched then update set {set}
          when not matched then insert ({}) values ({values})",
         target.table.quoted(),
         fields.join(", ")

@@ -107,14 +107,25 @@ impl TargetTable {
         )
     }
 
-    /// Deletes the rows of earlier loads.
+    /// Deletes the rows of earlier loads. An upsert keeps rows with a staged key, because the merge updates them.
     pub(crate) async fn delete(&self, client: &Client, load_ids: &[i64]) -> Result<u64, LoadError> {
         if load_ids.is_empty() {
             return Ok(0);
         }
-        let statement = format!("delete from {} where {LINEAGE} = any($1)", self.table.quoted());
+        let kept = if self.key.is_empty() {
+            String::new()
+        } else {
+            format!(" and not exists (select from {STAGED} as staged where {})", same_key("old", "staged", &self.key))
+        };
+        let statement = format!("delete from {} as old where old.{LINEAGE} = any($1){kept}", self.table.quoted());
         Ok(client.execute(&statement, &[&load_ids]).await?)
     }
+}
+
+/// Returns the condition that two rows have the same key.
+pub(crate) fn same_key(left: &str, right: &str, key: &[String]) -> String {
+    let pairs: Vec<String> = key.iter().map(|name| format!("{left}.{name} = {right}.{name}")).collect();
+    pairs.join(" and ")
 }
 
 /// Returns the differences because of which the table does not accept the rows of the dataset.

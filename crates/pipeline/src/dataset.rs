@@ -156,6 +156,14 @@ impl Dataset {
         }
     }
 
+    /// Returns true if each file replaces the table, and several files of one logical time match the source.
+    pub fn keeps_one_of_several_files(&self) -> bool {
+        let source = &self.source.template;
+        let is_other_time = |name: &str| self.logical_time.as_deref() != Some(name);
+        self.write == WriteMode::Replace
+            && (source.has_star() || source.text_names().next().is_some() || source.time_names().any(is_other_time))
+    }
+
     /// Returns true if no columns are declared; the first file then defines them.
     pub fn infers_columns(&self) -> bool {
         self.columns.is_empty()

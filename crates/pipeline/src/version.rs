@@ -241,6 +241,21 @@ mod tests {
     }
 
     #[test]
+    fn replace_with_several_files_of_one_time_is_found() {
+        let check = |source: &str, write: &str, expected: bool| {
+            let text = format!("[datasets.d]\nsource = \"{source}\"\ntable = \"t\"\ncolumns.a = \"text\"\n{write}");
+            let dataset = &Definition::parse("p", "pipeline.toml", &text).unwrap().datasets[0];
+            assert_eq!(dataset.keeps_one_of_several_files(), expected, "{source} {write}");
+        };
+        check("d/a.csv", REPLACE, false);
+        check("d/{date:%Y-%m-%d}/a.csv", REPLACE, false);
+        check("d/{date:%Y-%m-%d}/*.csv", REPLACE, true);
+        check("d/{date:%Y-%m-%d}/{region}.csv", REPLACE, true);
+        check("d/{date:%Y-%m-%d}/{made:%H%M}.csv", REPLACE, true);
+        check("d/*", APPEND, false);
+    }
+
+    #[test]
     fn repair_never_replaces_the_table() {
         let repair = dataset(&[REPLACE]).for_repairs();
         let overtaken =

@@ -60,8 +60,8 @@ failure_names! {
     InvalidEvent => Permanent, "send an S3 event; to start an execution by hand, send {\"bucket\": …, \"key\": …}";
     /// The file name has no supported extension.
     UnsupportedFormat => Permanent, "upload the file as .csv, .tsv, .txt, .json, .jsonl (each also as .gz or .zst) or .parquet; keep other files in another bucket";
-    /// The data file has no bytes.
-    EmptyFile => Permanent, "ask the producer for the file; a file with only a header loads as zero rows";
+    /// The data file has no bytes, or it has no rows and would empty its table.
+    EmptyFile => Permanent, "ask the producer for the file; to let a file without rows empty its table, set `allow_empty = true`";
 
     // A fault plan, in any function.
     /// A failure from the fault plan, which a retry may pass.

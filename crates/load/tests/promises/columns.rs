@@ -8,6 +8,7 @@ const INFERRED: &str = r#"
 [datasets.orders]
 source = "raw/{date:%Y-%m-%d}/orders.csv"
 table = "staging.orders"
+rejects.max_ratio = 1.0
 "#;
 
 /// Returns the columns of the table and their types.
@@ -55,7 +56,7 @@ async fn extra_columns_are_ignored_or_rescued() {
 
 #[tokio::test]
 async fn new_columns_are_added_in_the_load_transaction() {
-    for write in ["", "write = \"replace\"\n", "write = \"upsert\"\nkey = [\"order_id\"]\n"] {
+    for write in ["", "write = \"replace\"\nallow_empty = true\n", "write = \"upsert\"\nkey = [\"order_id\"]\n"] {
         let fixture = LoadFixture::new().await;
         let definition = format!("{DEFINITION}evolve = \"add\"\n{write}");
         let check = async |key: &str, version: &str, file: &str, expected: &str| {
@@ -79,10 +80,10 @@ async fn new_columns_are_added_in_the_load_transaction() {
         let broken = "order_id,customer,amount,more\n1,ann,1.50,1\n2,bob,2,3\nx,bad,1,1\n";
         let strict = format!("{definition}rejects.max_rows = 0\n");
         let error = fixture.load_as(&strict, &fixture.bucket.put(KEY, Some("v5"), broken)).await.unwrap_err();
-        check_failure(&error, FailureName::TooManyRejects, "more than 0 rejects");
+        check_failure(&error, FailureName::TooManyRejects, "more than 0 rejected lines");
         assert!(!columns(&fixture).await.contains("more"));
         // A value outside the range of an added column is rejected: the type of a column never changes.
-        let wide = "order_id,customer,amount,size\n1,ann,1.50,70000\n";
+        let wide = "order_id,customer,amount,size\n1,ann,1.50,70000\n2,bob,1.50,1\n";
         let report = fixture.load_as(&definition, &fixture.bucket.put(KEY, Some("v6"), wide)).await.unwrap();
         assert_eq!(report.first_rejects[0].column.as_deref(), Some("size"));
     }

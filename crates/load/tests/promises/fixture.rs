@@ -16,6 +16,7 @@ use tokio_postgres::Client;
 use crate::bucket::TestBucket;
 
 pub(crate) const KEY: &str = "raw/2024-03-01/orders.csv";
+/// The files of most tests are small, and have rejects above the default limit.
 pub(crate) const DEFINITION: &str = r#"
 [datasets.orders]
 source = "raw/{date:%Y-%m-%d}/orders.csv"
@@ -23,6 +24,7 @@ table = "staging.orders"
 columns.order_id = "integer not null"
 columns.customer = "text"
 columns.amount = "numeric(10,2)"
+rejects.max_ratio = 1.0
 "#;
 
 pub(crate) struct LoadFixture {

@@ -8,6 +8,7 @@ mod columns;
 mod database;
 mod duplicates;
 mod export;
+mod file_order;
 mod fixture;
 mod history;
 mod parquet;

@@ -51,7 +51,7 @@ async fn file_with_too_many_rejects_loads_nothing() {
         "first rejects: line 5, column order_id: not an integer; line 6, column amount: ",
     );
 
-    let by_ratio = format!("{DEFINITION}\nrejects.max_ratio = 0.39\n");
+    let by_ratio = DEFINITION.replace("max_ratio = 1.0", "max_ratio = 0.39");
     let error = fixture.fail(&by_ratio, &object).await;
     check_failure(
         &error,
@@ -59,8 +59,32 @@ async fn file_with_too_many_rejects_loads_nothing() {
         "2 rejected lines and 3 loaded rows, the limit is `rejects.max_ratio = 0.39`",
     );
 
-    let just = format!("{DEFINITION}\nrejects.max_ratio = 0.4\nrejects.max_rows = 2\n");
+    let just = DEFINITION.replace("max_ratio = 1.0", "max_ratio = 0.4\nrejects.max_rows = 2");
     assert_eq!(fixture.load_as(&just, &object).await.unwrap().rows_rejected, 2);
+}
+
+#[tokio::test]
+async fn default_limit_is_a_tenth_of_the_lines() {
+    let fixture = LoadFixture::new().await;
+    let default = DEFINITION.replace("rejects.max_ratio = 1.0\n", "");
+    let nine = orders(&["ann", "bob", "eve", "fay", "gus", "kim", "lee", "mia", "zoe"]);
+    let object = fixture.bucket.put(KEY, Some("v1"), nine.clone() + "x,bad,1\ny,bad,1\n");
+    let error = fixture.fail(&default, &object).await;
+    let says = "2 rejected lines and 9 loaded rows, the limit is `rejects.max_ratio = 0.1`";
+    check_failure(&error, FailureName::TooManyRejects, says);
+    let object = fixture.bucket.put(KEY, Some("v2"), nine + "x,bad,1\n");
+    assert_eq!(fixture.load_as(&default, &object).await.unwrap().rows_rejected, 1);
+}
+
+#[tokio::test]
+async fn file_of_rejects_alone_fails_with_any_limit() {
+    let fixture = LoadFixture::new().await;
+    for write in ["", "write = \"replace\"\nallow_empty = true\n", "write = \"upsert\"\nkey = [\"order_id\"]\n"] {
+        let definition = format!("{DEFINITION}{write}");
+        let object = fixture.bucket.put(KEY, Some("v1"), orders(&[]) + "x,bad,1\ny,bad,1\n");
+        let error = fixture.fail(&definition, &object).await;
+        check_failure(&error, FailureName::TooManyRejects, "all 2 rows were rejected; first rejects: line 2, column");
+    }
 }
 
 #[tokio::test]

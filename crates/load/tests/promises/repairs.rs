@@ -9,7 +9,8 @@ use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, in_a_minute, o
 use crate::runs::{DAY, Shop};
 
 const REPLACE: &str = "write = \"replace\"\n";
-const UPSERT: &str = "write = \"upsert\"\nkey = [\"order_id\"]\n";
+const UPSERT: &str = "write = \"upsert\"\nkey = [\"order_id\"]\non_new_version = \"replace\"\n";
+const UPSERT_ALL: &str = "write = \"upsert\"\nkey = [\"order_id\"]\n";
 const KEEP_ALL: &str = "on_new_version = \"append\"\n";
 const OTHER_KEY: &str = "raw/2024-03-02/orders.csv";
 
@@ -83,7 +84,7 @@ async fn upserted_repair_replaces_rows_with_its_key() {
 
     // If every version is kept, the rows of a newer version of the file stay.
     let fixture = LoadFixture::new().await;
-    let definition = format!("{DEFINITION}{UPSERT}{KEEP_ALL}");
+    let definition = format!("{DEFINITION}{UPSERT_ALL}");
     let first = load(&fixture, &definition, KEY, "1", bad(&["ann"])).await;
     load(&fixture, &definition, KEY, "2", row(2, "new")).await;
     repair(&fixture, &definition, first.load_id, orders(&["eve", "old"])).await;
@@ -114,15 +115,13 @@ async fn newer_version_deletes_the_rows_of_all_repairs() {
         let definition = format!("{DEFINITION}{write}");
         let fixture = LoadFixture::new().await;
         let first = load(&fixture, &definition, KEY, "1", bad(&["ann"])).await;
-        // A repair without loaded rows can be repaired too.
-        let second =
-            repair(&fixture, &definition, first.load_id, "order_id,customer,amount\nx,bad,1\n".to_owned()).await;
-        assert_eq!((second.rows_loaded, second.rows_rejected), (0, 1));
+        let second = repair(&fixture, &definition, first.load_id, row(8, "fay") + "x,bad,1\n").await;
+        assert_eq!((second.rows_loaded, second.rows_rejected), (1, 1));
         repair(&fixture, &definition, second.load_id, row(9, "eve")).await;
-        assert_eq!(fixture.customers().await, "ann,eve", "{write}");
+        assert_eq!(fixture.customers().await, "ann,eve,fay", "{write}");
         // The same content again changes nothing, so the repairs stay.
         assert_eq!(load(&fixture, &definition, KEY, "2", bad(&["ann"])).await.outcome, AlreadyLoaded, "{write}");
-        assert_eq!(fixture.customers().await, "ann,eve", "{write}");
+        assert_eq!(fixture.customers().await, "ann,eve,fay", "{write}");
 
         let newer = load(&fixture, &definition, KEY, "3", orders(&["zoe"])).await;
         assert_eq!(newer.outcome, Loaded);
@@ -182,7 +181,7 @@ async fn unrepairable_load_fails_by_name() {
 #[tokio::test]
 async fn reject_limits_apply_to_the_repair_alone() {
     let fixture = LoadFixture::new().await;
-    let definition = format!("{DEFINITION}rejects.max_ratio = 0.4\n");
+    let definition = DEFINITION.replace("max_ratio = 1.0", "max_ratio = 0.4");
     let first = load(&fixture, &definition, KEY, "1", bad(&["ann", "bob"])).await;
     let error = try_repair(&fixture, &definition, first.load_id, bad(&["eve"])).await.unwrap_err();
     check_failure(
@@ -218,8 +217,9 @@ async fn header_is_kept_with_rejects() {
         assert_eq!(fixture.text(header).await.unwrap(), expected, "{file}");
     };
     check("", "1", &orders(&["ann"]), "none").await;
-    check("", "2", "\u{feff}\"amount\",order_id,customer\r\n1,x,bob\r\n", "\"amount\",order_id,customer").await;
-    check("csv.header = false\n", "3", "x,bob,1\n", "").await;
+    check("", "2", "\u{feff}\"amount\",order_id,customer\r\n1,x,bob\r\n1,1,eve\r\n", "\"amount\",order_id,customer")
+        .await;
+    check("csv.header = false\n", "3", "x,bob,1\n1,eve,1\n", "").await;
 }
 
 #[tokio::test]

@@ -79,6 +79,7 @@ fn definition(run: &str) -> String {
              columns.order_id = \"integer\"
              columns.customer = \"text\"
              columns.amount = \"numeric(10,2)\"
+             rejects.max_ratio = 1.0
              "
         )
     };

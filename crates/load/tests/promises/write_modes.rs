@@ -7,6 +7,8 @@ use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, in_a_minute, o
 const OTHER_KEY: &str = "raw/2024-03-02/orders.csv";
 const REPLACE: &str = "write = \"replace\"\n";
 const UPSERT: &str = "write = \"upsert\"\nkey = [\"order_id\"]\n";
+/// As `UPSERT`, but a new version deletes the rows that it lacks.
+const UPSERT_LAST: &str = "write = \"upsert\"\nkey = [\"order_id\"]\non_new_version = \"replace\"\n";
 const KEEP_ALL: &str = "on_new_version = \"append\"\n";
 
 /// Returns a file of orders. `text` has `number customer` for each order, separated by commas.
@@ -46,10 +48,33 @@ async fn replaced_table_has_the_rows_of_the_last_file() {
     assert_eq!(rows(&fixture).await, "4 zoe");
     // The same content loads again only if another file has replaced the table.
     assert_eq!(load(&fixture, &definition, KEY, "4", "4 zoe").await, AlreadyLoaded);
-    assert_eq!(load(&fixture, &definition, OTHER_KEY, "2", "").await, Loaded);
+    let may_be_empty = format!("{definition}allow_empty = true\n");
+    assert_eq!(load(&fixture, &may_be_empty, OTHER_KEY, "2", "").await, Loaded);
     assert_eq!(rows(&fixture).await, "");
     assert_eq!(load(&fixture, &definition, KEY, "5", "4 zoe").await, Loaded);
     assert_eq!(rows(&fixture).await, "4 zoe");
+}
+
+#[tokio::test]
+async fn file_without_rows_never_empties_a_table() {
+    let fixture = LoadFixture::new().await;
+    let definition = format!("{DEFINITION}{REPLACE}");
+    load(&fixture, &definition, KEY, "1", "1 ann").await;
+    for body in [numbered(""), numbered("") + "x,bad,1\n"] {
+        let object = sequenced(fixture.bucket.put(KEY, Some("2"), body.clone()), "2");
+        let error = fixture.load_as(&definition, &object).await.unwrap_err();
+        if body == numbered("") {
+            let says = "the file has no rows, and `write = \"replace\"` would empty the table staging.orders";
+            check_failure(&error, FailureName::EmptyFile, says);
+        } else {
+            check_failure(&error, FailureName::TooManyRejects, "the only row was rejected");
+        }
+        assert_eq!(rows(&fixture).await, "1 ann");
+    }
+    load(&fixture, &format!("{definition}allow_empty = true\n"), KEY, "3", "").await;
+    assert_eq!(rows(&fixture).await, "");
+    // With another write mode, a header alone is a success.
+    assert_eq!(load(&fixture, DEFINITION, OTHER_KEY, "1", "").await, Loaded);
 }
 
 #[tokio::test]
@@ -94,7 +119,7 @@ async fn failed_load_replaces_nothing() {
 #[tokio::test]
 async fn upserted_rows_replace_rows_with_their_key() {
     let fixture = LoadFixture::new().await;
-    let definition = format!("{DEFINITION}{UPSERT}");
+    let definition = format!("{DEFINITION}{UPSERT_LAST}");
     load(&fixture, &definition, KEY, "1", "1 ann,2 bob").await;
     load(&fixture, &definition, OTHER_KEY, "1", "2 eve,3 zoe").await;
     assert_eq!(rows(&fixture).await, "1 ann,2 eve,3 zoe");
@@ -107,6 +132,35 @@ async fn upserted_rows_replace_rows_with_their_key() {
     assert_eq!(rows(&fixture).await, "4 gus");
     assert_eq!(load(&fixture, &definition, KEY, "3", "4 fay").await, Loaded);
     assert_eq!(rows(&fixture).await, "4 fay");
+}
+
+/// A table of orders with a column and child rows that no file fills.
+async fn with_child_rows() -> LoadFixture {
+    let fixture = LoadFixture::new().await;
+    let tables = "create schema staging;
+                  create table staging.orders (order_id integer primary key, customer text, amount numeric(10,2),
+                                               note text, _load_id bigint not null);
+                  create table staging.items (order_id integer references staging.orders on delete cascade)";
+    fixture.client.batch_execute(tables).await.unwrap();
+    fixture
+}
+
+#[tokio::test]
+async fn upserted_version_updates_rows_of_both_versions() {
+    for (write, left) in [(UPSERT, "1 eve,2 bob,3 zoe"), (UPSERT_LAST, "1 eve,3 zoe")] {
+        let fixture = with_child_rows().await;
+        let definition = format!("{DEFINITION}{write}");
+        load(&fixture, &definition, KEY, "1", "1 ann,2 bob").await;
+        let change = "update staging.orders set note = 'VIP' where order_id = 1;
+                      insert into staging.items values (1), (2)";
+        fixture.client.batch_execute(change).await.unwrap();
+        load(&fixture, &definition, KEY, "2", "1 eve,3 zoe").await;
+        assert_eq!(rows(&fixture).await, left, "{write}");
+        assert_eq!(fixture.count("staging.orders where order_id = 1 and note = 'VIP'").await, 1, "{write}");
+        assert_eq!(fixture.count("staging.items where order_id = 1").await, 1, "{write}");
+        let replaced = fixture.count("penstock.load where replaced_by = 2").await;
+        assert_eq!(replaced, i64::from(write == UPSERT_LAST));
+    }
 }
 
 #[tokio::test]
@@ -145,7 +199,7 @@ async fn upsert_works_without_an_index_on_the_key() {
     assert_eq!(fixture.text(notes).await.unwrap(), "kept,mine");
 
     let object = fixture.bucket.put(OTHER_KEY, Some("1"), numbered("1 eve"));
-    let error = fixture.load_as(&format!("{DEFINITION}{UPSERT}{KEEP_ALL}"), &object).await.unwrap_err();
+    let error = fixture.load_as(&format!("{DEFINITION}{UPSERT}"), &object).await.unwrap_err();
     let says = "column _load_id bigint is missing, which write = \"upsert\" with on_new_version = \"append\" requires";
     check_failure(&error, FailureName::TableMismatch, says);
 }
@@ -198,15 +252,15 @@ async fn newest_version_stays_in_any_order() {
     let changed = ["1 ann,2 bob", "1 eve,3 fay", "2 zoe,3 gus"];
     check_orders("", changed, "2 zoe,3 gus").await;
     check_orders(REPLACE, changed, "2 zoe,3 gus").await;
-    check_orders(UPSERT, changed, "2 zoe,3 gus").await;
+    check_orders(UPSERT_LAST, changed, "2 zoe,3 gus").await;
     check_orders(KEEP_ALL, changed, "1 ann,1 eve,2 bob,2 zoe,3 fay,3 gus").await;
-    check_orders(&format!("{UPSERT}{KEEP_ALL}"), changed, "1 eve,2 zoe,3 gus").await;
+    check_orders(UPSERT, changed, "1 eve,2 zoe,3 gus").await;
 }
 
 #[tokio::test]
 async fn returning_content_stays_in_any_order() {
     let back = ["1 ann", "1 bob", "1 ann"];
     check_orders(REPLACE, back, "1 ann").await;
+    check_orders(UPSERT_LAST, back, "1 ann").await;
     check_orders(UPSERT, back, "1 ann").await;
-    check_orders(&format!("{UPSERT}{KEEP_ALL}"), back, "1 ann").await;
 }

@@ -96,6 +96,7 @@ impl CheckedPipelines {
         match Definition::parse(&pipeline_of(file), &file.display().to_string(), &text) {
             Ok(definition) => {
                 self.check_transforms(file.parent().unwrap_or(Path::new("")), &definition);
+                self.warn_of_replaced_parts(&definition);
                 self.definitions.push(definition);
             }
             Err(wrong) => self.problems.extend(wrong.0.into_iter().map(Problem::from)),
@@ -118,6 +119,16 @@ impl CheckedPipelines {
         }
         for path in strays.into_iter().filter_map(|name| files.get(name)) {
             self.warnings.push(Problem::of_file(path, "no transform uses this file".to_owned()));
+        }
+    }
+
+    /// Warns of datasets that keep one of several files, for example the last part of an export in parts.
+    fn warn_of_replaced_parts(&mut self, definition: &Definition) {
+        for dataset in definition.datasets.iter().filter(|dataset| dataset.keeps_one_of_several_files()) {
+            let reason = "the table keeps the rows of the last file only, and several files of one logical time match \
+                          `source`; to keep the rows of all, use `append` or `upsert`";
+            let key = format!("datasets.{}.write", dataset.name);
+            self.warnings.push(definition.error(&key, reason).into());
         }
     }
 
