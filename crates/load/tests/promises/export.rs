@@ -9,9 +9,9 @@ async fn rejects_are_exported_as_csv() {
     let file = orders(&["ann"]) + "two,\"b,ob\",1.00\n3,eve\n";
     let object = fixture.bucket.put(KEY, Some("v1"), file);
     assert_eq!(fixture.load_as(&definition, &object).await.unwrap().rows_rejected, 2);
-    let exported = "load_id,line,byte_offset,column,reason,raw\n\
-                    1,3,36,order_id,\"not an integer\",\"two,\"\"b,ob\"\",1.00\"\n\
-                    1,4,52,,\"2 fields, but the header has 3\",\"3,eve\"\n";
+    let exported = "load_id,line,last_line,byte_offset,column,reason,raw\n\
+                    1,3,3,36,order_id,\"not an integer\",\"two,\"\"b,ob\"\",1.00\"\n\
+                    1,4,4,52,,\"2 fields, but the header has 3\",\"3,eve\"\n";
     assert_eq!(fixture.bucket.get("rejects/2024-03-01/1.csv").unwrap(), exported);
 
     let clean = fixture.bucket.put(KEY, Some("v2"), orders(&["ann", "bob"]));
