@@ -151,6 +151,7 @@ const PURE: [(&str, &[&str]); 4] = [
         "formats",
         &[
             "brotli-decompressor",
+            "bzip2",
             "bytes",
             "chrono",
             "crc32fast",

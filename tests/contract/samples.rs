@@ -23,11 +23,12 @@ pub(crate) fn object(key: &str) -> ObjectRef {
 pub(crate) fn file_kinds() -> Vec<FileKind> {
     // A variant that is new here is new to ResolveTrigger, too.
     let known = |kind: &FileKind| match kind {
-        FileKind::Data { .. } | FileKind::Trigger {} | FileKind::Ignored { .. } => {}
+        FileKind::Data { .. } | FileKind::Trigger {} | FileKind::Undecided {} | FileKind::Ignored { .. } => {}
     };
     let kinds = vec![
         FileKind::Data { format: Format::Csv, compression: Compression::Gzip },
         FileKind::Trigger {},
+        FileKind::Undecided {},
         FileKind::Ignored { reason: "a folder marker".to_owned() },
     ];
     kinds.iter().for_each(known);

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::path::Path;
 
 use pipeline::{Dataset, Definition};
-use protocol::{Compression, FileKind, Format};
+use protocol::{Compression, Format};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -59,9 +59,7 @@ impl Case {
             return Err("a case has one dataset".into());
         };
         let file_name = input_name(folder)?;
-        let FileKind::Data { format, compression } = FileKind::of_key(&file_name)? else {
-            return Err(format!("{file_name} is no data file").into());
-        };
+        let (format, compression) = dataset.file_format(&file_name)?;
         Ok(Self {
             name: name.to_owned(),
             dataset,

@@ -111,6 +111,7 @@ fn compress(file: &[u8], compression: Compression) -> Vec<u8> {
             encoder.finish().unwrap()
         }
         Compression::Zstd => zstd::encode_all(file, 1).unwrap(),
+        Compression::Bzip2 | Compression::Zip => unreachable!("not selected"),
     }
 }
 

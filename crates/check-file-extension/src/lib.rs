@@ -1,14 +1,12 @@
 //! The function behind `CheckFileExtension`: decodes the event, and determines the kind of the file by key and size.
 
-use protocol::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef, UnsupportedName};
+use protocol::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef};
 use serde_json::Value;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     #[error(transparent)]
     Event(#[from] InvalidEvent),
-    #[error("{object}")]
-    UnsupportedFormat { object: Box<ObjectRef>, source: UnsupportedName },
     #[error("{object} is empty: it has 0 bytes")]
     EmptyFile { object: Box<ObjectRef> },
 }
@@ -17,7 +15,6 @@ impl Failure for CheckError {
     fn name(&self) -> FailureName {
         match self {
             Self::Event(_) => FailureName::InvalidEvent,
-            Self::UnsupportedFormat { .. } => FailureName::UnsupportedFormat,
             Self::EmptyFile { .. } => FailureName::EmptyFile,
         }
     }
@@ -36,13 +33,14 @@ pub fn check(event: &Value) -> Result<CheckedFile, CheckError> {
 
 /// Returns the kind of a file by its name. A data file must have bytes; a trigger may be empty.
 ///
-/// If the event has no size, the loader checks it.
+/// A name that shows no kind, or one to ignore, is undecided: a definition may name it. If the event has no size, the
+/// loader checks it.
 pub fn classify(object: &ObjectRef) -> Result<FileKind, CheckError> {
-    let kind = FileKind::of_key(&object.key)
-        .map_err(|source| CheckError::UnsupportedFormat { object: Box::new(object.clone()), source })?;
-    match (&kind, object.size_bytes) {
-        (FileKind::Data { .. }, Some(0)) => Err(CheckError::EmptyFile { object: Box::new(object.clone()) }),
-        _ => Ok(kind),
+    match (FileKind::of_key(&object.key), object.size_bytes) {
+        (Ok(FileKind::Data { .. }), Some(0)) => Err(CheckError::EmptyFile { object: Box::new(object.clone()) }),
+        (Ok(FileKind::Ignored { .. }), _) if !FileKind::is_folder_marker(&object.key) => Ok(FileKind::Undecided {}),
+        (Ok(kind), _) => Ok(kind),
+        (Err(_), _) => Ok(FileKind::Undecided {}),
     }
 }
 
@@ -70,8 +68,10 @@ mod tests {
         check_one("a.jsonl.gz", Some(0), &Err(FailureName::EmptyFile));
         check_one("a.trig", Some(0), &Ok(FileKind::Trigger {}));
         check_one("a.trig", Some(12), &Ok(FileKind::Trigger {}));
-        check_one("a.pdf", Some(0), &Err(FailureName::UnsupportedFormat));
-        check_one("a.gz", Some(9), &Err(FailureName::UnsupportedFormat));
+        for undecided in ["a.pdf", "a.gz", "a", "_a.csv", ".a", "_temporary/a.csv"] {
+            check_one(undecided, Some(9), &Ok(FileKind::Undecided {}));
+            check_one(undecided, Some(0), &Ok(FileKind::Undecided {}));
+        }
         check_one("folder/", Some(0), &Ok(FileKind::Ignored { reason: "a folder marker".to_owned() }));
     }
 

@@ -1,12 +1,14 @@
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::ops::Range;
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use protocol::Compression;
 
 use crate::error::FileError;
 use crate::limits::{Limits, ZSTD_WINDOW_LOG_MAX};
-use crate::signature::{GZIP_MAGIC, SIGNATURE_BYTES, ZSTD_MAGIC, ZSTD_SKIPPABLE};
+use crate::signature::{BZIP2_BYTES, GZIP_MAGIC, SIGNATURE_BYTES, ZIP_MAGIC, ZSTD_MAGIC, ZSTD_SKIPPABLE, is_bzip2};
+use crate::zip::ZipMember;
 
 /// Decompresses a stream within limits. Errors distinguish a damaged file from a failed read.
 pub(crate) struct Decompressor<'a> {
@@ -21,6 +23,8 @@ enum Codec<'a> {
     None(CountedInput<'a>),
     Gzip(Box<MultiGzDecoder<BufReader<CountedInput<'a>>>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<CountedInput<'a>>>>),
+    Bzip2(Box<MultiBzDecoder<BufReader<CountedInput<'a>>>>),
+    Zip(Box<ZipMember<BufReader<CountedInput<'a>>>>),
 }
 
 pub(crate) fn open<'a>(
@@ -28,7 +32,8 @@ pub(crate) fn open<'a>(
     input: &'a mut dyn Read,
     limits: &Limits,
 ) -> Result<Decompressor<'a>, FileError> {
-    let mut input = CountedInput { reader: input, bytes: 0, failure: None, first: [0; 4], first_unread: 0..0 };
+    let mut input =
+        CountedInput { reader: input, bytes: 0, failure: None, first: [0; BZIP2_BYTES], first_unread: 0..0 };
     input.read_first()?;
     let codec = match detect_compression(compression, input.first_bytes())? {
         Compression::None => Codec::None(input),
@@ -39,11 +44,13 @@ pub(crate) fn open<'a>(
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(FileError::Read)?;
             Codec::Zstd(Box::new(decoder))
         }
+        Compression::Bzip2 => Codec::Bzip2(Box::new(MultiBzDecoder::new(BufReader::new(input)))),
+        Compression::Zip => Codec::Zip(Box::new(ZipMember::new(BufReader::new(input)))),
     };
     Ok(Decompressor { codec, decompressed_bytes: 0, limits: *limits, peeked: Vec::new() })
 }
 
-/// Returns the compression that the file's name declares, or the one that its first bytes show. A file is damaged if
+/// Returns the compression that the name or the dataset declares, or the one that the first bytes show. A file is damaged if
 /// the two contradict each other. No supported encoding has text that begins with these magic bytes.
 fn detect_compression(named: Compression, first: &[u8]) -> Result<Compression, FileError> {
     let begins_as = |magic: &[u8]| first.starts_with(magic);
@@ -51,6 +58,11 @@ fn detect_compression(named: Compression, first: &[u8]) -> Result<Compression, F
         Compression::Gzip
     } else if begins_as(ZSTD_MAGIC) {
         Compression::Zstd
+    } else if is_bzip2(first) {
+        Compression::Bzip2
+    } else if named == Compression::Zip && first.starts_with(b"PK") {
+        // Only a declared archive is opened. The reader of the archive reports one that is empty.
+        Compression::Zip
     } else {
         Compression::None
     };
@@ -58,18 +70,23 @@ fn detect_compression(named: Compression, first: &[u8]) -> Result<Compression, F
         Compression::None => true,
         // With fewer bytes than the magic number, the codec reports the error.
         Compression::Gzip => found == named || GZIP_MAGIC.starts_with(first),
-        Compression::Zstd => found == named || ZSTD_MAGIC.starts_with(first) || first.ends_with(ZSTD_SKIPPABLE),
+        Compression::Zstd => found == named || ZSTD_MAGIC.starts_with(first) || first.get(1..4) == Some(ZSTD_SKIPPABLE),
+        Compression::Bzip2 => found == named || first.len() < BZIP2_BYTES,
+        Compression::Zip => found == named || ZIP_MAGIC.starts_with(first),
     };
     if fits {
         return Ok(if named == Compression::None { found } else { named });
     }
     let name = |compression| match compression {
-        Compression::None => "neither gzip nor zstd",
+        Compression::None => "none",
         Compression::Gzip => "gzip",
         Compression::Zstd => "zstd",
+        Compression::Bzip2 => "bzip2",
+        Compression::Zip => "zip",
     };
     let (named, found) = (name(named), name(found));
-    let reason = format!("the compressed stream is damaged: its name says {named}, its first bytes say {found}");
+    let reason =
+        format!("the compressed stream is damaged: its name or dataset says {named}, its first bytes say {found}");
     Err(FileError::Malformed { line: 1, reason })
 }
 
@@ -133,6 +150,7 @@ impl Decompressor<'_> {
         }
         let what = match error.kind() {
             ErrorKind::UnexpectedEof => "ends in the middle".to_owned(),
+            ErrorKind::Unsupported => return Err(FileError::Malformed { line, reason: error.to_string() }),
             _ => format!("is damaged ({error})"),
         };
         let reason = format!("the compressed stream {what}, after {} decompressed bytes", self.decompressed_bytes);
@@ -173,6 +191,8 @@ impl<'a> Codec<'a> {
             Self::None(input) => input.read(buffer),
             Self::Gzip(decoder) => decoder.read(buffer),
             Self::Zstd(decoder) => decoder.read(buffer),
+            Self::Bzip2(decoder) => decoder.read(buffer),
+            Self::Zip(member) => member.read(buffer),
         }
     }
 
@@ -181,6 +201,8 @@ impl<'a> Codec<'a> {
             Self::None(input) => input,
             Self::Gzip(decoder) => decoder.get_mut().get_mut(),
             Self::Zstd(decoder) => decoder.get_mut().get_mut(),
+            Self::Bzip2(decoder) => decoder.get_mut().get_mut(),
+            Self::Zip(member) => member.input().get_mut(),
         }
     }
 }
@@ -191,7 +213,7 @@ struct CountedInput<'a> {
     bytes: u64,
     failure: Option<io::Error>,
     /// The file's first bytes. Detection reads them before the codec does.
-    first: [u8; 4],
+    first: [u8; BZIP2_BYTES],
     first_unread: Range<usize>,
 }
 

@@ -27,6 +27,7 @@ mod spec;
 mod transcode;
 mod types;
 mod window;
+mod zip;
 
 #[cfg(test)]
 mod tests;

@@ -18,15 +18,17 @@ const SIGNATURES: [(&[u8], &str); 10] = [
     // The byte after PAR1 begins the first page header. In text it would be a control character.
     (b"PAR1\x15", "the file is Parquet: name it .parquet"),
     // An archive with entries, and one without.
-    (ZIP_MAGIC, "the file is a ZIP archive: upload the files in it"),
-    (b"PK\x05\x06", "the file is a ZIP archive: upload the files in it"),
+    (ZIP_MAGIC, ZIP),
+    (b"PK\x05\x06", ZIP),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "the file is an Excel workbook (.xls): save the sheet as CSV"),
     // The block size is a digit, so six bytes of the first block's header follow.
-    (b"BZh", "the file is compressed with bzip2: compress it with gzip or zstd"),
+    (b"BZh", "the decompressed file is bzip2 again: compress it once"),
     (b"7z\xbc\xaf\x27\x1c", "the file is a 7z archive: upload the files in it"),
     (b"Rar!\x1a\x07", "the file is a RAR archive: upload the files in it"),
     (b"\xfd7zXZ\0", "the file is compressed with xz: compress it with gzip or zstd"),
 ];
+const ZIP: &str =
+    "the file is a ZIP archive: upload the files in it, or declare compression = \"zip\" for an archive with one file";
 
 /// Byte order marks of encodings other than UTF-8. UTF-32 comes first, because its mark begins as that of UTF-16.
 const BYTE_ORDER_MARKS: [(&[u8], &str); 4] = [
@@ -39,14 +41,24 @@ const UTF_32: &str = "the file is UTF-32: convert it to UTF-8";
 
 /// <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, "Local file header": the first entry's name is at
 /// offset 30.
-const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
+pub(crate) const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
 const ZIP_NAME_OFFSET: usize = 30;
 /// Names of entries that begin an Office document.
 const OFFICE_ENTRIES: [&[u8]; 4] = [b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/"];
 const OFFICE: &str = "the file is an Excel workbook (.xlsx) or another Office document: save the sheet as CSV";
 
-/// After `BZh` and the block size: <https://en.wikipedia.org/wiki/Bzip2#File_format>.
-const BZIP2_BLOCK: &[u8] = b"1AY&SY";
+/// `BZh`, the block size, and the header of the first block, or the end of a file without blocks:
+/// <https://en.wikipedia.org/wiki/Bzip2#File_format>.
+const BZIP2_MAGIC: &[u8] = b"BZh";
+const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
+/// Bytes that [`is_bzip2`] needs.
+pub(crate) const BZIP2_BYTES: usize = 10;
+
+/// Returns whether a file begins as bzip2.
+pub(crate) fn is_bzip2(start: &[u8]) -> bool {
+    let block = start.strip_prefix(BZIP2_MAGIC).and_then(|rest| rest.get(1..)).unwrap_or_default();
+    BZIP2_BLOCKS.iter().any(|magic| block.starts_with(magic))
+}
 
 /// Bytes of the file that [`check`] needs.
 pub(crate) const SIGNATURE_BYTES: usize = ZIP_NAME_OFFSET + 19;
@@ -59,7 +71,7 @@ pub(crate) fn check(start: &[u8], encoding: Encoding) -> Result<(), FileError> {
     let mark = mark.filter(|(_, reason)| encoding == Encoding::Utf8 || *reason == UTF_32);
     let reason = match mark.or_else(|| SIGNATURES.iter().find(starts)) {
         None => return Ok(()),
-        Some((b"BZh", _)) if !start.get(4..).is_some_and(|block| block.starts_with(BZIP2_BLOCK)) => return Ok(()),
+        Some((b"BZh", _)) if !is_bzip2(start) => return Ok(()),
         Some((magic, _)) if *magic == ZIP_MAGIC && is_office_document(start) => OFFICE,
         Some((_, reason)) => reason,
     };
@@ -83,8 +95,8 @@ mod tests {
     #[test]
     fn signature_names_the_format() {
         let entry = |name: &[u8]| [b"PK\x03\x04", &[0; 26][..], name].concat();
-        check_start(&entry(b"data.csv"), Some("the file is a ZIP archive: upload the files in it"));
-        check_start(b"PK\x05\x06", Some("the file is a ZIP archive: upload the files in it"));
+        check_start(&entry(b"data.csv"), Some(ZIP));
+        check_start(b"PK\x05\x06", Some(ZIP));
         for name in [&b"[Content_Types].xml"[..], b"xl/workbook.xml", b"_rels/.rels", b"docProps/app.xml"] {
             check_start(&entry(name), Some(OFFICE));
         }
@@ -92,7 +104,7 @@ mod tests {
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
             Some("the file is an Excel workbook (.xls): save the sheet as CSV"),
         );
-        check_start(b"BZh91AY&SY", Some("the file is compressed with bzip2: compress it with gzip or zstd"));
+        check_start(b"BZh91AY&SY", Some("the decompressed file is bzip2 again: compress it once"));
         check_start(b"7z\xbc\xaf\x27\x1c", Some("the file is a 7z archive: upload the files in it"));
         check_start(b"Rar!\x1a\x07\x01\0", Some("the file is a RAR archive: upload the files in it"));
         check_start(b"\xfd7zXZ\0", Some("the file is compressed with xz: compress it with gzip or zstd"));

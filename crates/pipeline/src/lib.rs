@@ -9,6 +9,7 @@ mod csv_options;
 mod dataset;
 mod definition;
 mod errors;
+mod file_name;
 mod key_lines;
 pub mod limits;
 mod lines;
@@ -39,7 +40,9 @@ pub use limits::DEFINITION_BYTES_MAX;
 pub use location::{KeyBucket, Location};
 pub use names::{ColumnName, NameError, TableName};
 pub use nearest::did_you_mean;
-pub use options::{DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, OnConflict, RESCUED_COLUMN};
+pub use options::{
+    DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, OnConflict, RESCUED_COLUMN, parse_format,
+};
 pub use repair::RepairKey;
 pub use run::{Again, Export, ExportFormat, ExportSource, Per, RunSettings, Transform, When};
 pub use template::{Captures, KeyTemplate, Placeholder, TemplateError};

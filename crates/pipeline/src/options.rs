@@ -1,6 +1,6 @@
 //! Options of a dataset about its files and its table.
 
-use protocol::Format;
+use protocol::{Compression, Format};
 
 use crate::nearest::did_you_mean;
 
@@ -127,6 +127,19 @@ pub(crate) const FORMATS: [(&str, Format); 5] = [
     ("parquet", Format::Parquet),
 ];
 
+/// Parses a word of `format`.
+pub fn parse_format(text: &str) -> Result<Format, String> {
+    word(text, "format", &FORMATS)
+}
+
+fn word<T: Copy>(text: &str, what: &str, words: &[(&'static str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| *word == text);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        format!("unknown {what} `{text}`, expected one of {}", known.join(", "))
+    })
+}
+
 /// The compression of a file, where the dataset declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeclaredCompression {
@@ -142,6 +155,22 @@ impl DeclaredCompression {
     /// The words of `pipeline.toml`.
     pub(crate) const WORDS: [(&str, Self); 5] =
         [("none", Self::None), ("gzip", Self::Gzip), ("zstd", Self::Zstd), ("bzip2", Self::Bzip2), ("zip", Self::Zip)];
+
+    /// Parses a word of `compression`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        word(text, "compression", &Self::WORDS)
+    }
+
+    /// Returns the compression by which the file is read.
+    pub(crate) fn compression(self) -> Compression {
+        match self {
+            Self::None => Compression::None,
+            Self::Gzip => Compression::Gzip,
+            Self::Zstd => Compression::Zstd,
+            Self::Bzip2 => Compression::Bzip2,
+            Self::Zip => Compression::Zip,
+        }
+    }
 }
 
 /// The way to find the declared columns in the header of a CSV file.

@@ -59,7 +59,7 @@ failure_names! {
     /// The event is unrecognized, or it names no created object.
     InvalidEvent => Permanent, "send an S3 event; to start an execution by hand, send {\"bucket\": …, \"key\": …}";
     /// The file name has no supported extension.
-    UnsupportedFormat => Permanent, "upload the file as .csv, .tsv, .txt, .json, .jsonl (each also as .gz or .zst) or .parquet; keep other files in another bucket";
+    UnsupportedFormat => Permanent, "upload the file as .csv, .tsv, .txt, .json, .jsonl (each also as .gz, .zst, .bz2 or .zip) or .parquet, or declare the `format` of the dataset; keep other files in another bucket";
     /// The data file has no bytes, or it has no rows and would empty its table.
     EmptyFile => Permanent, "ask the producer for the file; to let a file without rows empty its table, set `allow_empty = true`";
 

@@ -13,7 +13,8 @@ const FORMATS: [(&str, Format); 8] = [
 ];
 
 /// Extensions that can follow one of [`FORMATS`]. Parquet is the exception: it compresses its own pages.
-const COMPRESSIONS: [(&str, Compression); 2] = [("gz", Compression::Gzip), ("zst", Compression::Zstd)];
+const COMPRESSIONS: [(&str, Compression); 4] =
+    [("gz", Compression::Gzip), ("zst", Compression::Zstd), ("bz2", Compression::Bzip2), ("zip", Compression::Zip)];
 
 const TRIGGER: &str = "trig";
 
@@ -35,7 +36,8 @@ pub enum UnsupportedName {
 }
 
 impl FileKind {
-    /// Returns the kind, format and compression of a file by the extension of its key.
+    /// Returns the kind, format and compression of a file by its key alone. A dataset may declare another format, or name
+    /// the key although its name is one to ignore.
     pub fn of_key(key: &str) -> Result<Self, UnsupportedName> {
         let (folders, file_name) = key.rsplit_once('/').unwrap_or(("", key));
         if Self::is_success_marker(key) && !is_uncommitted(folders) {
@@ -44,15 +46,35 @@ impl FileKind {
         if let Some(reason) = reason_to_ignore(folders, file_name) {
             return Ok(Self::Ignored { reason: reason.to_owned() });
         }
+        if split_extension(file_name).is_some_and(|(_, extension)| extension == TRIGGER) {
+            return Ok(Self::Trigger {});
+        }
+        let (format, compression) = Format::of_key(key)?;
+        Ok(Self::Data { format, compression })
+    }
+
+    /// Returns whether the key is that of a folder marker, which is never a file.
+    pub fn is_folder_marker(key: &str) -> bool {
+        key.is_empty() || key.ends_with('/')
+    }
+
+    /// Returns true for a success marker such as `_SUCCESS`, in any letter case.
+    pub fn is_success_marker(key: &str) -> bool {
+        let file_name = file_name(key).to_lowercase();
+        file_name.strip_suffix(SUCCESS).is_some_and(|name| name == "_" || name.ends_with('.'))
+    }
+}
+
+impl Format {
+    /// Returns format and compression by the extension of a key. Nothing else in the key counts.
+    pub fn of_key(key: &str) -> Result<(Self, Compression), UnsupportedName> {
+        let file_name = file_name(key);
         let unsupported = |extension: String| Err(UnsupportedName::UnknownExtension { extension });
         let Some((stem, extension)) = split_extension(file_name) else {
             return Err(UnsupportedName::NoExtension { file_name: file_name.to_owned() });
         };
-        if extension == TRIGGER {
-            return Ok(Self::Trigger {});
-        }
         if let Some(format) = find(&FORMATS, &extension) {
-            return Ok(Self::Data { format, compression: Compression::None });
+            return Ok((format, Compression::None));
         }
         let Some(compression) = find(&COMPRESSIONS, &extension) else {
             return unsupported(extension);
@@ -60,17 +82,23 @@ impl FileKind {
         match split_extension(stem) {
             None => Err(UnsupportedName::CompressionAlone { file_name: file_name.to_owned(), compression: extension }),
             Some((_, inner)) => match find(&FORMATS, &inner) {
-                Some(format) if format != Format::Parquet => Ok(Self::Data { format, compression }),
+                Some(format) if format != Self::Parquet => Ok((format, compression)),
                 Some(_) | None => unsupported(format!("{inner}.{extension}")),
             },
         }
     }
+}
 
-    /// Returns true for a success marker such as `_SUCCESS`, in any letter case.
-    pub fn is_success_marker(key: &str) -> bool {
-        let file_name = key.rsplit('/').next().unwrap_or(key).to_lowercase();
-        file_name.strip_suffix(SUCCESS).is_some_and(|name| name == "_" || name.ends_with('.'))
+impl Compression {
+    /// Returns the compression by the last extension of a key.
+    pub fn of_key(key: &str) -> Self {
+        let extension = split_extension(file_name(key)).map(|(_, extension)| extension);
+        extension.and_then(|extension| find(&COMPRESSIONS, &extension)).unwrap_or(Self::None)
     }
+}
+
+fn file_name(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or(key)
 }
 
 fn is_uncommitted(folders: &str) -> bool {
@@ -109,6 +137,7 @@ mod tests {
         let found = match FileKind::of_key(key) {
             Ok(FileKind::Data { format, compression }) => format!("{format:?} {compression:?}"),
             Ok(FileKind::Trigger {}) => "trigger".to_owned(),
+            Ok(FileKind::Undecided {}) => "undecided".to_owned(),
             Ok(FileKind::Ignored { reason }) => format!("ignored: {reason}"),
             Err(error) => format!("error: {error}"),
         };
@@ -131,10 +160,22 @@ mod tests {
         check("a.jsonl.zst", "Jsonl Zstd");
         check("a.ndjson.gz", "Jsonl Gzip");
         check("a.json.zst", "Json Zstd");
+        check("a.csv.bz2", "Csv Bzip2");
+        check("a.CSV.ZIP", "Csv Zip");
         check("v1.2/orders.2026.01.05.csv", "Csv None");
         check("a.txt.csv", "Csv None");
         check("a b+c%é.csv", "Csv None");
         check("raw_data/pump_flow-2026-01-05-10:15:00.json", "Json None");
+    }
+
+    #[test]
+    fn last_extension_gives_the_compression() {
+        let check = |key: &str, expected: Compression| assert_eq!(Compression::of_key(key), expected, "{key}");
+        check("logs/flow.log.gz", Compression::Gzip);
+        check("logs.gz/flow", Compression::None);
+        check("E1.2024-01-01-00.ab12.GZ", Compression::Gzip);
+        check("0000_part_00", Compression::None);
+        check("x.zip", Compression::Zip);
     }
 
     #[test]

@@ -29,9 +29,17 @@ pub struct CheckedFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum FileKind {
-    Data { format: Format, compression: Compression },
+    Data {
+        format: Format,
+        compression: Compression,
+    },
     Trigger {},
-    Ignored { reason: String },
+    /// The name alone does not decide: a dataset may declare the format of the file, or name a file that begins with `_`
+    /// or `.`. `ResolveTrigger` decides with the definitions.
+    Undecided {},
+    Ignored {
+        reason: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,9 +49,9 @@ pub enum Format {
     Csv,
     /// Fields with tabs between them.
     Tsv,
-    /// One array of objects.
+    /// An array of objects, or a sequence of objects.
     Json,
-    /// One object per line.
+    /// A sequence of objects, usually one per line, or an array of objects.
     Jsonl,
     /// Row groups of columns. Pages may be compressed, the file never is.
     Parquet,
@@ -55,6 +63,9 @@ pub enum Compression {
     None,
     Gzip,
     Zstd,
+    Bzip2,
+    /// An archive with one member.
+    Zip,
 }
 
 /// The payload of `ResolveTrigger`.

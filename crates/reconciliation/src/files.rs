@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pipeline::{Catalog, KeyBucket, KeyDecision, KeyRole, StartsOn, version};
-use protocol::FileKind;
+use protocol::{FileKind, ObjectRef};
 
 use crate::executions::FileExecution;
 use crate::landing::ListedVersion;
@@ -108,11 +108,18 @@ impl Records<'_> {
             execution: execution.as_ref().map(|execution: &FileExecution| execution.status),
             is_dead_letter: self.dead_letters.get(object).is_some(),
             is_superseded: newer.is_loaded(&object.key, recorded) && self.supersedes_older(&object.key),
-            is_ignored_by_name: matches!(FileKind::of_key(&object.key), Ok(FileKind::Ignored { .. })),
+            is_ignored_by_name: self.is_ignored_by_name(object),
             age: object.event_time.map_or(TimeDelta::zero(), |time| self.now - time),
         };
         let status = status_of(facts, self.grace);
         FileVersion { status, execution, executions: executions.unwrap_or_default(), listed }
+    }
+
+    /// Returns whether a file is ignored for its name, and no dataset names it.
+    fn is_ignored_by_name(&self, object: &ObjectRef) -> bool {
+        let bucket = KeyBucket::of(&object.bucket, self.landing_bucket);
+        matches!(FileKind::of_key(&object.key), Ok(FileKind::Ignored { .. }))
+            && matches!(self.catalog.decide(bucket, &object.key), KeyDecision::Ignore { matched: None, .. })
     }
 
     /// Returns the versions with a wanted status that may be started.

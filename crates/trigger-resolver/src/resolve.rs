@@ -51,7 +51,7 @@ struct AwaitingTrigger {
 pub fn resolve_ignored(file: &FileKind) -> Option<Resolution> {
     match file {
         FileKind::Ignored { reason } => Some(ignored(None, reason.clone())),
-        FileKind::Data { .. } | FileKind::Trigger {} => None,
+        FileKind::Data { .. } | FileKind::Trigger {} | FileKind::Undecided {} => None,
     }
 }
 
@@ -64,7 +64,9 @@ pub fn resolve_key<'a>(
     let object = &request.object;
     match definitions.catalog.decide(KeyBucket::of(&object.bucket, landing_bucket), &object.key) {
         // An invalid definition may have a dataset for this key.
-        KeyDecision::Ignore { matched: None, .. } | KeyDecision::Fail { failure: KeyFailure::NoDataset { .. }, .. }
+        KeyDecision::Ignore { matched: None, .. }
+        | KeyDecision::Fail { failure: KeyFailure::NoDataset { .. }, .. }
+        | KeyDecision::Fail { matched: None, failure: KeyFailure::Unsupported(_) }
             if !definitions.invalid.is_empty() =>
         {
             Err(ResolveError::InvalidDefinitions {

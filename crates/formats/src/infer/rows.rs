@@ -351,7 +351,10 @@ mod tests {
             assert_eq!(infer_as(Format::Csv, &[], file).unwrap_err().to_string(), message);
         };
         check("a,b\0c\n1,2\n", "line 1: in the header: a NUL byte, which PostgreSQL cannot store in text");
-        check("PK\u{3}\u{4}\n\0x\n1\n", "line 1: the file is a ZIP archive: upload the files in it");
+        check(
+            "PK\u{3}\u{4}\n\0x\n1\n",
+            "line 1: the file is a ZIP archive: upload the files in it, or declare compression = \"zip\" for an archive with one file",
+        );
         check("a,b\r1,2\r", "line 1: lines end in a carriage return alone, expected LF or CRLF");
     }
 

@@ -16,13 +16,75 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).unwrap()
 }
 
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Builds an archive with these members. A streaming writer writes sizes and checksum after the data.
+fn zip(members: &[(&str, &[u8])], method: u16, is_streamed: bool) -> Vec<u8> {
+    let mut archive = Vec::new();
+    for (name, bytes) in members {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        let packed = if method == 8 { encoder.finish().unwrap() } else { bytes.to_vec() };
+        let mut checksum = crc32fast::Hasher::new();
+        checksum.update(bytes);
+        let facts = [checksum.finalize(), packed.len() as u32, bytes.len() as u32].map(u32::to_le_bytes).concat();
+        archive.extend_from_slice(b"PK\x03\x04\x14\0");
+        archive.extend_from_slice(&u16::to_le_bytes(if is_streamed { 8 } else { 0 }));
+        archive.extend_from_slice(&method.to_le_bytes());
+        archive.extend_from_slice(&[0; 4]);
+        archive.extend_from_slice(if is_streamed { &[0; 12] } else { &facts });
+        archive.extend_from_slice(&[name.len() as u8, 0, 0, 0]);
+        archive.extend_from_slice(name.as_bytes());
+        archive.extend_from_slice(&packed);
+        if is_streamed {
+            archive.extend_from_slice(&[b"PK\x07\x08", facts.as_slice()].concat());
+        }
+    }
+    archive.extend_from_slice(b"PK\x01\x02");
+    archive
+}
+
+#[test]
+fn zip_archive_with_one_file_loads() {
+    let setup = setup(Compression::Zip);
+    let file = ("a.csv", b"a,b\n1,x\n".as_slice());
+    for (method, is_streamed) in [(8, false), (8, true), (0, false)] {
+        setup.check(zip(&[file], method, is_streamed), &["1|x"], &[]);
+        let several = zip(&[file, ("b.csv", b"a,b\n")], method, is_streamed);
+        setup.check_error(several, "line 1: the ZIP archive has several members: upload the files in it");
+        let mut damaged = zip(&[file], method, is_streamed);
+        let end = damaged.len();
+        damaged.truncate(end - 5);
+        setup.check_error(damaged, "line 1: the compressed stream ends in the middle, after 8 decompressed bytes");
+    }
+    setup.check_error(
+        zip(&[], 8, false),
+        "line 1: the compressed stream is damaged: its name or dataset says zip, its first bytes say none",
+    );
+    setup.check_error(zip(&[file], 9, false), "line 1: the ZIP archive has compression method 9, expected deflate");
+    setup.check_error(
+        zip(&[("folder/", b"")], 0, false),
+        "line 1: the ZIP archive has a folder, expected one file: upload the files in it",
+    );
+    setup.check_error(b"PK\x05\x06\0\0\0\0\0\0\0\0", "line 1: the ZIP archive is empty");
+    let wrong: Vec<u8> = zip(&[file], 0, false).iter().map(|byte| if *byte == b'x' { b'y' } else { *byte }).collect();
+    setup.check_error(
+        wrong,
+        "line 1: the compressed stream is damaged (checksum or size of the ZIP member differs), after 8 decompressed bytes",
+    );
+}
+
 fn setup(compression: Compression) -> TestFile {
     TestFile { compression, ..TestFile::new(Format::Csv, &["a integer", "b text"]) }
 }
 
 type Codec = (Compression, fn(&[u8]) -> Vec<u8>);
 
-const CODECS: [Codec; 2] = [(Compression::Gzip, gzip), (Compression::Zstd, zstd)];
+const CODECS: [Codec; 3] = [(Compression::Gzip, gzip), (Compression::Zstd, zstd), (Compression::Bzip2, bzip2)];
 
 #[test]
 fn compressed_members_are_concatenated() {
@@ -60,12 +122,12 @@ fn magic_bytes_select_codec_for_plain_name() {
 
 #[test]
 fn name_and_codec_mismatch_is_malformed() {
-    let damaged = "line 1: the compressed stream is damaged: its name says";
+    let damaged = "line 1: the compressed stream is damaged: its name or dataset says";
     for (compression, name, file, found) in [
         (Compression::Gzip, "gzip", zstd(b"a,b\n"), "zstd"),
         (Compression::Zstd, "zstd", gzip(b"a,b\n"), "gzip"),
-        (Compression::Gzip, "gzip", b"a,b\n".to_vec(), "neither gzip nor zstd"),
-        (Compression::Zstd, "zstd", b"a,b\n".to_vec(), "neither gzip nor zstd"),
+        (Compression::Gzip, "gzip", b"a,b\n".to_vec(), "none"),
+        (Compression::Zstd, "zstd", b"a,b\n".to_vec(), "none"),
     ] {
         setup(compression).check_error(file, &format!("{damaged} {name}, its first bytes say {found}"));
     }

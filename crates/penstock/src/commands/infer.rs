@@ -7,7 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use clap::Args;
 use formats::{FileError, RandomAccess, RowSpec, infer, infer_parquet, unusual_delimiter};
-use pipeline::{Column, CsvOptions, Dataset, Delimiter, Encoding, Extra, KeyTemplate, Location, TableName};
+use pipeline::{
+    Column, CsvOptions, Dataset, DeclaredCompression, Delimiter, Encoding, Extra, KeyTemplate, Location, TableName,
+    parse_format,
+};
 use protocol::{Compression, FileKind, Format};
 use serde::Serialize;
 
@@ -40,6 +43,12 @@ struct InferOptions {
     /// Key template of the dataset's files [default: raw_data/NAME/{date:%Y-%m-%d}/FILE]
     #[arg(long, value_name = "TEMPLATE")]
     source: Option<String>,
+    /// Format of the file: csv, tsv, json, jsonl or parquet [default: by the ending]
+    #[arg(long, value_parser = parse_format)]
+    format: Option<Format>,
+    /// Compression of the file: none, gzip, zstd, bzip2 or zip [default: by the ending, then by the first bytes]
+    #[arg(long, value_parser = DeclaredCompression::parse)]
+    compression: Option<DeclaredCompression>,
     /// Field separator of a CSV file; \t is a tab [default: a comma, or a tab in .tsv files]
     #[arg(long, value_name = "CHARACTER", value_parser = parse_delimiter)]
     delimiter: Option<u8>,
@@ -70,14 +79,9 @@ fn parse_delimiter(text: &str) -> Result<u8, String> {
 fn infer_dataset(file: &Path, options: InferOptions) -> Result<Dataset> {
     let not_inferred = |reason: String| Error::NotInferred { file: file.display().to_string(), reason };
     let file_name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let (format, compression) = match FileKind::of_key(file_name) {
-        Ok(FileKind::Data { format, compression }) => (format, compression),
-        Ok(FileKind::Trigger {}) => return Err(not_inferred("a trigger has no rows".to_owned())),
-        Ok(FileKind::Ignored { reason }) => {
-            return Err(not_inferred(format!("the loader would ignore this file: {reason}")));
-        }
-        Err(error) => return Err(not_inferred(error.to_string())),
-    };
+    if options.format.is_none() && FileKind::of_key(file_name) == Ok(FileKind::Trigger {}) {
+        return Err(not_inferred("a trigger has no rows".to_owned()));
+    }
     let name = options.name.unwrap_or_else(|| dataset_name(file_name));
     let table = options.table.unwrap_or_else(|| format!("staging.{}", name.replace('-', "_")));
     let source = options.source.unwrap_or_else(|| format!("raw_data/{name}/{{date:%Y-%m-%d}}/{file_name}"));
@@ -86,6 +90,8 @@ fn infer_dataset(file: &Path, options: InferOptions) -> Result<Dataset> {
         .or_else(|_| Ok(Location { bucket: None, template: KeyTemplate::parse("raw_data/{date:%Y-%m-%d}/*")? }))
         .map_err(|error: pipeline::TemplateError| not_inferred(error.to_string()))?;
     let mut dataset = Dataset::new(&name, source, table).map_err(|error| not_inferred(error.to_string()))?;
+    (dataset.format, dataset.compression) = (options.format, options.compression);
+    let (format, compression) = dataset.file_format(file_name).map_err(|error| not_inferred(error.to_string()))?;
     dataset.csv = CsvOptions { delimiter: options.delimiter.map(Delimiter::from), ..dataset.csv };
     if matches!(format, Format::Csv | Format::Tsv) {
         dataset.csv.delimiter = delimiter(file, &dataset, format, compression)?;

@@ -57,7 +57,7 @@ async fn repair_key(args: &RepairArgs, history: &History, load: &LoadRow) -> Res
     let not_a_repair = |reason: String| Error::NotARepair { file: args.file.display().to_string(), reason };
     let file = args.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match FileKind::of_key(&file) {
-        Ok(FileKind::Data { .. }) => {}
+        Ok(FileKind::Data { .. } | FileKind::Undecided {}) => {}
         Ok(FileKind::Trigger {}) => return Err(not_a_repair("its name is that of a trigger".to_owned())),
         Ok(FileKind::Ignored { reason }) => return Err(not_a_repair(reason)),
         Err(unsupported) => return Err(not_a_repair(unsupported.to_string())),

@@ -95,6 +95,7 @@ impl CheckedPipelines {
         };
         match Definition::parse(&pipeline_of(file), &file.display().to_string(), &text) {
             Ok(definition) => {
+                self.problems.extend(definition.never_loading().into_iter().map(Problem::from));
                 self.check_transforms(file.parent().unwrap_or(Path::new("")), &definition);
                 self.warn_of_replaced_parts(&definition);
                 self.definitions.push(definition);

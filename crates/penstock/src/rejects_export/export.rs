@@ -43,8 +43,9 @@ pub(crate) async fn export_rejects(history: &History, load_id: i64, file: Option
         return Err(Error::NoRejects(load_id));
     }
     let source = ObjectRef { version_id: load.version_id.clone(), ..ObjectRef::new(&*load.bucket, &*load.key) };
-    let format = format_of(&load.key);
-    let header = match (format, history.repair_inputs(load_id).await?.header) {
+    let header = history.repair_inputs(load_id).await?.header;
+    let format = format_of(&load.key, header.is_some());
+    let header = match (format, header) {
         (Format::Csv | Format::Tsv, None) => return Err(Error::NoHeader { load_id, file: address(&source) }),
         (_, header) => header.unwrap_or_default(),
     };
@@ -128,12 +129,11 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
     File::create_new(path).map(BufWriter::new).map_err(Error::file("create", path))
 }
 
-/// Returns the format of a loaded file. A key without a known format was never loaded.
-fn format_of(key: &str) -> Format {
-    match FileKind::of_key(key) {
-        Ok(FileKind::Data { format, .. }) => format,
-        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) | Err(_) => Format::Csv,
-    }
+/// Returns the format of a loaded file by its ending. Of a key with another ending, whose dataset declares the format,
+/// the ledger has a header only if it is CSV.
+fn format_of(key: &str, has_header: bool) -> Format {
+    let unknown = if has_header { Format::Csv } else { Format::Jsonl };
+    Format::of_key(key).map_or(unknown, |(format, _)| format)
 }
 
 /// Returns the extension of the file to correct, which selects its format. The ledger keeps Parquet records as JSON.
@@ -154,9 +154,9 @@ fn default_name(load: &LoadRow, format: Format) -> String {
 /// Checks that the extension of the file name fits the format of the records.
 fn named(file: &Path, format: Format) -> Result<PathBuf> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let kind = FileKind::of_key(&name);
-    let needed = format_of(&format!("x.{}", ending(format)));
-    if matches!(kind, Ok(FileKind::Data { format, compression: Compression::None }) if format == needed) {
+    let needed = format_of(&format!("x.{}", ending(format)), true);
+    let is_ignored = matches!(FileKind::of_key(&name), Ok(FileKind::Ignored { .. }));
+    if !is_ignored && Format::of_key(&name) == Ok((needed, Compression::None)) {
         return Ok(file.to_owned());
     }
     let reason = format!("the records have the format .{}", ending(format));

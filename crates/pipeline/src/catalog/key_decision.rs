@@ -11,6 +11,7 @@ use super::key_failure::{KeyFailure, SUCCEEDED};
 use super::lookup::{KeyMatch, nearest_template};
 use crate::dataset::{Dataset, StartsOn};
 use crate::definition::Definition;
+use crate::file_name::names_ignored_files;
 use crate::location::KeyBucket;
 use crate::repair::{REPAIRS, RepairKey};
 use crate::template::Captures;
@@ -85,19 +86,17 @@ pub struct DataFile {
 impl Catalog {
     /// Decides what happens with `key` of `bucket`.
     pub fn decide(&self, bucket: KeyBucket<'_>, key: &str) -> KeyDecision<'_> {
-        match FileKind::of_key(key) {
-            Ok(FileKind::Data { .. } | FileKind::Trigger {}) => {}
-            Ok(FileKind::Ignored { reason }) => return KeyDecision::Ignore { matched: None, reason },
-            Err(unsupported) => {
-                return KeyDecision::Fail { matched: None, failure: KeyFailure::Unsupported(unsupported) };
-            }
-        }
-        if matches!(bucket, KeyBucket::Landing(_)) && key.starts_with(REPAIRS) {
+        if matches!(bucket, KeyBucket::Landing(_)) && key.starts_with(REPAIRS) && !FileKind::is_folder_marker(key) {
             return self.decide_repair(key);
         }
-        let (matched, file) = match self.find(bucket, key) {
+        let found = self.find(bucket, key);
+        if let Some(reason) = reason_to_ignore(key, &found) {
+            return KeyDecision::Ignore { matched: None, reason };
+        }
+        let (matched, file) = match found {
             Ok(KeyMatch::Source(found, captures)) => {
-                (DatasetMatch::new(found, KeyRole::Source, captures), data_file(bucket.declared(), key, None))
+                let file = data_file(found.dataset, bucket.declared(), key, None);
+                (DatasetMatch::new(found, KeyRole::Source, captures), file)
             }
             Ok(KeyMatch::Trigger(found, captures)) => {
                 let file = triggered_file(found.dataset, &captures);
@@ -107,10 +106,9 @@ impl Catalog {
                 let matched = DatasetMatch::new(found, KeyRole::Source, captures);
                 return KeyDecision::Ignore { matched: Some(matched), reason: starts_on_trigger(found) };
             }
-            // Jobs write success markers even when no dataset starts on them.
-            Err(KeyFailure::NoDataset { .. }) if FileKind::is_success_marker(key) => {
-                let reason = "no dataset has this success marker as its trigger".to_owned();
-                return KeyDecision::Ignore { matched: None, reason };
+            Err(failure @ KeyFailure::NoDataset { .. }) => {
+                let failure = FileKind::of_key(key).map_or_else(KeyFailure::Unsupported, |_| failure);
+                return KeyDecision::Fail { matched: None, failure };
             }
             Err(failure) => return KeyDecision::Fail { matched: None, failure },
         };
@@ -132,8 +130,36 @@ impl Catalog {
         };
         let role = KeyRole::Repair { load_id, logical_at };
         let captures = RepairKey::template().and_then(|template| template.matches(key)).unwrap_or_default();
-        KeyDecision::of(DatasetMatch { definition, dataset, role, captures }, data_file(None, key, None))
+        let file = dataset.repair_format(key).map_err(KeyFailure::Unsupported).map(|(format, compression)| DataFile {
+            bucket: None,
+            key: key.to_owned(),
+            format,
+            compression,
+            wait: None,
+        });
+        KeyDecision::of(DatasetMatch { definition, dataset, role, captures }, file)
     }
+}
+
+/// Returns why a key is ignored whatever dataset it belongs to; `None` if it is not. A dataset that names such a file
+/// itself gets it.
+fn reason_to_ignore(key: &str, found: &Result<KeyMatch<'_>, KeyFailure>) -> Option<String> {
+    let reason = match FileKind::of_key(key) {
+        Ok(FileKind::Ignored { reason }) => reason,
+        // Jobs write success markers even when no dataset starts on them.
+        _ if FileKind::is_success_marker(key) => "no dataset has this success marker as its trigger".to_owned(),
+        _ => return None,
+    };
+    let names_it = match found {
+        Ok(KeyMatch::Trigger(..)) if FileKind::is_success_marker(key) => true,
+        Ok(KeyMatch::Trigger(found, _)) => names_ignored_files(&found.starts_on().template),
+        Ok(KeyMatch::Source(found, _) | KeyMatch::SourceOfTriggered(found, _)) => {
+            names_ignored_files(&found.dataset.source.template)
+        }
+        Err(KeyFailure::Ambiguous { .. }) => !FileKind::is_folder_marker(key),
+        Err(_) => false,
+    };
+    (!names_it || FileKind::is_folder_marker(key)).then_some(reason)
 }
 
 impl<'a> KeyDecision<'a> {
@@ -159,15 +185,15 @@ fn triggered_file(dataset: &Dataset, captures: &Captures) -> Result<DataFile, Ke
         StartsOn::Source => None,
     };
     let key = dataset.source.template.build(captures).map_err(KeyFailure::Unbuildable)?;
-    data_file(dataset.source.bucket.as_deref(), &key, wait)
+    data_file(dataset, dataset.source.bucket.as_deref(), &key, wait)
 }
 
-fn data_file(bucket: Option<&str>, key: &str, wait: Option<Duration>) -> Result<DataFile, KeyFailure> {
-    match FileKind::of_key(key) {
-        Ok(FileKind::Data { format, compression }) => {
-            Ok(DataFile { bucket: bucket.map(str::to_owned), key: key.to_owned(), format, compression, wait })
-        }
-        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) => Err(KeyFailure::NotData(key.to_owned())),
-        Err(unsupported) => Err(KeyFailure::Unsupported(unsupported)),
-    }
+fn data_file(
+    dataset: &Dataset,
+    bucket: Option<&str>,
+    key: &str,
+    wait: Option<Duration>,
+) -> Result<DataFile, KeyFailure> {
+    let (format, compression) = dataset.file_format(key).map_err(KeyFailure::Unsupported)?;
+    Ok(DataFile { bucket: bucket.map(str::to_owned), key: key.to_owned(), format, compression, wait })
 }

@@ -19,8 +19,6 @@ pub enum KeyFailure {
     UpstreamFailed(String),
     #[error("cannot build the key of the data file: {0}")]
     Unbuildable(TemplateError),
-    #[error("the source {0} is not a data file by its name")]
-    NotData(String),
     #[error(transparent)]
     Unsupported(UnsupportedName),
 }
@@ -31,7 +29,7 @@ impl Failure for KeyFailure {
             Self::NoDataset { .. } => FailureName::NoDataset,
             Self::Ambiguous { .. } | Self::Unbuildable(_) => FailureName::InvalidDefinition,
             Self::UpstreamFailed(_) => FailureName::UpstreamFailed,
-            Self::NotData(_) | Self::Unsupported(_) => FailureName::UnsupportedFormat,
+            Self::Unsupported(_) => FailureName::UnsupportedFormat,
         }
     }
 }

@@ -230,7 +230,7 @@ fn success_markers_without_dataset_are_ignored() {
 
         [datasets.notes]
         trigger = "notes/{status}_{site}.trig"
-        source = "notes/{site}.pdf"
+        source = "notes/{site}"
         table = "notes"
     "#;
     let catalog = Catalog::new(vec![definition("p", text)]).unwrap();
@@ -260,13 +260,82 @@ fn success_markers_without_dataset_are_ignored() {
         "raw/2024-05-01/orders.csv",
         "orders ignored: the dataset starts on its trigger s3://control/{date:%F}/_SUCCESS, not on its data file",
     );
-    check("landing", "notes/Succeeded_a.trig", "notes UnsupportedFormat: unsupported extension `.pdf`");
+    check("landing", "notes/Succeeded_a.pdf.trig", "notes UnsupportedFormat: unsupported extension `.pdf`");
     check(
         "landing",
         "notes/Failed_a.trig",
         "notes UpstreamFailed: the trigger has the status \"Failed\"; only \"Succeeded\" starts a load",
     );
     check("landing", "x.csv", "NoDataset: no dataset has this key as its source or trigger");
+}
+
+#[test]
+fn explicit_source_and_format_decide_a_key() {
+    let text = r#"
+        [datasets.unloaded]
+        source = "unload/*"
+        format = "csv"
+        table = "t"
+
+        [datasets.logs]
+        source = "logs/{name}.log.gz"
+        format = "jsonl"
+        table = "t"
+
+        [datasets.archive]
+        source = "archive/*"
+        compression = "zip"
+        table = "t"
+
+        [datasets.hidden]
+        source = "hidden/_{name}.csv"
+        table = "t"
+
+        [datasets.dots]
+        source = "dots/.{name}"
+        format = "parquet"
+        table = "t"
+
+        [datasets.plain]
+        source = "plain/*"
+        table = "t"
+    "#;
+    let catalog = Catalog::new(vec![definition("p", text)]).unwrap();
+    let check = |key: &str, expected: &str| {
+        let found = match catalog.decide(KeyBucket::Landing(Some("landing")), key) {
+            KeyDecision::Load { matched, file } => {
+                format!("{} {:?} {:?}", matched.dataset.name, file.format, file.compression)
+            }
+            KeyDecision::Ignore { reason, .. } => format!("ignored: {reason}"),
+            KeyDecision::Fail { failure, .. } => format!("{}: {failure}", failure.name()),
+        };
+        assert_eq!(found, expected, "{key}");
+    };
+    check("unload/0000_part_00", "unloaded Csv None");
+    check("unload/data.csv000", "unloaded Csv None");
+    check("unload/E1.2024-01-01-00.ab12.gz", "unloaded Csv Gzip");
+    check("unload/a.jsonl.bz2", "unloaded Csv Bzip2");
+    check("unload/_SUCCESS", "ignored: no dataset has this success marker as its trigger");
+    check("unload/x.SUCCESS", "ignored: no dataset has this success marker as its trigger");
+    check("unload/_committed_42", "ignored: a marker: its name starts with an underscore");
+    check("unload/", "ignored: a folder marker");
+    check("logs/flow.log.gz", "logs Jsonl Gzip");
+    check("archive/a.csv", "archive Csv Zip");
+    check("archive/a.csv.zip", "archive Csv Zip");
+    check(
+        "archive/a.zip",
+        "UnsupportedFormat: \"a.zip\" has only the extension of its compression, expected one such as `.csv.zip`",
+    );
+    check("hidden/_orders.csv", "hidden Csv None");
+    check("dots/.orders", "dots Parquet None");
+    check("plain/a.csv", "plain Csv None");
+    check("plain/_a.csv", "ignored: a marker: its name starts with an underscore");
+    check("plain/.DS_Store", "ignored: a hidden file: its name starts with a dot");
+    check("plain/a.pdf", "UnsupportedFormat: unsupported extension `.pdf`");
+    check("other/a.pdf", "UnsupportedFormat: unsupported extension `.pdf`");
+    check("other/_temporary/a.csv", "ignored: a file under _temporary/, which its job has not committed");
+    check("_penstock/repairs/p/unloaded/3/2024-05-01T00:00:00.000000Z/x.jsonl", "unloaded Jsonl None");
+    check("_penstock/repairs/p/unloaded/3/2024-05-01T00:00:00.000000Z/0000_part_00", "unloaded Csv None");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Parses `format`, `compression`, `encoding`, `header` and `json`.
 
-use protocol::{FileKind, Format};
+use protocol::Format;
 
 use super::columns::{FileContext, check_json_pointer};
 use super::error_list::ErrorList;
@@ -15,10 +15,7 @@ pub(super) fn format(dataset: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) ->
 
 /// Returns the format that the ending of `source` gives; `None` for a template that does not fix the ending.
 pub(super) fn format_of(source: &Location) -> Option<Format> {
-    match FileKind::of_key(&source.template.to_string()) {
-        Ok(FileKind::Data { format, .. }) => Some(format),
-        Ok(FileKind::Trigger {} | FileKind::Ignored { .. }) | Err(_) => None,
-    }
+    Format::of_key(&source.template.skeleton()).ok().map(|(format, _)| format)
 }
 
 /// Parses `compression`. The outer `None` is an error, the inner `None` an undeclared key.

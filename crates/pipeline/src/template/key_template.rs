@@ -28,6 +28,9 @@ pub struct KeyTemplate {
     order: Vec<usize>,
 }
 
+/// The character of [`KeyTemplate::skeleton`] in the place of a placeholder or `*`.
+pub(crate) const PLACEHOLDER: char = '\u{1}';
+
 /// A placeholder of a template: `{name}` or `{name:FORMAT}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placeholder<'a> {
@@ -127,6 +130,18 @@ impl KeyTemplate {
     /// Returns true if the template has a `*`: then it can match keys, but not build them.
     pub fn has_star(&self) -> bool {
         self.tokens.contains(&TemplateToken::Star)
+    }
+
+    /// Returns a key with the same literal text, and one character for each placeholder and `*`: see [`PLACEHOLDER`].
+    pub(crate) fn skeleton(&self) -> String {
+        let mut skeleton = String::new();
+        for token in &self.tokens {
+            match token {
+                TemplateToken::Literal(text) => skeleton.push_str(text),
+                TemplateToken::Star | TemplateToken::Text(_) | TemplateToken::Time { .. } => skeleton.push(PLACEHOLDER),
+            }
+        }
+        skeleton
     }
 
     /// Returns the names of placeholders without format, each as often as it is used.

@@ -15,6 +15,7 @@ mod tests;
 
 pub use captures::Captures;
 pub use error::TemplateError;
+pub(crate) use key_template::PLACEHOLDER;
 pub use key_template::{KeyTemplate, Placeholder};
 pub(crate) use overlap::sample_times;
 pub(crate) use prefix_match::PrefixMatch;

@@ -84,7 +84,7 @@ impl LoadedFile {
         let format = match self.format {
             Format::Csv => "CSV",
             Format::Tsv => "TSV",
-            Format::Json => "a JSON array",
+            Format::Json => "JSON",
             Format::Jsonl => "JSON Lines",
             Format::Parquet => "Parquet",
         };
@@ -92,6 +92,8 @@ impl LoadedFile {
             Compression::None => "",
             Compression::Gzip => ", gzip",
             Compression::Zstd => ", zstd",
+            Compression::Bzip2 => ", bzip2",
+            Compression::Zip => ", zip",
         };
         let bytes = line("format", &format!("{format}{compression}"));
         match self.wait {
