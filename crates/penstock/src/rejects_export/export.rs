@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn export_name_must_fit_the_format() {
         let check = |file: &str, key: &str, expected: bool| {
-            assert_eq!(named(Path::new(file), format_of(key)).is_ok(), expected, "{file} of {key}");
+            assert_eq!(named(Path::new(file), format_of(key, true)).is_ok(), expected, "{file} of {key}");
         };
         check("out/mine.csv", "raw/orders.csv.gz", true);
         check("mine.txt", "raw/orders.csv", true);
