@@ -11,6 +11,7 @@ use crate::commands::deploy::DeployArgs;
 use crate::commands::destroy::DestroyArgs;
 use crate::commands::drop::DropArgs;
 use crate::commands::explain::ExplainArgs;
+use crate::commands::failures::FailuresArgs;
 use crate::commands::infer::InferArgs;
 use crate::commands::loads::LoadsArgs;
 use crate::commands::reconcile::ReconcileArgs;
@@ -22,8 +23,8 @@ use crate::commands::run::RunArgs;
 use crate::commands::runs::RunsArgs;
 use crate::commands::up::UpArgs;
 use crate::commands::{
-    check, dead_letters, demo, deploy, destroy, down, drop, explain, infer, loads, reconcile, rejects, repair, replay,
-    rerun, run as run_command, runs, up,
+    check, dead_letters, demo, deploy, destroy, down, drop, explain, failures, infer, loads, reconcile, rejects,
+    repair, replay, rerun, run as run_command, runs, up,
 };
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -53,6 +54,7 @@ enum Command {
     Run(RunArgs),
     Rerun(RerunArgs),
     Runs(RunsArgs),
+    Failures(FailuresArgs),
     Loads(LoadsArgs),
     Rejects(RejectsArgs),
     Repair(RepairArgs),
@@ -101,6 +103,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
         Command::Run(args) => run_command::run(args, &context).await,
         Command::Rerun(args) => rerun::run(args, &context).await,
         Command::Runs(args) => runs::run(&args, &context).await,
+        Command::Failures(args) => failures::run(args, &context).await,
         Command::Loads(args) => loads::run(&args, &context).await,
         Command::Rejects(args) => rejects::run(&args, &context).await,
         Command::Repair(args) => repair::run(&args, &context).await,

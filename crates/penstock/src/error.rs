@@ -23,6 +23,8 @@ pub enum Error {
     ChaosPlan { path: PathBuf, source: fault_plan::InvalidPlan },
     #[error("{file}: cannot choose a key: {reason}")]
     NoKey { file: String, reason: String },
+    #[error("there is no pipeline {name}")]
+    NoSuchPipeline { name: String, known: Vec<String> },
     #[error("there is no dataset {name}")]
     NoSuchDataset { name: String, known: Vec<String> },
     #[error("the database is unknown: neither DATABASE_URL nor DATABASE_SECRET_ARN is set, and no stack is up")]
@@ -71,7 +73,12 @@ impl Error {
             Self::Definitions(_) => "correct these files and try again; nothing was uploaded".to_owned(),
             Self::ChaosPlan { .. } => "correct the plan and try again; nothing was deployed".to_owned(),
             Self::NoKey { .. } => "set the key with --key".to_owned(),
-            Self::NoSuchDataset { known, .. } => format!("use one of {}", known.join(", ")),
+            Self::NoSuchDataset { known, .. } | Self::NoSuchPipeline { known, .. } if known.is_empty() => {
+                "load a file first, with `penstock drop FILE`".to_owned()
+            }
+            Self::NoSuchDataset { known, .. } | Self::NoSuchPipeline { known, .. } => {
+                format!("use one of {}", known.join(", "))
+            }
             Self::NotInferred { .. } => {
                 "correct the file, describe it with --delimiter or --null, or declare the columns yourself".to_owned()
             }

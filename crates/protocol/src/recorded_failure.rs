@@ -82,15 +82,19 @@ pub fn file_remedy(remedy: Option<&str>, key: Option<&str>) -> String {
 pub fn run_remedy(remedy: Option<&str>, pipeline: &str, logical_at: DateTime<Utc>, run_id: i64) -> String {
     let date = logical_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let of_the_period = format!("{} --date {date}", shell_word(pipeline));
-    let remedy = pipeline_remedy(remedy, Some(pipeline)).replace("PIPELINE --date DATE", &of_the_period);
-    remedy.replace("rerun RUN", &format!("rerun {run_id}"))
+    let remedy = remedy.unwrap_or(RUN_REMEDY).replace("PIPELINE --date DATE", &of_the_period);
+    pipeline_remedy(Some(&remedy), Some(pipeline)).replace("rerun RUN", &format!("rerun {run_id}"))
 }
 
 /// Writes the pipeline of a run that could not be opened into the commands of a remedy.
 pub fn pipeline_remedy(remedy: Option<&str>, pipeline: Option<&str>) -> String {
     let remedy = remedy.unwrap_or(RUN_REMEDY);
     match pipeline {
-        Some(pipeline) => remedy.replace("--pipeline PIPELINE", &format!("--pipeline {}", shell_word(pipeline))),
+        Some(pipeline) => {
+            let pipeline = shell_word(pipeline);
+            let remedy = remedy.replace("--pipeline PIPELINE", &format!("--pipeline {pipeline}"));
+            remedy.replace("run PIPELINE --date", &format!("run {pipeline} --date"))
+        }
         None => remedy.to_owned(),
     }
 }

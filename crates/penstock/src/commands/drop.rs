@@ -29,6 +29,9 @@ pub(crate) struct DropArgs {
     root: Option<PathBuf>,
     #[command(flatten)]
     pipelines: PipelinesArg,
+    /// Print the states of every execution
+    #[arg(long, short)]
+    verbose: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -51,9 +54,13 @@ pub(crate) async fn run(args: DropArgs, context: &Context) -> Result<bool> {
         uploads.push(upload(&clients, &env.landing_bucket, key, body).await?);
     }
     let mut count = Progress::new().count("files", uploads.len());
-    let ended = executions.follow(&uploads, |execution| count.add(&headline(execution))).await?;
+    let ended = executions.follow(&uploads, |execution| {
+        let line = headline(execution);
+        if execution.failed { count.fail(&line) } else { count.add(&line) }
+    });
+    let ended = ended.await?;
     count.finish();
-    print_results(&ended, args.json)?;
+    print_results(&ended, args.json, args.verbose)?;
     Ok(ended.iter().all(|execution| !execution.failed))
 }
 

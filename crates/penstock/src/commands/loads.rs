@@ -1,5 +1,6 @@
 use clap::Args;
 
+use crate::commands::dataset_filter::DatasetFilter;
 use crate::context::Context;
 use crate::error::Result;
 use crate::history::{History, print_loads};
@@ -8,12 +9,8 @@ use crate::output::{print_json, print_line};
 /// List the latest loads with their files, outcomes, rows and runs
 #[derive(Debug, Args)]
 pub(crate) struct LoadsArgs {
-    /// Only loads of this pipeline
-    #[arg(long, value_name = "NAME")]
-    pipeline: Option<String>,
-    /// Only loads of this dataset
-    #[arg(long, value_name = "NAME")]
-    dataset: Option<String>,
+    #[command(flatten)]
+    datasets: DatasetFilter,
     /// Maximum number of loads, newest first
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u32,
@@ -24,7 +21,11 @@ pub(crate) struct LoadsArgs {
 
 pub(crate) async fn run(args: &LoadsArgs, context: &Context) -> Result<bool> {
     let history = History::open(context.database()?).await?;
-    let loads = history.loads(args.pipeline.as_deref(), args.dataset.as_deref(), args.limit).await?;
+    let (pipeline, dataset) = args.datasets.names();
+    let loads = history.loads(pipeline.as_deref(), dataset.as_deref(), args.limit).await?;
+    if loads.is_empty() {
+        args.datasets.check(&history).await?;
+    }
     if args.json {
         print_json(&loads)?;
     } else if loads.is_empty() {

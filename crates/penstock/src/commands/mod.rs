@@ -2,6 +2,7 @@
 
 mod aws_account;
 pub(crate) mod check;
+mod dataset_filter;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod deploy;
@@ -9,6 +10,7 @@ pub(crate) mod destroy;
 pub(crate) mod down;
 pub(crate) mod drop;
 pub(crate) mod explain;
+pub(crate) mod failures;
 pub(crate) mod infer;
 pub(crate) mod loads;
 pub(crate) mod reconcile;

@@ -41,11 +41,15 @@ pub(crate) async fn run(args: &RepairArgs, context: &Context) -> Result<bool> {
     let body = body.map_err(|error| Error::file("read", &args.file)(std::io::Error::other(error)))?;
     let clients = AwsClients::of(&env).await;
     let mut executions = ExecutionReader::following(&clients, &env.state_machine_arn).await?;
-    let uploaded = upload(&clients, &env.landing_bucket, key.clone(), body).await?;
+    let uploads = [upload(&clients, &env.landing_bucket, key.clone(), body).await?];
     let mut count = Progress::new().count("files", 1);
-    let ended = executions.follow(&[uploaded], |execution| count.add(&headline(execution))).await?;
+    let ended = executions.follow(&uploads, |execution| {
+        let line = headline(execution);
+        if execution.failed { count.fail(&line) } else { count.add(&line) }
+    });
+    let ended = ended.await?;
     count.finish();
-    print_results(&ended, args.json)?;
+    print_results(&ended, args.json, false)?;
     if !args.json {
         let lines = ended.iter().flat_map(|execution| result_lines(&load, &earlier, &key, execution));
         lines.for_each(|line| print_line(&line));

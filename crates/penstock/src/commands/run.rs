@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::context::{Context, required};
 use crate::error::{Error, Result};
-use crate::executions::{describe_execution, entered_states, first_line};
+use crate::executions::{describe_execution, entered_states, reason_and_remedy};
 use crate::output::{Progress, duration, grouped, print_json, print_line, print_table};
 use crate::time_argument::TimeArgument;
 
@@ -104,7 +104,7 @@ impl RunResult {
             Self::succeeded(execution, &output)
         } else {
             let name = described.error.clone().unwrap_or_else(|| described.status.as_str().to_owned());
-            let reason = described.cause.as_deref().map(first_line);
+            let reason = described.cause.as_deref().map(|cause| reason_and_remedy(cause).0);
             let what_to_do = FailureName::parse(&name).map(FailureName::what_to_do);
             Self { execution, outcome: name, failed: true, reason, what_to_do, report: None }
         }

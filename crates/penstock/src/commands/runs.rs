@@ -31,6 +31,9 @@ pub(crate) struct RunsArgs {
     /// Wait until no run and no execution is running, then list
     #[arg(long, conflicts_with = "failed")]
     follow: bool,
+    /// Print the states of every execution
+    #[arg(long, short)]
+    verbose: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -56,7 +59,7 @@ pub(crate) async fn run(args: &RunsArgs, context: &Context) -> Result<bool> {
     if args.json {
         print_json(&report)?;
     } else {
-        report.print();
+        report.print(args.verbose);
     }
     Ok(true)
 }
@@ -96,40 +99,47 @@ impl ReportSources {
     async fn follow(&self, args: &RunsArgs) -> Result<RunsReport> {
         let mut step = Progress::new().step("running");
         loop {
-            let report = self.read(args).await?;
-            match report.running() {
+            match describe_items(&self.under_way(args.pipeline.as_deref()).await?) {
                 Some(items) => step.show(&items),
-                None => return Ok(report),
+                None => return self.read(args).await,
             }
             interrupt::sleep(POLL).await?;
         }
     }
+
+    /// Describes all running executions and runs. A waiting run does not count, because it may wait for hours.
+    ///
+    /// Executions come first: one that ends in between has its run in the ledger by then.
+    async fn under_way(&self, pipeline: Option<&str>) -> Result<Vec<String>> {
+        let mut items = Vec::new();
+        if let (Some((clients, machine)), None) = (&self.process_file, pipeline) {
+            items = ExecutionReader::new(clients, machine).running(SHOWN_MAX).await?;
+        }
+        if let Some(history) = &self.history {
+            let runs = history.runs_under_way(pipeline).await?;
+            items.extend(runs.iter().map(|run| format!("run {} of {} is {}", run.run_id, run.pipeline, run.state)));
+        }
+        Ok(items)
+    }
+}
+
+/// Joins the first items. `None` if there are none.
+fn describe_items(items: &[String]) -> Option<String> {
+    let shown = items.iter().take(SHOWN_MAX).cloned();
+    let more = items.len().saturating_sub(SHOWN_MAX);
+    let more = (more > 0).then(|| format!("{} more", more));
+    let described: Vec<String> = shown.chain(more).collect();
+    (!described.is_empty()).then(|| described.join(", "))
 }
 
 impl RunsReport {
-    /// Describes the running runs and executions. A waiting run does not count, because it may wait for hours.
-    fn running(&self) -> Option<String> {
-        let runs = self.runs.iter().filter(|run| matches!(run.state.as_str(), "Ready" | "Running"));
-        let runs = runs.map(|run| format!("run {} of {} is {}", run.run_id, run.pipeline, run.state));
-        let files = self.executions.iter().filter(|execution| execution.outcome.is_none());
-        let files =
-            files.map(|it| format!("{} is in {}", it.key, it.states.last().map_or("no state yet", String::as_str)));
-        let mut all: Vec<String> = runs.chain(files).collect();
-        let more = all.len().saturating_sub(SHOWN_MAX);
-        all.truncate(SHOWN_MAX);
-        if more > 0 {
-            all.push(format!("{more} more"));
-        }
-        (!all.is_empty()).then(|| all.join(", "))
-    }
-
-    fn print(&self) {
+    fn print(&self, verbose: bool) {
         if self.runs.is_empty() && self.missing.is_empty() && self.executions.is_empty() {
             print_line("nothing has run yet; `penstock drop FILE` loads a file");
         }
         section("Runs", &self.runs, print_runs);
         section("Missing", &self.missing, print_missing_files);
-        section("Files", &self.executions, print_executions);
+        section("Files", &self.executions, |executions| print_executions(executions, verbose));
     }
 }
 
@@ -137,5 +147,18 @@ fn section<T>(title: &str, rows: &[T], print: impl Fn(&[T])) {
     if !rows.is_empty() {
         print_line(&format!("\n{title}"));
         print(rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_counts_the_items_that_it_does_not_show() {
+        let items = |count: usize| (0..count).map(|number| format!("run {number}")).collect::<Vec<_>>();
+        assert_eq!(describe_items(&items(0)), None);
+        assert_eq!(describe_items(&items(2)).unwrap(), "run 0, run 1");
+        assert_eq!(describe_items(&items(203)).unwrap(), "run 0, run 1, run 2, 200 more");
     }
 }

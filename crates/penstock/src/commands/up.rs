@@ -2,10 +2,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use local_stack::{AwsClients, EmulatorKind, Lifetime, Stack, StackEnv, UpOptions};
+use postgres::DatabaseAddress;
 
 use crate::commands::shared_args::PipelinesArg;
 use crate::context::{Context, database_url, fault_plan, pipelines_folder, relative, required};
 use crate::error::{Error, Result};
+use crate::history;
 use crate::output::{Progress, StackSteps};
 use crate::pipelines::PipelinesFolder;
 
@@ -50,6 +52,10 @@ pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<bool> {
         let bucket = required(env.definitions_bucket.as_ref(), "DEFINITIONS_BUCKET")?;
         pipelines.upload(clients, bucket).await?;
         step.done(&format!("{} uploaded", pipelines.names().join(", ")));
+        let step = progress.step("schema");
+        let url = required(env.database_url.as_ref(), "DATABASE_URL")?;
+        history::session(DatabaseAddress::Url(url.to_owned())).await?;
+        step.done("penstock is current");
         Ok::<(), Error>(())
     };
     let mut stack = Stack::up(&options, &mut StackSteps::new(progress), upload).await?;

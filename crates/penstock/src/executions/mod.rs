@@ -8,6 +8,6 @@ mod upload;
 
 pub(crate) use print::{headline, print_executions, print_results};
 pub(crate) use reader::ExecutionReader;
-pub(crate) use step_functions::{describe_execution, entered_states, first_line};
+pub(crate) use step_functions::{describe_execution, entered_states, reason_and_remedy};
 pub(crate) use summary::ExecutionSummary;
 pub(crate) use upload::upload;

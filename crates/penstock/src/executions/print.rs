@@ -2,7 +2,9 @@ use chrono::{DateTime, Utc};
 
 use crate::error::Result;
 use crate::executions::summary::ExecutionSummary;
-use crate::output::{duration, grouped, print_json, print_line, print_table};
+use crate::output::{
+    FAILURE_MARK, FailureText, duration, grouped, print_failure, print_fitted_table, print_json, print_line,
+};
 
 /// Describes the result of an execution in one line.
 pub(crate) fn headline(execution: &ExecutionSummary) -> String {
@@ -18,11 +20,11 @@ pub(crate) fn headline(execution: &ExecutionSummary) -> String {
 }
 
 /// Prints the results of uploaded files, as JSON or as tables with the first rejects.
-pub(crate) fn print_results(executions: &[ExecutionSummary], json: bool) -> Result<()> {
+pub(crate) fn print_results(executions: &[ExecutionSummary], json: bool, verbose: bool) -> Result<()> {
     if json {
         return print_json(executions);
     }
-    print_executions(executions);
+    print_executions(executions, verbose);
     let reports = || executions.iter().filter_map(|execution| execution.report.as_ref());
     for reject in reports().flat_map(|report| &report.first_rejects) {
         let column = reject.column.as_deref().map(|column| format!(", column {column}")).unwrap_or_default();
@@ -34,11 +36,36 @@ pub(crate) fn print_results(executions: &[ExecutionSummary], json: bool) -> Resu
     Ok(())
 }
 
-/// Prints a table of executions: file, outcome, rows and entered states.
-pub(crate) fn print_executions(executions: &[ExecutionSummary]) {
+/// Prints a table of executions: file, outcome and rows. Then the reason, the remedy and the states of each failure, and
+/// with `verbose` the states of every execution.
+pub(crate) fn print_executions(executions: &[ExecutionSummary], verbose: bool) {
     let now = Utc::now();
     let rows: Vec<_> = executions.iter().map(|execution| execution_cells(execution, now)).collect();
-    print_table(&["file", "outcome", "rows", "rejected", "time", "states"], &rows);
+    print_fitted_table(&["file", "outcome", "rows", "rejected", "time"], &rows, &["time", "rejected"]);
+    for execution in executions {
+        if execution.failed {
+            print_failed_file(execution);
+        } else if verbose {
+            print_line(&format!("  {}: {}", execution.key, join_states(&execution.states)));
+        }
+    }
+}
+
+fn print_failed_file(execution: &ExecutionSummary) {
+    let ExecutionSummary { key, outcome, reason, remedy, states, .. } = execution;
+    // The heading has the key, so the address before the reason is left out.
+    let address_end = format!("/{key}: ");
+    let reason = reason.as_deref().map(|reason| match reason.split_once(&address_end) {
+        Some((address, rest)) if address.starts_with("s3://") => rest,
+        _ => reason,
+    });
+    print_failure(&FailureText {
+        what: key,
+        name: outcome.as_deref().unwrap_or_default(),
+        reason,
+        remedy: remedy.as_deref(),
+        more: &[("states", join_states(states))],
+    });
 }
 
 /// A running execution shows its current state and the time since its start.
@@ -48,13 +75,13 @@ fn execution_cells(execution: &ExecutionSummary, now: DateTime<Utc>) -> Vec<Stri
     };
     let running = || format!("in {}…", execution.states.last().map_or("its first state", String::as_str));
     let elapsed = || (now - execution.started_at).num_milliseconds();
+    let outcome = execution.outcome.clone().unwrap_or_else(running);
     vec![
         execution.key.clone(),
-        execution.outcome.clone().unwrap_or_else(running),
+        if execution.failed { format!("{FAILURE_MARK} {outcome}") } else { outcome },
         count(|report| report.rows_loaded),
         count(|report| report.rows_rejected),
         duration(execution.duration_ms.unwrap_or_else(elapsed)),
-        join_states(&execution.states),
     ]
 }
 
@@ -85,12 +112,13 @@ mod tests {
             outcome: None,
             failed: false,
             reason: None,
+            remedy: None,
             report: None,
             started_at: "2024-05-01T09:00:00Z".parse().unwrap(),
             duration_ms: None,
         };
         let cells = execution_cells(&execution, "2024-05-01T09:01:05Z".parse().unwrap());
-        assert_eq!(cells, ["k", "in AwaitSource…", "", "", "1 min 05 s", "CheckFileExtension → AwaitSource"]);
+        assert_eq!(cells, ["k", "in AwaitSource…", "", "", "1 min 05 s"]);
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use local_stack::{AwsClients, interrupt};
+use protocol::file_remedy;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::executions::step_functions::{describe_execution, entered_states, first_line};
+use crate::executions::step_functions::{describe_execution, entered_states, reason_and_remedy};
 use crate::executions::summary::ExecutionSummary;
 use crate::executions::upload::UploadedObject;
 
@@ -56,6 +57,24 @@ impl<'a> ExecutionReader<'a> {
             executions.push(self.read(&item).await?);
         }
         Ok(executions)
+    }
+
+    /// Describes every running execution. Names the state of the first `named` alone, because each costs two calls.
+    pub(crate) async fn running(&mut self, named: usize) -> Result<Vec<String>> {
+        let request = self.clients.sfn.list_executions().state_machine_arn(self.machine);
+        let mut pages = request.status_filter(ExecutionStatus::Running).into_paginator().items().send();
+        let mut described = Vec::new();
+        while let Some(item) = pages.next().await {
+            let arn = item.map_err(Error::aws("listing the executions"))?.execution_arn;
+            if described.len() >= named {
+                described.push(arn);
+                continue;
+            }
+            let states = entered_states(self.clients, &arn).await?;
+            let state = states.last().map_or("no state yet", String::as_str);
+            described.push(format!("{} is in {state}", self.input(&arn).await?.key));
+        }
+        Ok(described)
     }
 
     /// Waits until the execution of every upload has ended. Calls `ended` for each and returns them in the order of the
@@ -135,12 +154,13 @@ impl<'a> ExecutionReader<'a> {
         let described = describe_execution(self.clients, arn).await?;
         let failed = has_failed(&described.status);
         let output: Value = serde_json::from_str(described.output.as_deref().unwrap_or_default()).unwrap_or_default();
-        let (outcome, reason) = if failed {
+        let (outcome, reason, remedy) = if failed {
             let name = described.error.unwrap_or_else(|| described.status.as_str().to_owned());
-            (Some(name), described.cause.as_deref().map(first_line))
+            let (reason, remedy) = reason_and_remedy(&described.cause.unwrap_or_default());
+            (Some(name), Some(reason).filter(|text| !text.is_empty()), Some(file_remedy(remedy.as_deref(), Some(&key))))
         } else {
             let text = |name: &str| output[name].as_str().map(str::to_owned);
-            (text("outcome"), text("reason"))
+            (text("outcome"), text("reason"), None)
         };
         Ok(ExecutionSummary {
             states: entered_states(self.clients, arn).await?,
@@ -150,6 +170,7 @@ impl<'a> ExecutionReader<'a> {
             outcome,
             failed,
             reason,
+            remedy,
             report: serde_json::from_value(output["report"].clone()).ok(),
             started_at: chrono::DateTime::from_timestamp_nanos(nanoseconds(&item.start_date)),
             duration_ms: described.stop_date.map(|stop| milliseconds(&item.start_date, &stop)),

@@ -20,11 +20,15 @@ pub(crate) async fn entered_states(clients: &AwsClients, arn: &str) -> Result<Ve
     Ok(states)
 }
 
-/// Returns the first line of a failure's message. The cause of a failed function is JSON that contains the message.
-pub(crate) fn first_line(cause: &str) -> String {
-    let parsed: Value = serde_json::from_str(cause).unwrap_or_default();
-    let message = parsed["errorMessage"].as_str().unwrap_or(cause);
-    message.lines().next().unwrap_or_default().to_owned()
+/// Returns the reason and the remedy of a failure, each in one line. The cause of a failed function is JSON that contains
+/// the message.
+pub(crate) fn reason_and_remedy(cause: &str) -> (String, Option<String>) {
+    // `process-file` adds a line to the cause if it cannot send the notice.
+    let parsed = serde_json::Deserializer::from_str(cause).into_iter::<Value>().next();
+    let parsed = parsed.and_then(Result::ok).unwrap_or_default();
+    let (reason, remedy) = protocol::split_message(parsed["errorMessage"].as_str().unwrap_or(cause));
+    let first_line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    (first_line(reason), remedy.map(first_line))
 }
 
 #[cfg(test)]
@@ -32,12 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reason_is_the_first_line_of_the_message() {
-        fn check(cause: &str, reason: &str) {
-            assert_eq!(first_line(cause), reason);
+    fn cause_has_reason_and_remedy() {
+        fn check(cause: &str, reason: &str, remedy: Option<&str>) {
+            assert_eq!(reason_and_remedy(cause), (reason.to_owned(), remedy.map(str::to_owned)));
         }
-        check(r#"{"errorType":"EmptyFile","errorMessage":"s3://b/k: no byte\nWhat to do: ask"}"#, "s3://b/k: no byte");
-        check("plain\nmore", "plain");
-        check("", "");
+        let cause = r#"{"errorType":"EmptyFile","errorMessage":"s3://b/k: no byte\nWhat to do: ask"}"#;
+        check(cause, "s3://b/k: no byte", Some("ask"));
+        check(&format!("{cause}\nThe notice of this failure could not be sent: x"), "s3://b/k: no byte", Some("ask"));
+        check("plain\nmore", "plain", None);
+        check("", "", None);
     }
 }

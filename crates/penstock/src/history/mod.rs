@@ -14,8 +14,11 @@ use tokio_postgres::types::ToSql;
 
 use crate::error::{Error, Result};
 
-pub(crate) use print::{print_loads, print_missing_files, print_rejects, print_runs};
-pub(crate) use rows::{LoadRejects, LoadRow, MissingFileRow, RejectRow, RepairInputs, RunRow};
+pub(crate) use print::{print_failures, print_loads, print_missing_files, print_rejects, print_runs};
+pub(crate) use rows::{
+    DatasetRow, FailureFilter, FailureRow, LoadRejects, LoadRow, MissingFileRow, RejectRow, RepairInputs, RunRow,
+    RunUnderWay,
+};
 
 const RUNS: &str = "
     select run_id, pipeline, logical_at, attempt, state, failure, failure_message, datasets_needed, datasets_arrived,
@@ -43,6 +46,25 @@ const LOADS: &str = "
     where ($1::text is null or pipeline = $1) and ($2::text is null or dataset = $2)
         and ($3::bigint is null or load_id = $3) and load_id is not null
     order by load_id desc limit $4";
+
+const FAILURES: &str = "
+    select failure_id, kind, pipeline, dataset, bucket, key, version_id, run_id, name, message, remedy, execution_arn,
+           failed_at
+    from penstock.failure
+    where ($1::text is null or pipeline = $1) and ($2::text is null or dataset = $2) and ($3::text is null or key = $3)
+        and ($4::timestamptz is null or failed_at >= $4)
+    order by failed_at desc, failure_id desc limit $5";
+
+const DATASETS: &str = "
+    select pipeline, dataset from penstock.load
+    union select pipeline, dataset from penstock.failure where pipeline is not null
+    union select pipeline, unnest(case when datasets = '{}' then array[null::text] else datasets end) from penstock.run
+    order by pipeline, dataset nulls last";
+
+const UNDER_WAY: &str = "
+    select run_id, pipeline, state from penstock.run
+    where state in ('Ready', 'Running') and ($1::text is null or pipeline = $1)
+    order by run_id";
 
 const REPAIRS: &str = "
     select *, (extract(epoch from duration) * 1000)::bigint as duration_ms
@@ -97,6 +119,22 @@ impl History {
         limit: u32,
     ) -> Result<Vec<LoadRow>> {
         self.read(LOADS, &[&pipeline, &dataset, &None::<i64>, &i64::from(limit)]).await
+    }
+
+    /// Returns the latest failures of files and runs, newest first.
+    pub(crate) async fn failures(&self, filter: &FailureFilter, limit: u32) -> Result<Vec<FailureRow>> {
+        let FailureFilter { pipeline, dataset, key, since } = filter;
+        self.read(FAILURES, &[pipeline, dataset, key, since, &i64::from(limit)]).await
+    }
+
+    /// Returns the pipelines and datasets that have loads, runs or failures.
+    pub(crate) async fn datasets(&self) -> Result<Vec<DatasetRow>> {
+        self.read(DATASETS, &[]).await
+    }
+
+    /// Returns all runs that are ready or running, the oldest first.
+    pub(crate) async fn runs_under_way(&self, pipeline: Option<&str>) -> Result<Vec<RunUnderWay>> {
+        self.read(UNDER_WAY, &[&pipeline]).await
     }
 
     pub(crate) async fn load(&self, load_id: i64) -> Result<LoadRow> {

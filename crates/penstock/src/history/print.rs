@@ -1,16 +1,22 @@
 //! Prints the history as tables. Times are in UTC.
 
-use crate::history::rows::{LoadRejects, LoadRow, MissingFileRow, RejectRow, RunRow};
-use crate::output::{duration, grouped, period, print_line, print_table, utc};
+use crate::history::rows::{FailureRow, LoadRejects, LoadRow, MissingFileRow, RejectRow, RunRow};
+use crate::output::{
+    FAILURE_MARK, FailureText, duration, grouped, period, print_failure, print_fitted_table, print_line, print_table,
+    utc,
+};
 
 /// Longer records are cut.
 const RECORD_CHARS_SHOWN: usize = 80;
 
 pub(crate) fn print_runs(runs: &[RunRow]) {
     let header = ["run", "pipeline", "period", "attempt", "state", "datasets", "rows", "rejected", "exports", "time"];
-    print_table(&header, &runs.iter().map(run_cells).collect::<Vec<_>>());
+    let spare = ["exports", "time", "attempt", "rejected"];
+    print_fitted_table(&header, &runs.iter().map(run_cells).collect::<Vec<_>>(), &spare);
     for run in runs {
-        if let Some(line) = explanation(run) {
+        if let Some(failure) = &run.failure {
+            print_failed_run(run, failure);
+        } else if let Some(line) = explanation(run) {
             print_line(&format!("  {line}"));
         }
     }
@@ -22,7 +28,7 @@ fn run_cells(run: &RunRow) -> Vec<String> {
         needed => format!("{}/{needed}", run.datasets_arrived),
     };
     let state = match &run.failure {
-        Some(failure) => format!("{}: {failure}", run.state),
+        Some(failure) => format!("{FAILURE_MARK} {failure}"),
         None => run.state.clone(),
     };
     vec![
@@ -39,15 +45,52 @@ fn run_cells(run: &RunRow) -> Vec<String> {
     ]
 }
 
-/// Explains why a run failed, or until when it waits, because the table has no column for it.
+fn print_failed_run(run: &RunRow, failure: &str) {
+    let (reason, remedy) = protocol::split_message(run.failure_message.as_deref().unwrap_or_default());
+    let remedy = protocol::run_remedy(remedy, &run.pipeline, run.logical_at, run.run_id);
+    print_failure(&FailureText {
+        what: &format!("run {} of {}", run.run_id, run.pipeline),
+        name: failure,
+        reason: Some(reason).filter(|reason| !reason.is_empty()),
+        remedy: Some(&remedy),
+        more: &[],
+    });
+}
+
+/// Tells until when a run waits, because the table has no column for it.
 fn explanation(run: &RunRow) -> Option<String> {
-    let message = run.failure_message.as_deref().and_then(|message| message.lines().next());
-    match (message, run.deadline_at) {
-        (Some(message), _) => Some(format!("run {}: {message}", run.run_id)),
-        (None, Some(deadline)) if run.state == "Waiting" => {
-            Some(format!("run {} waits until {} UTC", run.run_id, utc(deadline)))
-        }
-        _ => None,
+    let deadline = run.deadline_at.filter(|_| run.state == "Waiting")?;
+    Some(format!("run {} waits until {} UTC", run.run_id, utc(deadline)))
+}
+
+/// Prints failures of files and runs, each with reason and remedy.
+pub(crate) fn print_failures(failures: &[FailureRow]) {
+    for failure in failures {
+        let FailureRow { name, message, remedy, .. } = failure;
+        // The heading has the key, so the address before the reason is left out.
+        let address = match (&failure.bucket, &failure.key) {
+            (Some(bucket), Some(key)) => format!("s3://{bucket}/{key}: "),
+            _ => String::new(),
+        };
+        let reason = message.strip_prefix(&address).unwrap_or(message);
+        print_failure(&FailureText {
+            what: &format!("{}  {}", utc(failure.failed_at), failed_thing(failure)),
+            name,
+            reason: Some(reason).filter(|reason| !reason.is_empty()),
+            remedy: Some(remedy.as_str()).filter(|remedy| !remedy.is_empty()),
+            more: &[],
+        });
+    }
+}
+
+fn failed_thing(failure: &FailureRow) -> String {
+    let FailureRow { kind, pipeline, key, run_id, .. } = failure;
+    match (kind.as_str(), key, run_id, pipeline) {
+        ("file", Some(key), ..) => format!("file {key}"),
+        ("file", ..) => "event without an object".to_owned(),
+        (_, _, Some(run_id), Some(pipeline)) => format!("run {run_id} of {pipeline}"),
+        (_, _, _, Some(pipeline)) => format!("run of {pipeline}"),
+        _ => "run".to_owned(),
     }
 }
 
@@ -83,7 +126,8 @@ pub(crate) fn print_loads(loads: &[LoadRow]) {
         ]
     };
     let header = ["load", "dataset", "file", "outcome", "rows", "rejected", "bytes", "committed (UTC)", "time", "run"];
-    print_table(&header, &loads.iter().map(cells).collect::<Vec<_>>());
+    let spare = ["bytes", "time", "run", "committed (UTC)", "rejected"];
+    print_fitted_table(&header, &loads.iter().map(cells).collect::<Vec<_>>(), &spare);
 }
 
 fn outcome(load: &LoadRow) -> String {
@@ -182,17 +226,16 @@ mod tests {
     fn run_is_one_table_line() {
         let cells = ["7", "retail", "2024-05-01T00:00Z", "2", "Waiting", "3/5", "30,000", "9", "0", "1 min 01 s"];
         assert_eq!(run_cells(&run("Waiting", None, None)), cells);
-        assert_eq!(run_cells(&run("Failed", Some("x"), None))[4], "Failed: TransformFailed");
+        assert_eq!(run_cells(&run("Failed", Some("x"), None))[4], "✗ TransformFailed");
         assert_eq!(run_cells(&RunRow { datasets_needed: 0, ..run("Ready", None, None) })[5], "3");
     }
 
     #[test]
-    fn failed_or_waiting_run_is_explained() {
+    fn waiting_run_has_its_deadline() {
         fn check(run: &RunRow, expected: Option<&str>) {
             assert_eq!(explanation(run).as_deref(), expected);
         }
         let deadline = Some("2024-05-01T12:00:00Z");
-        check(&run("Failed", Some("line 3: no\nwhat to do: mend it"), deadline), Some("run 7: line 3: no"));
         check(&run("Waiting", None, deadline), Some("run 7 waits until 2024-05-01 12:00:00 UTC"));
         check(&run("Waiting", None, None), None);
         check(&run("Succeeded", None, deadline), None);

@@ -119,3 +119,46 @@ pub(crate) struct LoadRejects {
     pub(crate) rejects: Vec<RejectRow>,
     pub(crate) repaired_by: Vec<LoadRow>,
 }
+
+/// Which failures to read. An empty filter reads all.
+#[derive(Debug, Default)]
+pub(crate) struct FailureFilter {
+    pub(crate) pipeline: Option<String>,
+    pub(crate) dataset: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) since: Option<DateTime<Utc>>,
+}
+
+/// A row of `penstock.failure`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct FailureRow {
+    pub(crate) failure_id: i64,
+    /// `file` or `run`.
+    pub(crate) kind: String,
+    pub(crate) pipeline: Option<String>,
+    pub(crate) dataset: Option<String>,
+    pub(crate) bucket: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) version_id: Option<String>,
+    pub(crate) run_id: Option<i64>,
+    pub(crate) name: String,
+    pub(crate) message: String,
+    pub(crate) remedy: String,
+    pub(crate) execution_arn: String,
+    pub(crate) failed_at: DateTime<Utc>,
+}
+
+/// A dataset, or a pipeline without datasets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct DatasetRow {
+    pub(crate) pipeline: String,
+    pub(crate) dataset: Option<String>,
+}
+
+/// A run that is ready or running.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct RunUnderWay {
+    pub(crate) run_id: i64,
+    pub(crate) pipeline: String,
+    pub(crate) state: String,
+}

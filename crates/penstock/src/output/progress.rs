@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use local_stack::StepReporter;
 
+use crate::output::failure::FAILURE_MARK;
+use crate::output::terminal::red;
+
 const TICK: Duration = Duration::from_millis(100);
 
 /// Shows progress on stderr.
@@ -29,7 +32,7 @@ impl Progress {
     /// Starts to count items up to `total`.
     pub(crate) fn count(self, what: &'static str, total: usize) -> ItemCount {
         let bar = if self.terminal { counter(what, total) } else { ProgressBar::hidden() };
-        ItemCount { what, bar, total, done: 0, terminal: self.terminal }
+        ItemCount { what, bar, total, done: 0, failed: 0, terminal: self.terminal }
     }
 }
 
@@ -84,6 +87,7 @@ pub(crate) struct ItemCount {
     bar: ProgressBar,
     total: usize,
     done: usize,
+    failed: usize,
     terminal: bool,
 }
 
@@ -99,10 +103,19 @@ impl ItemCount {
         }
     }
 
+    /// Counts one more finished item that has failed.
+    pub(crate) fn fail(&mut self, line: &str) {
+        self.failed += 1;
+        self.add(line);
+    }
+
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
-        if self.terminal {
-            eprintln!("✓ {} {} of {}", self.what, self.done, self.total);
+        let Self { what, done, total, failed, .. } = self;
+        if self.terminal && failed > 0 {
+            anstream::eprintln!("{} {what} {done} of {total}, {failed} failed", red(FAILURE_MARK));
+        } else if self.terminal {
+            eprintln!("✓ {what} {done} of {total}");
         }
     }
 }
