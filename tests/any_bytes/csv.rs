@@ -2,7 +2,7 @@ use std::io::Read;
 
 use ::csv::{ByteRecord, ReaderBuilder};
 use formats::RowSpec;
-use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Delimiter, Encoding, Extra};
+use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Delimiter, Encoding, Extra, HeaderMatch};
 use protocol::{Compression, Format};
 
 use super::conversion::{Conversion, convert_whole_and_in_pieces, is_compressed};
@@ -24,6 +24,7 @@ pub fn csv(bytes: &[u8]) {
         format: Format::Csv,
         compression: Compression::None,
         csv: &options,
+        header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Reject,
         lineage: None,

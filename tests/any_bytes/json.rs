@@ -1,5 +1,5 @@
 use formats::RowSpec;
-use pipeline::{ColumnType, CsvOptions, Encoding, Extra};
+use pipeline::{ColumnType, CsvOptions, Encoding, Extra, HeaderMatch};
 use protocol::{Compression, Format};
 use serde_json::{Map, Value};
 
@@ -23,6 +23,7 @@ pub fn json(bytes: &[u8]) {
         format,
         compression: Compression::None,
         csv: &CsvOptions::default(),
+        header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Ignore,
         lineage: None,

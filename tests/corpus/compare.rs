@@ -82,9 +82,13 @@ pub(crate) fn with_the_file(case: &Case, rejected: &[Reject]) -> Differences {
     if is_compressed || case.format == protocol::Format::Parquet || case.dataset.encoding != pipeline::Encoding::Utf8 {
         return Differences::new();
     }
+    let line_end = match case.dataset.csv.line_end {
+        pipeline::LineEnd::Lf => b'\n',
+        pipeline::LineEnd::Cr => b'\r',
+    };
     let has_right_position = |reject: &Reject| {
         let (before, from) = case.input.split_at_checked(usize::try_from(reject.byte_offset).ok()?)?;
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let line = 1 + before.iter().filter(|byte| **byte == line_end).count() as u64;
         (reject.line == line && from.starts_with(&reject.raw)).then_some(())
     };
     rejected

@@ -252,6 +252,11 @@ def good():
     case("column-order", "Columns are matched by name.", SOME, SOME_COLUMNS[::-1])
     case("from-names", "A renamed column is matched by its name in the file.", SOME.select(["id"]),
          ['key = { type = "bigint", from = "id" }'], rows=[[str(n)] for n in range(1, 8)])
+    numbers = [str(n) for n in range(1, 8)]
+    case("optional-column", "The file may lack an optional column.", SOME,
+         ['id = "bigint not null"', 'when = { type = "date", optional = true }'], more='extra = "ignore"\n', rows=[[n, None] for n in numbers])
+    case("folded-names", "Folded names also apply to Parquet.", SOME, ['key = { type = "bigint", from = " ID" }'],
+         more='extra = "ignore"\nheader.match = "fold"\n', rows=[[n] for n in numbers])
     case("extra-ignored", "An ignored column may have any type.", SOME.append_column("x", pa.array([b"\xff"] * 7, pa.binary(1))), SOME_COLUMNS,
          more='extra = "ignore"\n')
     extra = pa.table({"id": [1, 2], "x": pa.array([1.5, None]), "l": pa.array([[1], None], pa.list_(pa.int8()))})

@@ -100,6 +100,7 @@ fn convert(case: &Case) -> Result<Conversion, &'static str> {
         format: case.format,
         compression: case.compression,
         csv: &case.dataset.csv,
+        header_match: case.dataset.header_match,
         encoding: case.dataset.encoding,
         extra: case.dataset.extra,
         lineage: None,

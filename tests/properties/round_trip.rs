@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::write::GzEncoder;
 use formats::RowSpec;
 use penstock_tests::any_bytes::convert;
-use pipeline::{Column, ColumnType, CsvOptions, Delimiter, Encoding, Extra};
+use pipeline::{Column, ColumnType, CsvOptions, Delimiter, Encoding, Extra, HeaderMatch};
 use proptest::prelude::*;
 use proptest::sample::select;
 use protocol::{Compression, Format};
@@ -69,6 +69,7 @@ fn check(
         format,
         compression,
         csv,
+        header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Reject,
         lineage: None,

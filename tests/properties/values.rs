@@ -2,7 +2,7 @@
 
 use formats::RowSpec;
 use penstock_tests::any_bytes::convert;
-use pipeline::{CsvOptions, Encoding, Extra};
+use pipeline::{CsvOptions, Encoding, Extra, HeaderMatch};
 use proptest::prelude::*;
 use protocol::{Compression, Format};
 
@@ -51,6 +51,7 @@ fn check(session: &Session, kind: &str, texts: &[String]) {
         format: Format::Tsv,
         compression: Compression::None,
         csv: &CsvOptions { quote: None, header: false, ..CsvOptions::default() },
+        header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Reject,
         lineage: None,

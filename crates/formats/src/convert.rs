@@ -1,6 +1,7 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use pipeline::Delimiter;
 use protocol::Format;
 
 use crate::error::FileError;
@@ -17,10 +18,10 @@ use crate::{csv, decompress, json, parquet};
 /// Returns the delimiter of a CSV file if it differs from the default of the file's ending. The dataset must then
 /// declare it.
 /// Reads only the header.
-pub fn unusual_delimiter(spec: &RowSpec<'_>, mut input: impl Read) -> Result<Option<u8>, FileError> {
+pub fn unusual_delimiter(spec: &RowSpec<'_>, mut input: impl Read) -> Result<Option<Delimiter>, FileError> {
     let limits = &Limits::DEFAULT;
     let mut window = open(spec, &mut input, limits)?;
-    let found = csv::find(spec.format, spec.csv, &RowEncoder::new(spec), &mut window, limits)?;
+    let found = csv::find_delimiter(spec.format, spec.csv, &RowEncoder::new(spec), &mut window, limits)?;
     Ok(Some(found).filter(|found| *found != csv::by_ending(spec.format)))
 }
 

@@ -7,8 +7,8 @@ pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// <https://www.postgresql.org/docs/current/limits.html>
 pub const FIELDS_MAX: usize = 1600;
 
-/// Lines of one quoted CSV field. A stray quote is the usual cause of more.
-pub const QUOTED_LINES_MAX: usize = 1000;
+/// Memory of the records that `csv.skip_footer` holds back.
+pub const FOOTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Stored bytes of a rejected record.
 pub const REJECT_RAW_BYTES_MAX: usize = 8 * 1024;
@@ -71,7 +71,6 @@ pub const PARQUET_BLOCK_BYTES_MIN: usize = 64 * 1024;
 pub(crate) struct Limits {
     pub(crate) record_bytes_max: usize,
     pub(crate) fields_max: usize,
-    pub(crate) quoted_lines_max: usize,
     pub(crate) reject_raw_bytes_max: usize,
     pub(crate) decompressed_bytes_max: u64,
     pub(crate) decompression_ratio_max: u64,
@@ -92,7 +91,6 @@ impl Limits {
     pub(crate) const DEFAULT: Self = Self {
         record_bytes_max: RECORD_BYTES_MAX,
         fields_max: FIELDS_MAX,
-        quoted_lines_max: QUOTED_LINES_MAX,
         reject_raw_bytes_max: REJECT_RAW_BYTES_MAX,
         decompressed_bytes_max: DECOMPRESSED_BYTES_MAX,
         decompression_ratio_max: DECOMPRESSION_RATIO_MAX,

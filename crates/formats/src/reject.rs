@@ -121,6 +121,8 @@ pub(crate) enum RejectReason {
     FieldCount { found: usize, expected: usize },
     #[error("{found} {}, but the dataset has {expected} columns", if *found == 1 { "field" } else { "fields" })]
     ColumnCount { found: usize, expected: usize },
+    #[error("{found} {}, but the first record has {expected}", if *found == 1 { "field" } else { "fields" })]
+    FirstRecordCount { found: usize, expected: usize },
 }
 
 /// A reject reason with the position of the column in the table.

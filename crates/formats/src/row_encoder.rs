@@ -1,5 +1,6 @@
-use pipeline::{Column, ColumnType, Extra, RESCUED_COLUMN};
+use pipeline::{Column, ColumnType, Extra, HeaderMatch, RESCUED_COLUMN};
 
+use crate::column_mapping::described_source;
 use crate::reject::{RejectReason, RowError};
 use crate::spec::RowSpec;
 use crate::types::TypeEncoder;
@@ -9,6 +10,9 @@ use crate::types::TypeEncoder;
 pub(crate) struct RowEncoder<'a> {
     pub(crate) columns: Vec<ColumnEncoder<'a>>,
     pub(crate) extra: Extra,
+    pub(crate) header_match: HeaderMatch,
+    /// Positions from 1 of fields that are neither loaded nor rescued. Inference sets the declared positions.
+    pub(crate) hidden_positions: Vec<u32>,
     pub(crate) lineage: Option<i64>,
     /// Keeps NULLs in the rescued object. Inference needs them to see all names.
     pub(crate) rescues_nulls: bool,
@@ -34,6 +38,8 @@ impl<'a> RowEncoder<'a> {
         Self {
             columns: spec.columns.iter().map(column_encoder).collect(),
             extra: spec.extra,
+            header_match: spec.header_match,
+            hidden_positions: Vec::new(),
             lineage: spec.lineage,
             rescues_nulls: false,
             nulls: Nulls {
@@ -61,8 +67,10 @@ impl<'a> RowEncoder<'a> {
         self.columns.len() + usize::from(self.rescued_column().is_some()) + usize::from(self.lineage.is_some())
     }
 
+    /// Returns the names of the columns in the file.
     pub(crate) fn headers(&self) -> Vec<String> {
-        self.columns.iter().map(|column_encoder| column_encoder.column.header.clone()).collect()
+        let columns = self.columns.iter().map(|column_encoder| column_encoder.column);
+        columns.filter(|column| column.source.is_in_records()).map(described_source).collect()
     }
 
     pub(crate) fn is_json(&self, column: usize) -> bool {

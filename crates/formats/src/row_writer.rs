@@ -102,6 +102,11 @@ impl<'a> RowWriter<'a> {
         Ok(())
     }
 
+    /// Counts lines that are no data.
+    pub(crate) fn skip_lines(&mut self, lines: u64) {
+        self.counts.lines_skipped += lines;
+    }
+
     pub(crate) fn header(&mut self, raw: &[u8]) {
         self.sink.header(raw);
     }

@@ -22,5 +22,7 @@ pub struct Counts {
     pub rows_rejected: u64,
     /// Lines of all rejected rows. A rejected CSV record or JSON object can span several lines.
     pub lines_rejected: u64,
+    /// Lines that are no data by `csv.skip`, `csv.skip_footer` and `csv.skip_blank`, and Excel's line `sep=`.
+    pub lines_skipped: u64,
     pub decompressed_bytes: u64,
 }

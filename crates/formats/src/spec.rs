@@ -1,4 +1,4 @@
-use pipeline::{CsvOptions, Encoding, Extra};
+use pipeline::{CsvOptions, Encoding, Extra, HeaderMatch};
 use protocol::{Compression, Format};
 
 /// How to read a file, and which rows to produce.
@@ -13,6 +13,8 @@ pub struct RowSpec<'a> {
     /// The compression by the file's name. If the name shows none, the magic bytes of gzip and zstd decide.
     pub compression: Compression,
     pub csv: &'a CsvOptions,
+    /// How names of the file are compared with the names of columns. It does not apply to JSON.
+    pub header_match: HeaderMatch,
     /// Byte order marks are not data. UTF-8 may have one. UTF-16 must have one, unless the dataset declares the byte
     /// order. A mark of another encoding is an error.
     pub encoding: Encoding,

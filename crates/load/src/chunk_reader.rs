@@ -35,6 +35,7 @@ impl Read for ChunkReader {
 
 /// Returns the parser settings of a dataset.
 pub(crate) fn row_spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<'_> {
-    let Dataset { columns, null_values, csv, encoding, extra, .. } = dataset;
-    RowSpec { columns, null_values, format, compression, csv, encoding: *encoding, extra: *extra, lineage: None }
+    let Dataset { columns, null_values, csv, header_match, encoding, extra, .. } = dataset;
+    let (header_match, encoding, extra) = (*header_match, *encoding, *extra);
+    RowSpec { columns, null_values, format, compression, csv, header_match, encoding, extra, lineage: None }
 }

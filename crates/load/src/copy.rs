@@ -114,6 +114,9 @@ impl CopyInput<'_> {
             return Err(LoadError::EmptyReplacement { object: object.to_string(), table });
         }
         check_counts(&counts, writer.rows_taken)?;
+        if counts.lines_skipped > 0 {
+            tracing::info!(load.lines_skipped = counts.lines_skipped, "lines that are no data skipped");
+        }
         let header = writer.header.filter(|_| counts.rows_rejected > 0);
         Ok(CopyResult { counts, first_rejects: writer.rejects.into_first(), header })
     }

@@ -70,7 +70,7 @@ pub enum LineEnd {
     /// LF or CRLF.
     #[default]
     Lf,
-    /// A single CR.
+    /// Also a single CR.
     Cr,
 }
 

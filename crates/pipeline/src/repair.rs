@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 
+use crate::csv_options::CsvOptions;
 use crate::dataset::{Dataset, WriteMode};
 use crate::options::Encoding;
 use crate::template::{Captures, KeyTemplate, TemplateError};
@@ -59,15 +60,16 @@ impl RepairKey {
 }
 
 impl Dataset {
-    /// Returns the dataset with the options for repairs. A repair appends, also where `write = "replace"`, and is UTF-8
-    /// like the records of `penstock.reject`.
+    /// Returns the dataset with the options for repairs. A repair appends, also where `write = "replace"`. It is UTF-8
+    /// like the records of `penstock.reject`, and has only a header and records.
     #[must_use]
     pub fn for_repairs(&self) -> Self {
         let write = match &self.write {
             WriteMode::Append | WriteMode::Replace => WriteMode::Append,
             upsert @ WriteMode::Upsert { .. } => upsert.clone(),
         };
-        Self { write, encoding: Encoding::Utf8, ..self.clone() }
+        let csv = CsvOptions { skip: 0, skip_footer: 0, ..self.csv };
+        Self { write, encoding: Encoding::Utf8, csv, ..self.clone() }
     }
 }
 

@@ -32,9 +32,9 @@ fn convert_into(dataset: &Dataset, file: &Path, sink: &mut impl Sink) {
     let Ok(FileKind::Data { format, compression }) = FileKind::of_key(&file.to_string_lossy()) else {
         panic!("{} has no format", file.display())
     };
-    let Dataset { columns, null_values, csv, encoding, extra, .. } = dataset;
-    let (encoding, extra, lineage) = (*encoding, *extra, Some(1));
-    let spec = RowSpec { columns, null_values, format, compression, csv, encoding, extra, lineage };
+    let Dataset { columns, null_values, csv, header_match, encoding, extra, .. } = dataset;
+    let (header_match, encoding, extra, lineage) = (*header_match, *encoding, *extra, Some(1));
+    let spec = RowSpec { columns, null_values, format, compression, csv, header_match, encoding, extra, lineage };
     let counts = formats::convert(&spec, File::open(file).expect("open"), sink).expect("convert");
     assert_eq!(counts.rows_rejected, 0);
 }

@@ -2,7 +2,8 @@ use pipeline::CsvOptions;
 
 /// The special bytes of a CSV dialect. Generic, so that the standard dialect uses constants and costs nothing.
 pub(super) trait Dialect: Copy {
-    fn delimiter(self) -> u8;
+    /// Returns the length of the delimiter at `at`, or `None` if there is none.
+    fn delimiter_at(self, bytes: &[u8], at: usize) -> Option<usize>;
     fn is_quote(self, byte: u8) -> bool;
     /// Returns whether a quote inside quotes is written twice. If not, the escape byte precedes it.
     fn doubles_quotes(self) -> bool;
@@ -14,6 +15,35 @@ pub(super) trait Dialect: Copy {
     fn hits(self, word: u64) -> u64;
     /// Appends the text of a field that contains doubled quotes or escapes.
     fn unescape(self, text: &[u8], out: &mut Vec<u8>);
+
+    /// Returns whether `rest` is only the beginning of a delimiter.
+    #[inline]
+    fn is_cut_delimiter(self, _rest: &[u8]) -> bool {
+        false
+    }
+
+    /// Returns whether misplaced quotes are data.
+    #[inline]
+    fn is_lenient(self) -> bool {
+        false
+    }
+
+    /// Returns whether spaces around unquoted fields, and outside the quotes of quoted fields, are removed.
+    #[inline]
+    fn trims(self) -> bool {
+        false
+    }
+
+    /// Returns whether a lone carriage return ends a line.
+    #[inline]
+    fn ends_lines_with_cr(self) -> bool {
+        false
+    }
+
+    /// Appends a quoted field with text after its closing quote. Only a lenient dialect has such fields.
+    fn unescape_with_tail(self, text: &[u8], out: &mut Vec<u8>) {
+        self.unescape(text, out);
+    }
 }
 
 /// The dialect of RFC 4180: commas, and double quotes that are doubled inside.
@@ -22,8 +52,8 @@ pub(super) struct StandardDialect;
 
 impl Dialect for StandardDialect {
     #[inline]
-    fn delimiter(self) -> u8 {
-        b','
+    fn delimiter_at(self, bytes: &[u8], at: usize) -> Option<usize> {
+        (bytes.get(at) == Some(&b',')).then_some(1)
     }
 
     #[inline]
@@ -80,8 +110,8 @@ impl CustomDialect {
 
 impl Dialect for CustomDialect {
     #[inline]
-    fn delimiter(self) -> u8 {
-        self.delimiter
+    fn delimiter_at(self, bytes: &[u8], at: usize) -> Option<usize> {
+        (bytes.get(at) == Some(&self.delimiter)).then_some(1)
     }
 
     #[inline]

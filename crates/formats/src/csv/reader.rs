@@ -2,10 +2,13 @@ use pipeline::CsvOptions;
 use protocol::Format;
 
 use super::delimiter::find;
-use super::dialect::{CustomDialect, Dialect, StandardDialect};
-use super::header::Header;
-use super::records::{advance, next_record};
-use super::scanner::{Quoting, Scanner};
+use super::dialect::{Dialect, StandardDialect};
+use super::extended_dialect::ExtendedDialect;
+use super::footer::{Footer, HeldRecord};
+use super::header::{Header, has_positions};
+use super::preamble::Preamble;
+use super::records::{RecordRules, advance, next_record};
+use super::scanner::{FieldQuoting, Scanner};
 use crate::error::FileError;
 use crate::limits::Limits;
 use crate::reject::{Record, RejectReason, RowError};
@@ -22,72 +25,175 @@ pub(crate) fn read(
     writer: &mut RowWriter<'_>,
     limits: &Limits,
 ) -> Result<(), FileError> {
-    let dialect = CustomDialect::new(find(format, options, encoder, window, limits)?, options);
-    if dialect.is_standard() {
-        read_in(StandardDialect, options, encoder, window, writer, limits)
-    } else {
-        read_in(dialect, options, encoder, window, writer, limits)
+    let preamble = Preamble::skip(options, encoder, window)?;
+    writer.skip_lines(preamble.lines);
+    let delimiter = find(format, options, &preamble, encoder, window, limits)?;
+    let input = CsvInput { options, preamble: &preamble, encoder, limits };
+    let extended = ExtendedDialect::new(delimiter, options);
+    match extended.without_extensions() {
+        Some(custom) if custom.is_standard() => read_in(StandardDialect, input, window, writer),
+        Some(custom) => read_in(custom, input, window, writer),
+        None => read_in(extended, input, window, writer),
     }
+}
+
+#[derive(Clone, Copy)]
+struct CsvInput<'a> {
+    options: &'a CsvOptions,
+    preamble: &'a Preamble,
+    encoder: &'a RowEncoder<'a>,
+    limits: &'a Limits,
 }
 
 fn read_in<D: Dialect>(
     dialect: D,
-    options: &CsvOptions,
-    encoder: &RowEncoder<'_>,
+    input: CsvInput<'_>,
     window: &mut Window<'_>,
     writer: &mut RowWriter<'_>,
-    limits: &Limits,
 ) -> Result<(), FileError> {
-    let comment = options.comment;
+    let CsvInput { options, encoder, limits, .. } = input;
     let mut scanner = Scanner::new(dialect, limits.fields_max);
-    let quoted_lines_max = limits.quoted_lines_max;
-    let header = if options.header {
-        read_header(comment, quoted_lines_max, encoder, window, &mut scanner, writer)?
-    } else {
-        writer.header(b"");
-        Header::declared(encoder)
-    };
-
-    let mut scratch = Vec::new();
-    while let Some(extent) = next_record(comment, quoted_lines_max, window, &mut scanner)? {
+    let rules = RecordRules::new(options);
+    let header = find_header(input, window, &mut scanner, writer)?;
+    let mut loader = RecordLoader { encoder, header, skips_blank_lines: options.skip_blank, scratch: Vec::new() };
+    if options.skip_footer > 0 {
+        return read_to_footer(options.skip_footer, &mut loader, rules, &mut scanner, window, writer);
+    }
+    while let Some(extent) = next_record(rules, window, &mut scanner)? {
         let is_text = window.is_text(extent.length);
         let bytes = &window.unread()[..extent.length];
         let (line, byte_offset) = (window.line(), window.byte_offset());
         let record = Record { line, last_line: line + extent.line_feeds as u64, byte_offset, bytes };
-        if extent.length > 0 {
-            writer.row(record, |out| {
-                check(&header, &scanner, bytes, is_text)?;
-                encode(encoder, &header, &scanner, bytes, &mut scratch, out)?;
-                if encoder.rescued_column().is_some() {
-                    rescue(encoder, &header, &scanner, bytes, &mut scratch, out);
-                }
-                Ok(())
-            })?;
-        } else if header.field_count() > 1 {
-            writer.blank_line(line, byte_offset, extent.consumed)?;
-        } else {
-            writer.row(record, |_| Err(RowError::of_row(RejectReason::BlankLine)))?;
-        }
+        loader.load(&mut scanner, record, is_text, extent.consumed, writer)?;
         advance(window, &mut scanner, extent);
     }
     Ok(())
 }
 
-fn read_header<D: Dialect>(
-    comment: Option<u8>,
-    quoted_lines_max: usize,
-    encoder: &RowEncoder<'_>,
+/// Reads all records but the last `records_max`.
+#[cold]
+fn read_to_footer<D: Dialect>(
+    records_max: u32,
+    loader: &mut RecordLoader<'_>,
+    rules: RecordRules,
+    scanner: &mut Scanner<D>,
+    window: &mut Window<'_>,
+    writer: &mut RowWriter<'_>,
+) -> Result<(), FileError> {
+    let mut footer = Footer::new(records_max);
+    while let Some(extent) = next_record(rules, window, scanner)? {
+        let line = window.line();
+        footer.hold(HeldRecord {
+            line,
+            last_line: line + extent.line_feeds as u64,
+            byte_offset: window.byte_offset(),
+            is_text: window.is_text(extent.length),
+            bytes: window.unread()[..extent.length].to_vec(),
+            consumed: extent.consumed,
+            is_blank_line: extent.length == 0 && loader.header.field_count() > 1,
+        })?;
+        advance(window, scanner, extent);
+        while let Some(held) = footer.release() {
+            let _scan = scanner.scan(&held.bytes, true);
+            loader.load(scanner, held.record(), held.is_text, held.consumed, writer)?;
+            scanner.reset();
+        }
+    }
+    writer.skip_lines(footer.lines());
+    Ok(())
+}
+
+fn find_header<D: Dialect>(
+    input: CsvInput<'_>,
     window: &mut Window<'_>,
     scanner: &mut Scanner<D>,
     writer: &mut RowWriter<'_>,
 ) -> Result<Header, FileError> {
-    let Some(extent) = next_record(comment, quoted_lines_max, window, scanner)? else {
-        return Err(FileError::Malformed { line: window.line(), reason: "the file ends before its header".to_owned() });
-    };
-    let header = Header::read(encoder, window, scanner, extent)?;
-    writer.header(&window.unread()[..extent.length]);
-    advance(window, scanner, extent);
-    Ok(header)
+    let CsvInput { options, preamble, encoder, .. } = input;
+    let rules = RecordRules::new(options);
+    if !options.header {
+        writer.header(b"");
+        if !has_positions(encoder) {
+            return Ok(Header::declared(encoder, options));
+        }
+        while let Some(extent) = next_record(rules, window, scanner)? {
+            let field_count = scanner.field_count();
+            if extent.length > 0 {
+                scanner.reset();
+                return Ok(Header::at_positions(encoder, options, field_count));
+            }
+            writer.blank_line(window.line(), window.byte_offset(), extent.consumed)?;
+            advance(window, scanner, extent);
+        }
+        return Ok(Header::at_positions(encoder, options, 0));
+    }
+    while let Some(extent) = next_record(rules, window, scanner)? {
+        if extent.length == 0 && options.skip_blank {
+            writer.skip_lines(1);
+            advance(window, scanner, extent);
+            continue;
+        }
+        let header = Header::read(encoder, options, window, scanner, extent)?;
+        let raw = &window.unread()[..extent.length];
+        match &preamble.declared {
+            // A repair needs the line to find the delimiter.
+            Some((_, line)) => writer.header(&[line, &b"\n"[..], raw].concat()),
+            None => writer.header(raw),
+        }
+        advance(window, scanner, extent);
+        return Ok(header);
+    }
+    Err(FileError::Malformed { line: window.line(), reason: "the file ends before its header".to_owned() })
+}
+
+/// Loads scanned records.
+struct RecordLoader<'a> {
+    encoder: &'a RowEncoder<'a>,
+    header: Header,
+    skips_blank_lines: bool,
+    scratch: Vec<u8>,
+}
+
+impl RecordLoader<'_> {
+    /// Loads the record that `scanner` has scanned. `consumed` is its length with the line end.
+    #[inline]
+    fn load<D: Dialect>(
+        &mut self,
+        scanner: &mut Scanner<D>,
+        record: Record<'_>,
+        is_text: bool,
+        consumed: usize,
+        writer: &mut RowWriter<'_>,
+    ) -> Result<(), FileError> {
+        let Self { encoder, header, scratch, .. } = self;
+        let bytes = record.bytes;
+        if bytes.is_empty() {
+            return self.blank_line(record, consumed, writer);
+        }
+        if let Some(fit) = header.fit() {
+            scanner.fit(fit, bytes.len());
+        }
+        writer.row(record, |out| {
+            check(header, scanner, bytes, is_text)?;
+            encode(encoder, header, scanner, bytes, scratch, out)?;
+            if encoder.rescued_column().is_some() {
+                rescue(encoder, header, scanner, bytes, scratch, out);
+            }
+            Ok(())
+        })
+    }
+
+    #[cold]
+    fn blank_line(&self, record: Record<'_>, consumed: usize, writer: &mut RowWriter<'_>) -> Result<(), FileError> {
+        if self.skips_blank_lines {
+            writer.skip_lines(1);
+            Ok(())
+        } else if self.header.field_count() > 1 {
+            writer.blank_line(record.line, record.byte_offset, consumed)
+        } else {
+            writer.row(record, |_| Err(RowError::of_row(RejectReason::BlankLine)))
+        }
+    }
 }
 
 /// Checks a record's structure and encoding, before its values.
@@ -131,13 +237,14 @@ fn encode<D: Dialect>(
         let field = &fields[*position];
         let text = &bytes[field.start..field.end];
         match field.quoting {
-            Quoting::None if encoder.is_null(text) => encoder.encode_null(column, out)?,
-            Quoting::None | Quoting::Plain => encoder.encode(column, text, out)?,
-            Quoting::Escaped => {
+            FieldQuoting::None if encoder.is_null(text) => encoder.encode_null(column, out)?,
+            FieldQuoting::None | FieldQuoting::Plain => encoder.encode(column, text, out)?,
+            FieldQuoting::Escaped | FieldQuoting::WithTail => {
                 unescaped.clear();
-                scanner.dialect().unescape(text, unescaped);
+                scanner.unescape(*field, bytes, unescaped);
                 encoder.encode(column, unescaped, out)?;
             }
+            FieldQuoting::Missing => encoder.encode_null(column, out)?,
         }
     }
     Ok(())
@@ -157,18 +264,23 @@ fn rescue<D: Dialect>(
     for (position, name) in header.rescued_fields() {
         let field = &scanner.fields()[*position];
         let text = &bytes[field.start..field.end];
-        match field.quoting {
-            Quoting::None if encoder.is_null(text) => {
-                if encoder.rescues_nulls {
-                    object.add_null(name.as_bytes());
-                }
+        let is_null = match field.quoting {
+            FieldQuoting::None => encoder.is_null(text),
+            FieldQuoting::Missing => true,
+            FieldQuoting::Plain | FieldQuoting::Escaped | FieldQuoting::WithTail => false,
+        };
+        if is_null {
+            if encoder.rescues_nulls {
+                object.add_null(name.as_bytes());
             }
-            Quoting::None | Quoting::Plain => object.add_text(name.as_bytes(), text),
-            Quoting::Escaped => {
-                unescaped.clear();
-                scanner.dialect().unescape(text, unescaped);
-                object.add_text(name.as_bytes(), unescaped);
-            }
+            continue;
+        }
+        if matches!(field.quoting, FieldQuoting::Escaped | FieldQuoting::WithTail) {
+            unescaped.clear();
+            scanner.unescape(*field, bytes, unescaped);
+            object.add_text(name.as_bytes(), unescaped);
+        } else {
+            object.add_text(name.as_bytes(), text);
         }
     }
     object.end();

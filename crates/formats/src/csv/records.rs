@@ -1,20 +1,35 @@
+use pipeline::CsvOptions;
+
 use super::dialect::Dialect;
-use super::line_ends::check_line_ends;
+use super::line_ends::{check_line_ends, line_ends, skip_line};
 use super::scanner::{Extent, Scan, Scanner};
 use crate::error::FileError;
 use crate::window::Window;
 
-/// Finds the next record. A quoted field of more than `quoted_lines_max` lines fails the file, because its quote is
-/// usually a stray one.
+/// The options that decide where a record begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordRules {
+    comment: Option<u8>,
+    /// A quoted field of more lines fails the file, because its quote is usually a stray one.
+    quoted_lines_max: usize,
+}
+
+impl RecordRules {
+    pub(super) fn new(options: &CsvOptions) -> Self {
+        Self { comment: options.comment, quoted_lines_max: options.quoted_lines as usize }
+    }
+}
+
+/// Finds the next record.
 #[inline]
 pub(super) fn next_record<D: Dialect>(
-    comment: Option<u8>,
-    quoted_lines_max: usize,
+    rules: RecordRules,
     window: &mut Window<'_>,
     scanner: &mut Scanner<D>,
 ) -> Result<Option<Extent>, FileError> {
+    let RecordRules { comment, quoted_lines_max } = rules;
     if let Some(comment) = comment {
-        skip_comments(comment, window)?;
+        skip_comments(comment, scanner.dialect(), window)?;
     }
     loop {
         if window.unread().is_empty() && window.ended() {
@@ -22,9 +37,9 @@ pub(super) fn next_record<D: Dialect>(
         }
         match scanner.scan(window.unread(), window.ended()) {
             Scan::Record(mut extent) => {
-                // Only quoted fields can contain line feeds.
+                // Only quoted fields can contain line ends.
                 if scanner.has_quotes() {
-                    extent.line_feeds = line_feeds(&window.unread()[..extent.length]);
+                    extent.line_feeds = line_ends(scanner.dialect(), &window.unread()[..extent.length]);
                     if extent.line_feeds >= quoted_lines_max {
                         check_quoted_fields(scanner, window, quoted_lines_max)?;
                     }
@@ -48,7 +63,8 @@ pub(super) fn next_record<D: Dialect>(
             Scan::OpenQuote { at } => {
                 check_quoted_fields(scanner, window, quoted_lines_max)?;
                 window.check_record(window.unread().len())?;
-                return Err(malformed_at(at, window, "a quote opens here and is never closed".to_owned()));
+                let reason = "a quote opens here and is never closed".to_owned();
+                return Err(malformed_at(at, scanner.dialect(), window, reason));
             }
         }
     }
@@ -64,36 +80,29 @@ fn check_quoted_fields<D: Dialect>(
     let unread = window.unread();
     for field in scanner.quoted_fields(unread.len()) {
         let text = unread.get(field.start..field.end.min(window.record_bytes_max())).unwrap_or_default();
-        // A field with one line feed has two lines.
-        if line_feeds(text) >= lines_max {
+        // A field with one line end has two lines.
+        if line_ends(scanner.dialect(), text) >= lines_max {
             let reason = format!("a quote opens here, and its field has more than {lines_max} lines");
-            return Err(malformed_at(field.start, window, reason));
+            return Err(malformed_at(field.start, scanner.dialect(), window, reason));
         }
     }
     Ok(())
 }
 
-fn malformed_at(at: usize, window: &Window<'_>, reason: String) -> FileError {
-    let line = window.line() + line_feeds(&window.unread()[..at]) as u64;
+fn malformed_at<D: Dialect>(at: usize, dialect: D, window: &Window<'_>, reason: String) -> FileError {
+    let line = window.line() + line_ends(dialect, &window.unread()[..at]) as u64;
     FileError::Malformed { line, reason }
 }
 
 /// Skips comments of any length without keeping them in memory.
 #[cold]
-fn skip_comments(comment: u8, window: &mut Window<'_>) -> Result<(), FileError> {
-    let mut inside = false;
+fn skip_comments<D: Dialect>(comment: u8, dialect: D, window: &mut Window<'_>) -> Result<(), FileError> {
     loop {
-        let unread = window.unread();
-        match unread.first() {
+        match window.unread().first() {
             None if window.ended() => return Ok(()),
             None => window.fill()?,
-            Some(first) if !inside && *first != comment => return Ok(()),
-            Some(_) => {
-                let line_feed = memchr::memchr(b'\n', unread);
-                let length = line_feed.map_or(unread.len(), |line_feed| line_feed + 1);
-                inside = line_feed.is_none();
-                window.consume(length, usize::from(!inside));
-            }
+            Some(first) if *first != comment => return Ok(()),
+            Some(_) => skip_line(dialect.ends_lines_with_cr(), window)?,
         }
     }
 }
@@ -103,8 +112,4 @@ fn skip_comments(comment: u8, window: &mut Window<'_>) -> Result<(), FileError> 
 pub(super) fn advance<D: Dialect>(window: &mut Window<'_>, scanner: &mut Scanner<D>, extent: Extent) {
     window.consume(extent.consumed, extent.line_feeds + 1);
     scanner.reset();
-}
-
-fn line_feeds(bytes: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', bytes).count()
 }

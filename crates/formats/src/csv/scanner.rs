@@ -8,15 +8,30 @@ use crate::reject::RejectReason;
 pub(super) struct FieldSpan {
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) quoting: Quoting,
+    pub(super) quoting: FieldQuoting,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quoting {
+pub(super) enum FieldQuoting {
     None,
     Plain,
     /// In quotes, with doubled quotes or escape bytes inside.
     Escaped,
+    /// In quotes, with text after the closing quote. The span holds the closing quote.
+    WithTail,
+    /// The record lacks the field.
+    Missing,
+}
+
+/// Adjusts a record to the header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FieldFit {
+    /// The number of fields that the header has.
+    pub(super) field_count: usize,
+    pub(super) pads: bool,
+    pub(super) trims: bool,
+    /// Appends one missing field, for the columns that the file lacks.
+    pub(super) appends_missing: bool,
 }
 
 /// The length of a record.
@@ -65,7 +80,7 @@ pub(super) struct Scanner<D> {
     error: Option<(usize, RejectReason)>,
 }
 
-const EMPTY_FIELD: FieldSpan = FieldSpan { start: 0, end: 0, quoting: Quoting::None };
+const EMPTY_FIELD: FieldSpan = FieldSpan { start: 0, end: 0, quoting: FieldQuoting::None };
 
 impl<D: Dialect> Scanner<D> {
     pub(super) fn new(dialect: D, fields_max: usize) -> Self {
@@ -99,6 +114,34 @@ impl<D: Dialect> Scanner<D> {
         &self.fields
     }
 
+    /// Pads or trims the record's last fields. `end` is the end of the record.
+    pub(super) fn fit(&mut self, fit: FieldFit, end: usize) {
+        let missing = FieldSpan { start: end, end, quoting: FieldQuoting::Missing };
+        let is_empty = |field: &FieldSpan| field.start == field.end;
+        if fit.trims && self.field_count == self.fields.len() {
+            while self.fields.len() > fit.field_count && self.fields.last().is_some_and(is_empty) {
+                self.fields.pop();
+            }
+            self.field_count = self.fields.len();
+        }
+        if fit.pads && self.field_count < fit.field_count {
+            self.fields.resize(fit.field_count, missing);
+            self.field_count = fit.field_count;
+        }
+        if fit.appends_missing && self.field_count == fit.field_count {
+            self.fields.push(missing);
+        }
+    }
+
+    /// Appends the text of a field that differs from its bytes in the file.
+    pub(super) fn unescape(&self, field: FieldSpan, bytes: &[u8], out: &mut Vec<u8>) {
+        let text = &bytes[field.start..field.end];
+        match field.quoting {
+            FieldQuoting::WithTail => self.dialect.unescape_with_tail(text, out),
+            _ => self.dialect.unescape(text, out),
+        }
+    }
+
     #[inline]
     pub(super) fn field_count(&self) -> usize {
         self.field_count
@@ -117,7 +160,7 @@ impl<D: Dialect> Scanner<D> {
     /// Returns the fields that begin with a quote, each from that quote. `end` is the end of a field that is not closed.
     pub(super) fn quoted_fields(&self, end: usize) -> impl Iterator<Item = Range<usize>> {
         let last = FieldSpan { end: if self.state == ScanState::Quoted { end } else { self.field.end }, ..self.field };
-        let quoted = self.fields.iter().copied().chain([last]).filter(|field| field.quoting != Quoting::None);
+        let quoted = self.fields.iter().copied().chain([last]).filter(|field| field.quoting != FieldQuoting::None);
         quoted.map(|field| field.start - 1..field.end)
     }
 
@@ -147,32 +190,36 @@ impl<D: Dialect> Scanner<D> {
         let mut start = self.at;
         loop {
             let end = next_special(self.dialect, bytes, start);
+            let field = FieldSpan { start, end, quoting: FieldQuoting::None };
+            if let Some(length) = self.dialect.delimiter_at(bytes, end) {
+                self.add_field(bytes, field);
+                start = end + length;
+                continue;
+            }
             let line_end = match bytes.get(end) {
-                Some(byte) if *byte == self.dialect.delimiter() => 0,
                 Some(b'\n') => 1,
                 Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => 2,
+                Some(b'\r') if self.dialect.ends_lines_with_cr() && end + 1 < bytes.len() => 1,
                 _ => {
                     self.at = start;
                     return None;
                 }
             };
-            self.add_field(FieldSpan { start, end, quoting: Quoting::None });
-            if line_end > 0 {
-                self.at = end;
-                return Some(Scan::Record(Extent { length: end, consumed: end + line_end, line_feeds: 0 }));
-            }
-            start = end + 1;
+            self.add_field(bytes, field);
+            self.at = end;
+            return Some(Scan::Record(Extent { length: end, consumed: end + line_end, line_feeds: 0 }));
         }
     }
 
     #[inline]
     fn field_start(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
-        self.field = FieldSpan { start: self.at, end: self.at, quoting: Quoting::None };
-        match bytes.get(self.at) {
+        self.field = FieldSpan { start: self.at, end: self.at, quoting: FieldQuoting::None };
+        let spaces = if self.dialect.trims() { leading_spaces(&bytes[self.at..]) } else { 0 };
+        match bytes.get(self.at + spaces) {
             Some(byte) if self.dialect.is_quote(*byte) => {
                 self.has_quotes = true;
-                self.at += 1;
-                self.field = FieldSpan { start: self.at, end: self.at, quoting: Quoting::Plain };
+                self.at += spaces + 1;
+                self.field = FieldSpan { start: self.at, end: self.at, quoting: FieldQuoting::Plain };
                 self.state = ScanState::Quoted;
                 None
             }
@@ -184,27 +231,30 @@ impl<D: Dialect> Scanner<D> {
         }
     }
 
-    /// Also scans the rest of a quoted field after its closing quote, which already has an error.
+    /// Also scans the rest of a quoted field after its closing quote.
     #[inline]
     fn unquoted(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
         self.at = next_special(self.dialect, bytes, self.at);
-        if self.field.quoting == Quoting::None {
+        if matches!(self.field.quoting, FieldQuoting::None | FieldQuoting::WithTail) {
             self.field.end = self.at;
         }
+        if let Some(length) = self.dialect.delimiter_at(bytes, self.at) {
+            self.close_field(bytes);
+            self.at += length;
+            return None;
+        }
         match bytes.get(self.at) {
-            Some(byte) if *byte == self.dialect.delimiter() => {
-                self.close_field();
-                self.at += 1;
-                None
-            }
-            Some(b'\n') => self.close_record(1),
+            Some(b'\n') => self.close_record(bytes, 1),
             Some(b'\r') => self.carriage_return(bytes, ended),
-            Some(_) => {
-                self.note(RejectReason::QuoteInside);
+            Some(_) if !ended && self.dialect.is_cut_delimiter(&bytes[self.at..]) => Some(Scan::More),
+            Some(byte) => {
+                if self.dialect.is_quote(*byte) && !self.dialect.is_lenient() {
+                    self.note(RejectReason::QuoteInside);
+                }
                 self.at += 1;
                 None
             }
-            None if ended => self.close_record(0),
+            None if ended => self.close_record(bytes, 0),
             None => Some(Scan::More),
         }
     }
@@ -218,7 +268,7 @@ impl<D: Dialect> Scanner<D> {
                 None
             }
             Some(found) if self.at + found + 1 < bytes.len() => {
-                self.field.quoting = Quoting::Escaped;
+                self.field.quoting = FieldQuoting::Escaped;
                 self.at += found + 2;
                 None
             }
@@ -233,22 +283,29 @@ impl<D: Dialect> Scanner<D> {
 
     #[inline]
     fn after_quote(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
+        if let Some(length) = self.dialect.delimiter_at(bytes, self.at) {
+            self.close_field(bytes);
+            self.at += length;
+            return None;
+        }
+        let is_next = !self.dialect.trims() || self.at == self.field.end + 1;
         match bytes.get(self.at) {
-            Some(byte) if self.dialect.is_quote(*byte) && self.dialect.doubles_quotes() => {
-                self.field.quoting = Quoting::Escaped;
+            Some(byte) if is_next && self.dialect.is_quote(*byte) && self.dialect.doubles_quotes() => {
+                self.field.quoting = FieldQuoting::Escaped;
                 self.at += 1;
                 self.state = ScanState::Quoted;
                 return None;
             }
-            Some(byte) if *byte == self.dialect.delimiter() => {
-                self.close_field();
+            Some(b' ') if self.dialect.trims() => {
                 self.at += 1;
                 return None;
             }
-            Some(b'\n') => return self.close_record(1),
+            Some(b'\n') => return self.close_record(bytes, 1),
             Some(b'\r') => return self.carriage_return(bytes, ended),
+            Some(_) if !ended && self.dialect.is_cut_delimiter(&bytes[self.at..]) => return Some(Scan::More),
+            Some(_) if self.dialect.is_lenient() => self.field.quoting = FieldQuoting::WithTail,
             Some(_) => self.note(RejectReason::TextAfterQuote),
-            None if ended => return self.close_record(0),
+            None if ended => return self.close_record(bytes, 0),
             None => return Some(Scan::More),
         }
         self.state = ScanState::Unquoted;
@@ -265,8 +322,9 @@ impl<D: Dialect> Scanner<D> {
     #[inline]
     fn carriage_return(&mut self, bytes: &[u8], ended: bool) -> Option<Scan> {
         match bytes.get(self.at + 1) {
-            Some(b'\n') => self.close_record(2),
+            Some(b'\n') => self.close_record(bytes, 2),
             None if !ended => Some(Scan::More),
+            _ if self.dialect.ends_lines_with_cr() => self.close_record(bytes, 1),
             _ => {
                 self.lone_carriage_return();
                 None
@@ -275,22 +333,22 @@ impl<D: Dialect> Scanner<D> {
     }
 
     #[inline]
-    fn close_field(&mut self) {
-        self.add_field(self.field);
+    fn close_field(&mut self, bytes: &[u8]) {
+        self.add_field(bytes, self.field);
         self.state = ScanState::FieldStart;
     }
 
     #[inline]
-    fn add_field(&mut self, field: FieldSpan) {
+    fn add_field(&mut self, bytes: &[u8], field: FieldSpan) {
         self.field_count += 1;
         if self.field_count <= self.fields_max {
-            self.fields.push(field);
+            self.fields.push(if self.dialect.trims() { trim(bytes, field) } else { field });
         }
     }
 
     #[inline]
-    fn close_record(&mut self, line_end: usize) -> Option<Scan> {
-        self.close_field();
+    fn close_record(&mut self, bytes: &[u8], line_end: usize) -> Option<Scan> {
+        self.close_field(bytes);
         Some(Scan::Record(Extent { length: self.at, consumed: self.at + line_end, line_feeds: 0 }))
     }
 
@@ -300,6 +358,20 @@ impl<D: Dialect> Scanner<D> {
             self.error = Some((self.field_count, reason));
         }
     }
+}
+
+fn trim(bytes: &[u8], field: FieldSpan) -> FieldSpan {
+    if field.quoting != FieldQuoting::None {
+        return field;
+    }
+    let text = &bytes[field.start..field.end];
+    let start = field.start + leading_spaces(text);
+    let trailing = text.iter().rev().take_while(|byte| **byte == b' ').count();
+    FieldSpan { start, end: start.max(field.end - trailing), ..field }
+}
+
+fn leading_spaces(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| **byte == b' ').count()
 }
 
 /// Returns the index of the first special byte at or after `from`, or the end.

@@ -1,14 +1,16 @@
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 
 use bytes::Bytes;
 use pipeline::limits::COLUMNS_MAX;
-use pipeline::{Column, ColumnName, ColumnType, Extra};
+use pipeline::{Column, ColumnName, ColumnSource, ColumnType, Extra, HeaderMatch};
 use protocol::Format;
 
 use super::column_names::ColumnNames;
 use super::inference::{Inference, too_many_columns};
 use super::type_chain::{NO_TYPE, TypeChain, ValueFamily, keeps_text, type_chains};
+use crate::column_mapping::header_key;
 use crate::convert::convert_as;
 use crate::error::{FileError, SinkClosed};
 use crate::json_syntax::{JsonKind, JsonLexer, JsonToken, unescape};
@@ -26,6 +28,7 @@ pub fn infer(spec: &RowSpec<'_>, mut input: impl Read) -> Result<Inference, File
     let every_column = RowSpec { columns: &[], extra: Extra::Rescue, lineage: None, ..*spec };
     let mut encoder = RowEncoder::new(&every_column);
     encoder.rescues_nulls = true;
+    encoder.hidden_positions = spec.columns.iter().filter_map(declared_position).collect();
     let mut survey = TypeSurvey::new(spec);
     match convert_as(&encoder, &Limits::DEFAULT, &every_column, &mut input, &mut survey) {
         Err(FileError::Closed(_)) if survey.found.len() > COLUMNS_MAX => {
@@ -37,12 +40,25 @@ pub fn infer(spec: &RowSpec<'_>, mut input: impl Read) -> Result<Inference, File
     Ok(survey.conclude(spec.columns))
 }
 
+fn declared_position(column: &Column) -> Option<u32> {
+    match column.source {
+        ColumnSource::Position(position) => Some(position),
+        _ => None,
+    }
+}
+
+fn is_named(column: &Column) -> bool {
+    column.source == ColumnSource::Header
+}
+
 /// Surveys the accepted rows. Each row is a JSON object of all its values.
 struct TypeSurvey<'a> {
     /// Index in `found` by the file's name of a column.
     positions: HashMap<Vec<u8>, usize>,
     found: Vec<SurveyedColumn>,
-    known: HashMap<&'a str, &'a ColumnName>,
+    /// By [`header_key`].
+    known: HashMap<Cow<'a, str>, &'a ColumnName>,
+    header_match: HeaderMatch,
     type_chains: Vec<TypeChain>,
     /// Values have types. CSV fields have none.
     is_typed: bool,
@@ -64,10 +80,12 @@ struct SurveyedColumn {
 
 impl<'a> TypeSurvey<'a> {
     fn new(spec: &RowSpec<'a>) -> Self {
+        let key = |column: &'a Column| (header_key(spec.header_match, &column.header), &column.name);
         Self {
             positions: HashMap::new(),
             found: Vec::new(),
-            known: spec.columns.iter().map(|column| (column.header.as_str(), &column.name)).collect(),
+            known: spec.columns.iter().filter(|column| is_named(column)).map(key).collect(),
+            header_match: spec.header_match,
             type_chains: type_chains(),
             is_typed: !matches!(spec.format, Format::Csv | Format::Tsv),
             is_regular: !matches!(spec.format, Format::Json | Format::Jsonl),
@@ -112,7 +130,7 @@ impl<'a> TypeSurvey<'a> {
         let position = self.found.len();
         self.positions.insert(header.to_vec(), position);
         let header = String::from_utf8_lossy(header).into_owned();
-        let is_known = self.known.contains_key(header.as_str());
+        let is_known = self.known.contains_key(&header_key(self.header_match, &header));
         self.has_new |= !is_known;
         let types = vec![0; self.type_chains.len()];
         self.found.push(SurveyedColumn { header, is_known, types, is_seen: false, is_text: true });
@@ -151,8 +169,10 @@ impl<'a> TypeSurvey<'a> {
     fn conclude(self, known: &[Column]) -> Inference {
         let mut names = ColumnNames::new(known);
         let mut inference = Inference::default();
+        let unnamed = known.iter().filter(|column| !is_named(column));
+        inference.known.extend(unnamed.map(|column| column.name.clone()));
         for (index, found) in self.found.iter().enumerate() {
-            match self.known.get(found.header.as_str()) {
+            match self.known.get(&header_key(self.header_match, &found.header)) {
                 Some(name) => inference.known.push((*name).clone()),
                 None => {
                     let name = names.name(&found.header, index + 1);
@@ -226,6 +246,7 @@ mod tests {
             format,
             compression: Compression::None,
             csv: &CsvOptions::default(),
+            header_match: HeaderMatch::default(),
             encoding: Encoding::default(),
             extra: Extra::default(),
             lineage: None,

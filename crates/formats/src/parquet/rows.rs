@@ -114,6 +114,10 @@ impl RowReader<'_> {
     fn encode(&mut self, leaves: &mut LeafReaders, out: &mut Vec<u8>) -> Result<(), RowError> {
         let Self { encoder, schema, text, levels_conflict, .. } = self;
         for (column, node) in schema.columns.iter().enumerate() {
+            let Some(node) = node else {
+                encoder.encode_null(column, out)?;
+                continue;
+            };
             match node {
                 node if is_null(node, leaves) => encoder.encode_null(column, out)?,
                 SchemaNode::Primitive { kind, leaf, .. } if !encoder.is_json(column) || kind.is_text() => {
@@ -162,10 +166,11 @@ impl RowReader<'_> {
             .columns
             .iter()
             .map(|column_encoder| column_encoder.column.header.as_str())
-            .zip(&self.schema.columns);
-        let rescued = self.schema.rescued.iter().map(|(name, node)| (name.as_str(), node));
+            .zip(self.schema.columns.iter().map(Option::as_ref));
+        let rescued = self.schema.rescued.iter().map(|(name, node)| (name.as_str(), Some(node)));
         let mut raw = b"{".to_vec();
         for (column, (name, node)) in columns.chain(rescued).enumerate() {
+            let Some(node) = node else { continue };
             if raw.len() > self.limits.reject_raw_bytes_max {
                 break;
             }

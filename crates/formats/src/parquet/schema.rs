@@ -82,8 +82,8 @@ impl SchemaNode {
 /// The columns to read.
 #[derive(Debug)]
 pub(super) struct Schema {
-    /// In the order of the table.
-    pub(super) columns: Vec<SchemaNode>,
+    /// In the order of the table. `None` for an optional column that the file lacks.
+    pub(super) columns: Vec<Option<SchemaNode>>,
     /// Name in the file and node.
     pub(super) rescued: Vec<(String, SchemaNode)>,
     /// Positions of the leaves in the file.
@@ -101,7 +101,7 @@ impl Schema {
         let mut building = SchemaBuilder::new(fields);
         let mut columns = Vec::with_capacity(encoder.columns.len());
         for position in mapping.positions {
-            columns.push(building.column(position)?);
+            columns.push(position.map(|position| building.column(position)).transpose()?);
         }
         let mut rescued = Vec::with_capacity(mapping.rescued.len());
         for (position, name) in mapping.rescued {
@@ -119,8 +119,9 @@ impl Schema {
     }
 }
 
-fn check_types(declared: &[ColumnEncoder<'_>], found: &[SchemaNode]) -> Result<(), FileError> {
-    let differ = declared.iter().zip(found).filter(|(encoder, node)| !node.fits(encoder));
+fn check_types(declared: &[ColumnEncoder<'_>], found: &[Option<SchemaNode>]) -> Result<(), FileError> {
+    let present = declared.iter().zip(found).filter_map(|(encoder, node)| Some((encoder, node.as_ref()?)));
+    let differ = present.filter(|(encoder, node)| !node.fits(encoder));
     let differ: Vec<_> = differ.map(|(encoder, node)| (encoder.column, node)).collect();
     if differ.is_empty() {
         return Ok(());

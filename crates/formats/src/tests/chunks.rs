@@ -31,7 +31,7 @@ fn in_pieces(setup: &TestFile, file: &[u8], sizes: &[usize], read_block_bytes: u
 fn check(setup: &TestFile, file: &[u8], sizes: &[usize], read_block_bytes: usize) {
     let mut setup = setup.clone();
     setup.limits.record_bytes_max = 40;
-    setup.limits.quoted_lines_max = 3;
+    setup.csv.quoted_lines = 3;
     let whole = setup.load(file).map_err(|error| error.to_string());
     assert_eq!(in_pieces(&setup, file, sizes, read_block_bytes), whole, "{:?}", String::from_utf8_lossy(file));
 }

@@ -172,7 +172,7 @@ fn reject_has_first_and_last_line() {
 #[test]
 fn quoted_field_of_too_many_lines_fails_file() {
     let mut setup = texts();
-    setup.limits.quoted_lines_max = 3;
+    setup.csv.quoted_lines = 3;
     let message = "a quote opens here, and its field has more than 3 lines";
     for read_block_bytes in [1, 2, 3, 7, 64] {
         setup.limits.read_block_bytes = read_block_bytes;

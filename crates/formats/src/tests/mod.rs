@@ -1,15 +1,17 @@
 mod chunks;
 mod compression;
 mod csv;
+mod csv_options;
 pub(crate) mod decode;
 mod dialects;
 mod encodings;
 mod extra;
+mod header_match;
 mod json;
 mod limits;
 mod parquet;
 
-use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra, ValueFormat};
+use pipeline::{Column, ColumnName, ColumnType, CsvOptions, Encoding, Extra, HeaderMatch, ValueFormat};
 use protocol::{Compression, Format};
 
 use crate::convert::{convert_parquet_within, convert_within};
@@ -24,6 +26,7 @@ pub(crate) struct TestFile {
     pub(crate) format: Format,
     pub(crate) compression: Compression,
     pub(crate) csv: CsvOptions,
+    pub(crate) header_match: HeaderMatch,
     pub(crate) encoding: Encoding,
     pub(crate) extra: Extra,
     pub(crate) lineage: Option<i64>,
@@ -39,6 +42,7 @@ impl TestFile {
             format,
             compression: Compression::None,
             csv: CsvOptions::default(),
+            header_match: HeaderMatch::default(),
             encoding: Encoding::default(),
             extra: Extra::default(),
             lineage: None,
@@ -67,6 +71,7 @@ impl TestFile {
             format: self.format,
             compression: self.compression,
             csv: &self.csv,
+            header_match: self.header_match,
             encoding: self.encoding,
             extra: self.extra,
             lineage: self.lineage,
@@ -170,6 +175,7 @@ fn closed_sink_stops_conversion() {
         format: Format::Csv,
         compression: Compression::None,
         csv: &CsvOptions::default(),
+        header_match: HeaderMatch::default(),
         encoding: Encoding::default(),
         extra: Extra::default(),
         lineage: None,

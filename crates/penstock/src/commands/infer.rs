@@ -113,6 +113,7 @@ fn spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<
         format,
         compression,
         csv: &dataset.csv,
+        header_match: dataset.header_match,
         encoding: Encoding::default(),
         extra: Extra::default(),
         lineage: None,
@@ -127,7 +128,7 @@ fn invalid_file(file: &Path) -> impl Fn(FileError) -> Error {
 fn delimiter(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Option<Delimiter>> {
     let opened = File::open(file).map_err(Error::file("open", file))?;
     let found = unusual_delimiter(&spec(dataset, format, compression), opened);
-    Ok(dataset.csv.delimiter.or(found.map_err(invalid_file(file))?.map(Delimiter::from)))
+    Ok(dataset.csv.delimiter.or(found.map_err(invalid_file(file))?))
 }
 
 fn columns(file: &Path, dataset: &Dataset, format: Format, compression: Compression) -> Result<Vec<Column>> {

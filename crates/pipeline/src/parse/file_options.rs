@@ -56,12 +56,19 @@ pub(super) fn header_match(
     let Some(entry) = dataset.get("header") else { return Some(HeaderMatch::default()) };
     let section = entry.section(errors)?;
     section.check_keys(&["match"], &[], errors);
-    if file.format.is_some_and(|format| !matches!(format, Format::Csv | Format::Tsv)) {
-        entry.error_at_key(errors, "`header` applies to CSV files, and this dataset has another format");
-    } else if !has_header {
-        entry.error_at_key(errors, "`header` has no effect with `csv.header = false`");
+    let header_match = section.choice("match", &HeaderMatch::WORDS, errors);
+    match file.format {
+        Some(Format::Json | Format::Jsonl) => {
+            entry
+                .error_at_key(errors, "`header` applies to CSV and Parquet files, and this dataset has another format");
+        }
+        Some(Format::Parquet) if header_match == Some(HeaderMatch::Position) => {
+            entry.error_at_key(errors, "`header.match = \"position\"` applies to CSV files");
+        }
+        _ if !has_header => entry.error_at_key(errors, "`header` has no effect with `csv.header = false`"),
+        _ => {}
     }
-    section.choice("match", &HeaderMatch::WORDS, errors)
+    header_match
 }
 
 /// Parses `json.records`. The outer `None` is an error, the inner `None` an undeclared key.

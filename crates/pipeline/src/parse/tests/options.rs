@@ -122,9 +122,11 @@ fn header_match_requires_a_header() {
         "csv.header = false\nheader.match = 'fold'",
         &["6: header: `header` has no effect with `csv.header = false`"],
     );
-    let other = "applies to CSV files, and this dataset has another format";
+    let other = "applies to CSV and Parquet files, and this dataset has another format";
     check_errors_of("orders.json", "header.match = 'fold'", &[&format!("5: header: `header` {other}")]);
-    check_errors_of("orders.parquet", "header.match = 'fold'", &[&format!("5: header: `header` {other}")]);
+    check_errors_of("orders.parquet", "header.match = 'fold'", &[]);
+    let csv_only = "5: header: `header.match = \"position\"` applies to CSV files";
+    check_errors_of("orders.parquet", "header.match = 'position'\ncolumns.a = 'text'", &[csv_only]);
     let position = "has no effect with `header.match = \"position\"`";
     check_errors("header.match = 'position'\nextra = 'ignore'", &[&format!("6: extra: `extra` {position}")]);
     check_errors("header.match = 'position'\nevolve = 'widen'", &[&format!("6: evolve: `evolve` {position}")]);
