@@ -43,6 +43,8 @@ struct Transcoder {
     /// One block of the file.
     raw: Vec<u8>,
     block_bytes: usize,
+    /// Bytes that the encoding leaves undefined, and its decoder accepts as control characters.
+    undefined: [bool; 256],
     /// Offset of the block's end in the file.
     byte_offset: u64,
     /// The block in UTF-8.
@@ -79,6 +81,7 @@ impl Transcoder {
             decoder: None,
             raw: Vec::new(),
             block_bytes,
+            undefined: undefined_bytes(encoding),
             byte_offset: 0,
             text: Vec::new(),
             text_at: 0,
@@ -134,15 +137,15 @@ impl Transcoder {
     }
 
     fn decode(&mut self) -> Result<(), FileError> {
-        // One byte becomes at most 3 bytes of UTF-8. Four more hold a surrogate pair that began in the block before.
-        self.text.resize(self.raw.len() * 3 + 4, 0);
         let Some(decoder) = &mut self.decoder else {
+            self.text.resize(self.raw.len() * 2, 0);
             let written = encoding_rs::mem::convert_latin1_to_utf8(&self.raw, &mut self.text);
             self.text.truncate(written);
             return Ok(());
         };
-        // The decoder accepts these bytes as control characters.
-        let is_undefined = |byte: &u8| self.encoding == Encoding::Windows1252 && is_undefined_in_1252(*byte);
+        let needed = decoder.max_utf8_buffer_length_without_replacement(self.raw.len());
+        self.text.resize(needed.unwrap_or(self.raw.len() * 4), 0);
+        let is_undefined = |byte: &u8| self.undefined[usize::from(*byte)];
         let defined = self.raw.iter().position(is_undefined).unwrap_or(self.raw.len());
         let (result, read, written) =
             decoder.decode_to_utf8_without_replacement(&self.raw[..defined], &mut self.text, self.ended);
@@ -170,9 +173,21 @@ impl Transcoder {
     }
 }
 
-/// Table: <https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/CP1252.TXT>.
-fn is_undefined_in_1252(byte: u8) -> bool {
-    matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d)
+/// Returns the bytes that a Windows code page leaves undefined. The WHATWG Encoding Standard maps some of them to control
+/// characters. Tables: <https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/WINDOWS/>.
+fn undefined_bytes(encoding: Encoding) -> [bool; 256] {
+    let mut undefined = [false; 256];
+    let code_page = match encoding {
+        Encoding::Windows1252 => WINDOWS_1252,
+        Encoding::Other(encoding) if encoding.name().starts_with("windows-") => encoding,
+        _ => return undefined,
+    };
+    for byte in 0x80..=0x9f_u8 {
+        let decoded = code_page.decode_without_bom_handling_and_without_replacement(std::slice::from_ref(&byte));
+        let control = decoded.is_some_and(|text| text.chars().next() == Some(char::from(byte)));
+        undefined[usize::from(byte)] = control;
+    }
+    undefined
 }
 
 fn line_feeds(bytes: &[u8]) -> u64 {

@@ -1,3 +1,7 @@
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, GB18030, GBK, ISO_2022_JP, ISO_8859_2, KOI8_R, MACINTOSH, SHIFT_JIS, WINDOWS_1251,
+    WINDOWS_1253,
+};
 use pipeline::Encoding;
 use protocol::{Compression, Format};
 
@@ -103,4 +107,51 @@ fn transcoding_blocks_may_end_anywhere() {
             setup.check(&file, &["1|a😀é€", "2|x\n"], &[]);
         }
     }
+}
+
+#[test]
+fn every_whatwg_encoding_converts_to_utf_8() {
+    let check = |encoding: &'static encoding_rs::Encoding, text: &str| {
+        let file = format!("id,t\n1,{text}\n2,\"{text}\n{text}\"\n");
+        let (bytes, _, has_unmappable) = encoding.encode(&file);
+        assert!(!has_unmappable, "{}", encoding.name());
+        let rows = [format!("1|{text}"), format!("2|{text}\n{text}")];
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        for transcode_block_bytes in [1, 2, 3, 5, 64 * 1024] {
+            let mut setup = setup(Encoding::Other(encoding));
+            setup.limits.transcode_block_bytes = transcode_block_bytes;
+            setup.check(&*bytes, &rows, &[]);
+        }
+    };
+    check(ISO_8859_2, "žluťoučký");
+    check(KOI8_R, "Привет");
+    check(WINDOWS_1251, "Привет №1");
+    check(MACINTOSH, "naïve ©");
+    check(SHIFT_JIS, "日本語ｱｲｳ");
+    check(EUC_JP, "日本語");
+    check(ISO_2022_JP, "日本語 abc");
+    check(EUC_KR, "한국어");
+    check(GBK, "中文");
+    check(GB18030, "中文😀é");
+    check(BIG5, "中文");
+}
+
+#[test]
+fn undefined_bytes_of_an_encoding_fail_file() {
+    let other = |encoding| Encoding::Other(encoding);
+    let fault = |at: usize, encoding: &str| {
+        format!("line 2: invalid bytes, at byte {at} of the file; the dataset declares {encoding}")
+    };
+    // 0x98 and 0x81 are undefined, but the WHATWG Encoding Standard maps them to control characters.
+    check_error(other(WINDOWS_1251), b"id,t\n1,x\x98\n", &fault(8, "windows-1251"));
+    check_error(other(WINDOWS_1253), b"id,t\n1,\x81\n", &fault(7, "windows-1253"));
+    check_error(other(SHIFT_JIS), b"id,t\n1,\x82\n", &fault(7, "Shift_JIS"));
+    check_error(other(EUC_JP), b"id,t\n1,x\xff\n", &fault(8, "EUC-JP"));
+    check_error(
+        other(KOI8_R),
+        "\u{feff}id,t\n",
+        "line 1: the byte order mark of another encoding, at byte 0 of the file; the dataset declares KOI8-R",
+    );
+    let rows = ["1|\u{85}"];
+    setup(other(ISO_8859_2)).check(b"id,t\n1,\x85\n", &rows, &[]);
 }
