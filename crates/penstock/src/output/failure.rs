@@ -68,7 +68,8 @@ mod tests {
         assert_eq!(
             narrow,
             [
-                "✗ raw/a.csv: EmptyFile",
+                "✗ raw/a.csv:",
+                "    EmptyFile",
                 "  reason: the file has",
                 "    no bytes",
                 "  what to do: ask the",
