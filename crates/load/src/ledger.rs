@@ -109,6 +109,31 @@ pub(crate) async fn find(client: &Client, version: FileVersion<'_>) -> Result<Op
     Ok(Some(record(if is_same_execution { LoadOutcome::Loaded } else { outcome }, &row)))
 }
 
+/// Gives the loads of a dataset's earlier name to the dataset. A load that the dataset has already keeps its name.
+pub(crate) async fn rename_dataset(client: &Client, request: &LoadRequest, earlier: &str) -> Result<(), LoadError> {
+    const IDENTITY: &str = "coalesce('version ' || version_id, 'etag ' || etag || '/' || sequencer)";
+    let statement = format!(
+        "with renamed as (
+             update penstock.load set dataset = $3
+             where pipeline = $1 and dataset = $2
+               and not exists (
+                   select from (select bucket, key, {IDENTITY} as identity from penstock.load
+                                where pipeline = $1 and dataset = $3) as known
+                   where known.bucket = load.bucket and known.key = load.key and known.identity = {IDENTITY})
+             returning load_id),
+         inputs as (
+             update penstock.run_input set dataset = $3
+             from renamed where run_input.load_id = renamed.load_id and run_input.dataset = $2)
+         update penstock.awaited set dataset = $3
+         where pipeline = $1 and dataset = $2
+           and not exists (select from penstock.awaited as known
+                           where known.pipeline = $1 and known.dataset = $3
+                             and known.bucket = awaited.bucket and known.key = awaited.key)"
+    );
+    client.execute(&statement, &[&request.pipeline, &earlier, &request.dataset]).await?;
+    Ok(())
+}
+
 /// Executes `begin` and claims a version, or returns why nothing must be loaded. `declared` is the dataset in
 /// `pipeline.toml`; `dataset` differs from it for a repair.
 ///

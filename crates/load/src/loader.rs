@@ -119,6 +119,9 @@ impl Loader {
         // Look in the ledger first: a duplicate then costs one query and needs no object.
         let object_in_event = with_valid_version(&request.object);
         let look = async |client: &Client| {
+            if let Some(earlier) = &declared.renamed_from {
+                ledger::rename_dataset(client, request, earlier).await?;
+            }
             let repaired = RepairedLoad::find(client, request).await?;
             let recorded = ledger::find(client, parsed.version(&object_in_event, repaired.as_ref())).await?;
             Ok((repaired, recorded))

@@ -96,22 +96,28 @@ impl Emulator {
     /// for ministack.
     pub fn start(folder: &Path, kind: EmulatorKind) -> Result<Self> {
         fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-        Self::start_recorded(folder, &folder.join("emulator.log"), kind, Lifetime::WithCaller, |_| Ok(()))
+        Self::start_recorded(folder, &folder.join("emulator.log"), kind, Lifetime::WithCaller, "", |_| Ok(()))
     }
 
+    /// `bucket_seed` determines the names of the buckets. The ledger of a database knows a file by its bucket.
     pub(crate) fn start_recorded(
         folder: &Path,
         log: &Path,
         kind: EmulatorKind,
         lifetime: Lifetime,
+        bucket_seed: &str,
         mut record: impl FnMut(RunningEmulator) -> Result<()>,
     ) -> Result<Self> {
         let project = Project::find()?;
         let files = empty_folder(&folder.join("files"))?;
+        let program_of = |port| match kind {
+            EmulatorKind::Ministack => ministack(&project, port, &files, log, bucket_seed),
+            EmulatorKind::Localstack => localstack(&project, port, &files, log),
+        };
         let mut tries = 0;
         loop {
             tries += 1;
-            match Self::start_on(free_port()?, &project, &files, log, kind, lifetime, &mut record) {
+            match Self::start_on(free_port()?, &program_of, kind, lifetime, &mut record) {
                 Err(Error::EndedEarly { .. }) if tries < PORT_TRIES => {}
                 started => return started,
             }
@@ -120,17 +126,12 @@ impl Emulator {
 
     fn start_on(
         port: u16,
-        project: &Project,
-        files: &Path,
-        log: &Path,
+        program_of: &impl Fn(u16) -> Result<Program>,
         kind: EmulatorKind,
         lifetime: Lifetime,
         record: &mut impl FnMut(RunningEmulator) -> Result<()>,
     ) -> Result<Self> {
-        let program = match kind {
-            EmulatorKind::Ministack => ministack(project, port, files, log)?,
-            EmulatorKind::Localstack => localstack(project, port, files, log)?,
-        };
+        let program = program_of(port)?;
         let mut process =
             Process::start(&program, lifetime, |id| record(RunningEmulator { process: id.clone(), kind, port }))?;
         let ready = process.wait_until(kind.ready_timeout(), || answers(port, HEALTH));
@@ -191,7 +192,7 @@ pub(crate) fn emulator_variables(endpoint: &str) -> Vec<(&'static str, OsString)
     ]
 }
 
-fn ministack(project: &Project, port: u16, files: &Path, log: &Path) -> Result<Program> {
+fn ministack(project: &Project, port: u16, files: &Path, log: &Path, bucket_seed: &str) -> Result<Program> {
     let mut env = emulator_variables(&endpoint(port));
     env.extend([
         ("GATEWAY_PORT", OsString::from(port.to_string())),
@@ -199,6 +200,7 @@ fn ministack(project: &Project, port: u16, files: &Path, log: &Path) -> Result<P
         ("LAMBDA_EXECUTOR", "local".into()),
         ("LAMBDA_ACCOUNT_CONCURRENCY", FUNCTIONS_AT_ONCE.to_string().into()),
         ("MINISTACK_REGION", REGION.into()),
+        ("BUCKET_NAME_SEED", bucket_seed.into()),
         ("TMPDIR", files.into()),
     ]);
     Ok(Program {

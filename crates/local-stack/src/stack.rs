@@ -65,6 +65,14 @@ enum StackDatabase {
 }
 
 impl StackDatabase {
+    /// Returns a text that is the same at each start on this database. It contains no password.
+    fn identity(&self, state: &StateDir) -> String {
+        match self {
+            Self::Embedded(_) => state.path().display().to_string(),
+            Self::Given(url) => without_credentials(url),
+        }
+    }
+
     fn url(&self) -> String {
         match self {
             Self::Embedded(postgres) => postgres.url(),
@@ -107,7 +115,7 @@ impl Stack {
         prepare: impl AsyncFnOnce(&AwsClients, &StackEnv) -> Result<(), E>,
     ) -> Result<Self, E> {
         let database = start_database(options, state, reporter)?;
-        let emulator = start_emulator(options, state, reporter)?;
+        let emulator = start_emulator(options, state, &database.identity(state), reporter)?;
         let endpoint = emulator.endpoint();
         let clients = AwsClients::connect(Some(&endpoint), REGION, Some((CREDENTIAL, CREDENTIAL))).await;
         reporter.started("stack");
@@ -189,7 +197,12 @@ fn start_database(options: &UpOptions, state: &StateDir, reporter: &mut impl Ste
     Ok(StackDatabase::Embedded(postgres))
 }
 
-fn start_emulator(options: &UpOptions, state: &StateDir, reporter: &mut impl StepReporter) -> Result<Emulator> {
+fn start_emulator(
+    options: &UpOptions,
+    state: &StateDir,
+    bucket_seed: &str,
+    reporter: &mut impl StepReporter,
+) -> Result<Emulator> {
     let log = state.log("emulator");
     reporter.started(&options.emulator.to_string());
     if let Some(recorded) = state.recorded()?.emulator {
@@ -204,7 +217,8 @@ fn start_emulator(options: &UpOptions, state: &StateDir, reporter: &mut impl Ste
         }
     }
     let record = |started| state.record(|recorded| recorded.emulator = Some(started));
-    let emulator = Emulator::start_recorded(&state.emulator(), &log, options.emulator, options.lifetime, record)?;
+    let (kind, lifetime) = (options.emulator, options.lifetime);
+    let emulator = Emulator::start_recorded(&state.emulator(), &log, kind, lifetime, bucket_seed, record)?;
     reporter.done(&format!("answers at {}", emulator.endpoint()));
     Ok(emulator)
 }
@@ -229,6 +243,15 @@ fn stack_env(endpoint: &str, database_url: &str, outputs: &Outputs) -> Result<St
     })
 }
 
+/// Returns host, port and database of a connection URL. In other forms, leaves out the password.
+fn without_credentials(url: &str) -> String {
+    if let Some((_, rest)) = url.split_once("://") {
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+        return rest.split('?').next().unwrap_or_default().to_owned();
+    }
+    url.split_whitespace().filter(|word| !word.starts_with("password")).collect::<Vec<_>>().join(" ")
+}
+
 /// Requests a stop when a piped stdin ends, which means that the process at its other end has ended. Other kinds of
 /// stdin say nothing: `</dev/null` ends at once.
 fn stop_when_stdin_ends() {
@@ -240,4 +263,17 @@ fn stop_when_stdin_ends() {
         while std::io::stdin().read(&mut buffer).is_ok_and(|read| read > 0) {}
         interrupt::request_stop();
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn database_identity_contains_no_password() {
+        let check = |url: &str, expected: &str| assert_eq!(without_credentials(url), expected);
+        check("postgres://me:se@cret@localhost:5432/shop?sslmode=disable", "localhost:5432/shop");
+        check("postgres://localhost/shop", "localhost/shop");
+        check("host=localhost password=secret dbname=shop", "host=localhost dbname=shop");
+    }
 }

@@ -110,7 +110,7 @@ async fn dispatch(cli: Cli) -> Result<bool> {
         Command::DeadLetters(args) => dead_letters::run(args, &context).await,
         Command::Replay(args) => replay::run(args, &context).await,
         Command::Reconcile(args) => reconcile::run(args, &context).await,
-        Command::Check(args) => check::run(args),
+        Command::Check(args) => check::run(args, &context).await,
         Command::Explain(args) => explain::run(args, &context),
         Command::Infer(args) => infer::run(args),
         Command::Deploy(args) => deploy::run(args, &context),

@@ -251,7 +251,7 @@ mod tests {
         check("d/{date:%Y-%m-%d}/a.csv", REPLACE, false);
         check("d/{date:%Y-%m-%d}/*.csv", REPLACE, true);
         check("d/{date:%Y-%m-%d}/{region}.csv", REPLACE, true);
-        check("d/{date:%Y-%m-%d}/{made:%H%M}.csv", REPLACE, true);
+        check("d/{date:%Y-%m-%d}/{made:%Y-%m-%d}.csv", REPLACE, true);
         check("d/*", APPEND, false);
     }
 

@@ -1,7 +1,7 @@
 use protocol::LoadOutcome::{AlreadyLoaded, Ignored, Loaded, Superseded};
 use protocol::{LoadOutcome, ObjectRef};
 
-use crate::fixture::{DEFINITION, KEY, LoadFixture, orders, sequenced};
+use crate::fixture::{DEFINITION, KEY, LoadFixture, in_a_minute, orders, request, sequenced};
 
 /// Writes three versions of one key, in this order.
 fn versions(fixture: &LoadFixture, customers: [&str; 3]) -> [ObjectRef; 3] {
@@ -76,6 +76,25 @@ async fn dataset_keeps_every_version_or_the_first() {
     let ignore = format!("{DEFINITION}\non_new_version = \"ignore\"\n");
     check(&ignore, ["ann", "bob", "eve"], [0, 1, 2], [Loaded, Ignored, Ignored], "ann").await;
     check(&ignore, ["ann", "bob", "ann"], [0, 1, 2], [Loaded, Ignored, AlreadyLoaded], "ann").await;
+}
+
+#[tokio::test]
+async fn renamed_dataset_keeps_its_loads() {
+    let fixture = LoadFixture::new().await;
+    let old = DEFINITION.replace("[datasets.orders]", "[datasets.things]");
+    let object = sequenced(fixture.bucket.put(KEY, Some("v1"), orders(&["ann", "bob"])), "1");
+    let mut request = request(&old, &object);
+    request.dataset = "things".to_owned();
+    assert_eq!(fixture.loader.load(&request, in_a_minute()).await.unwrap().outcome, Loaded);
+
+    let renamed = format!("{DEFINITION}renamed_from = \"things\"\n");
+    assert_eq!(fixture.load_as(&renamed, &object).await.unwrap().outcome, AlreadyLoaded);
+    assert_eq!(fixture.customers().await, "ann,bob");
+    let corrected = sequenced(fixture.bucket.put(KEY, Some("v2"), orders(&["eve"])), "2");
+    assert_eq!(fixture.load_as(&renamed, &corrected).await.unwrap().outcome, Loaded);
+    assert_eq!(fixture.customers().await, "eve");
+    let loads = "select string_agg(dataset || ' ' || outcome, ', ' order by load_id) from penstock.load_history";
+    assert_eq!(fixture.text(loads).await.unwrap(), "orders Replaced by 2, orders Loaded");
 }
 
 #[tokio::test]

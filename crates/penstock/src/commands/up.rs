@@ -9,7 +9,7 @@ use crate::context::{Context, database_url, fault_plan, pipelines_folder, relati
 use crate::error::{Error, Result};
 use crate::history;
 use crate::output::{Progress, StackSteps};
-use crate::pipelines::PipelinesFolder;
+use crate::pipelines::{PipelinesFolder, unknown_loads};
 
 /// Start the stack on this machine and write `.local/env`
 ///
@@ -59,6 +59,12 @@ pub(crate) async fn run(args: UpArgs, context: &Context) -> Result<bool> {
         Ok::<(), Error>(())
     };
     let mut stack = Stack::up(&options, &mut StackSteps::new(progress), upload).await?;
+    if let Some(url) = &stack.env.database_url {
+        let address = DatabaseAddress::Url(url.clone());
+        for warning in unknown_loads(pipelines.catalog.definitions(), address).await {
+            eprintln!("warning: {warning}");
+        }
+    }
     print_next_steps(&stack, &state);
     if args.foreground {
         eprintln!("press Ctrl-C to stop the stack");

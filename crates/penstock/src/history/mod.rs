@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 
 pub(crate) use print::{print_failures, print_loads, print_missing_files, print_rejects, print_runs};
 pub(crate) use rows::{
-    DatasetRow, FailureFilter, FailureRow, LoadRejects, LoadRow, MissingFileRow, RejectRow, RepairInputs, RunRow,
-    RunUnderWay,
+    DatasetRow, FailureFilter, FailureRow, LoadRejects, LoadRow, LoadsOfTable, MissingFileRow, RejectRow, RepairInputs,
+    RunRow, RunUnderWay,
 };
 
 const RUNS: &str = "
@@ -65,6 +65,12 @@ const UNDER_WAY: &str = "
     select run_id, pipeline, state from penstock.run
     where state in ('Ready', 'Running') and ($1::text is null or pipeline = $1)
     order by run_id";
+
+const LOADS_OF_TABLES: &str = "
+    select pipeline, dataset, table_name, count(*) as loads
+    from penstock.load where outcome = 'Loaded' and replaced_by is null and rows_loaded > 0
+    group by pipeline, dataset, table_name
+    order by pipeline, dataset, table_name";
 
 const REPAIRS: &str = "
     select *, (extract(epoch from duration) * 1000)::bigint as duration_ms
@@ -135,6 +141,11 @@ impl History {
     /// Returns all runs that are ready or running, the oldest first.
     pub(crate) async fn runs_under_way(&self, pipeline: Option<&str>) -> Result<Vec<RunUnderWay>> {
         self.read(UNDER_WAY, &[&pipeline]).await
+    }
+
+    /// Counts the loads whose rows are in a table, by dataset and table.
+    pub(crate) async fn loads_of_tables(&self) -> Result<Vec<LoadsOfTable>> {
+        self.read(LOADS_OF_TABLES, &[]).await
     }
 
     pub(crate) async fn load(&self, load_id: i64) -> Result<LoadRow> {

@@ -82,6 +82,15 @@ impl LoadRow {
     }
 }
 
+/// The number of loads that a dataset has in a table.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct LoadsOfTable {
+    pub(crate) pipeline: String,
+    pub(crate) dataset: String,
+    pub(crate) table_name: String,
+    pub(crate) loads: i64,
+}
+
 /// The values of a load that its repairs need.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct RepairInputs {
