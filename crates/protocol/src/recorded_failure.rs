@@ -14,7 +14,7 @@ pub const FILE_REMEDY: &str = "find the failed state in the history of this exec
 pub const RUN_REMEDY: &str = "find the failed state in the history of this execution, read the log of its function, \
                               remove the cause, then run `penstock rerun RUN`";
 
-/// What failed: a file or a run.
+/// The kind of what failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureKind {
@@ -49,7 +49,7 @@ pub struct UnrecordedFailure {
     pub version_id: Option<String>,
     /// The failure name.
     pub name: String,
-    /// What happened and the remedy, separated by [`REMEDY_MARK`].
+    /// Reason and remedy, separated by [`REMEDY_MARK`].
     pub message: String,
 }
 

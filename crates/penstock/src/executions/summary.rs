@@ -17,7 +17,7 @@ pub(crate) struct ExecutionSummary {
     /// Why the file was ignored or failed, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
-    /// What to do about the failure, in one line.
+    /// The remedy of the failure, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) remedy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

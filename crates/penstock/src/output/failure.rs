@@ -8,7 +8,7 @@ const INDENT: &str = "  ";
 /// A failure with its reason, as all commands show it.
 #[derive(Debug)]
 pub(crate) struct FailureText<'a> {
-    /// What failed: a file or a run.
+    /// The failed file or run.
     pub(crate) what: &'a str,
     pub(crate) name: &'a str,
     pub(crate) reason: Option<&'a str>,
