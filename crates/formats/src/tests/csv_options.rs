@@ -4,6 +4,9 @@
 use pipeline::{Column, ColumnSource, CsvOptions, Delimiter, LineEnd, Quoting, Ragged};
 use protocol::Format;
 
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::{TestFile, column};
 
 fn setup(csv: CsvOptions) -> TestFile {
@@ -199,4 +202,47 @@ fn headerless_columns_may_declare_positions() {
     setup.check("\n", &[], &[]);
     setup.csv.ragged = Ragged::Both;
     setup.check("1\n4,5,6,\n", &["NULL|1", "6|4"], &[]);
+}
+
+fn any_options() -> impl Strategy<Value = CsvOptions> {
+    let delimiter = select(vec![None, Delimiter::new(";;"), Delimiter::new("§")]);
+    let quoting = select(vec![Quoting::Strict, Quoting::Lenient]);
+    let ragged = select(vec![Ragged::Reject, Ragged::Pad, Ragged::Trim, Ragged::Both]);
+    let line_end = select(vec![LineEnd::Lf, LineEnd::Cr]);
+    let escape = select(vec![None, Some(b'\\')]);
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    (delimiter, quoting, ragged, line_end, escape, flags, 0..3_u32, 0..3_u32).prop_map(
+        |(delimiter, quoting, ragged, line_end, escape, (header, skip_blank, trim), skip, skip_footer)| CsvOptions {
+            delimiter,
+            escape,
+            comment: Some(b'#'),
+            header,
+            quoting,
+            skip,
+            skip_footer,
+            skip_blank,
+            ragged,
+            trim,
+            line_end,
+            ..standard()
+        },
+    )
+}
+
+/// Lines that hold the special characters of every option.
+fn any_file() -> impl Strategy<Value = String> {
+    let part = select(vec!["a", " ", ",", ";;", ";", "§", "\"", "\"\"", "\\", "\r", "\n", "\r\n", "#", "1"]);
+    let header = select(vec!["", "a,b\n", "a;;b\r", "a§b\r\n", "sep=;\n", "x\n"]);
+    (header.clone(), header, prop::collection::vec(part, 0..40))
+        .prop_map(|(first, second, parts)| format!("{first}{second}{}", parts.concat()))
+}
+
+proptest! {
+    #[test]
+    fn block_size_changes_no_result(options in any_options(), file in any_file(), read_block_bytes in 1..9_usize) {
+        let mut in_blocks = setup(options);
+        let whole = in_blocks.load(file.as_bytes()).map_err(|error| error.to_string());
+        in_blocks.limits.read_block_bytes = read_block_bytes;
+        prop_assert_eq!(in_blocks.load(file.as_bytes()).map_err(|error| error.to_string()), whole);
+    }
 }

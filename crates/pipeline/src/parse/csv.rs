@@ -72,6 +72,9 @@ pub(super) fn options(
     };
     check_characters_differ(&section, options, errors);
     check_unquoted(&section, options, errors);
+    if let (true, Some(entry)) = (options.trim && options.delimiter == Delimiter::new(" "), section.get("trim")) {
+        entry.error(errors, "`trim` has no effect with `delimiter = \" \"`");
+    }
     // Other tools declare a doubled quote as a quote that escapes itself.
     Some(CsvOptions { escape: options.escape.filter(|_| options.escape != options.quote), ..options })
 }

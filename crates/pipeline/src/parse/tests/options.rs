@@ -98,6 +98,8 @@ fn new_csv_options_parse() {
     check_errors("csv.skip_blank = 1", &["5: csv.skip_blank: expected true or false, found 1"]);
     check_errors("csv.ragged = 'cut'", &["5: csv.ragged: `cut` is not one of reject, pad, trim, both"]);
     check_errors("csv.trim = 'left'", &["5: csv.trim: expected true or false, found the string \"left\""]);
+    let space = "6: csv.trim: `trim` has no effect with `delimiter = \" \"`";
+    check_errors("csv.delimiter = ' '\ncsv.trim = true", &[space]);
     check_errors("csv.line_end = 'crlf'", &["5: csv.line_end: `crlf` is not one of lf, cr"]);
     check_errors("csv.quoted_lines = 0", &["5: csv.quoted_lines: expected a number of lines from 1, found 0"]);
     check_errors(
