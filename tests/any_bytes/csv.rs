@@ -27,6 +27,7 @@ pub fn csv(bytes: &[u8]) {
         header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Reject,
+        object_values: &[],
         lineage: None,
     };
     let file = if options.header { [header(&options), file].concat() } else { file.to_vec() };

@@ -26,6 +26,7 @@ pub fn json(bytes: &[u8]) {
         header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Ignore,
+        object_values: &[],
         lineage: None,
     };
     let Ok(conversion) = convert_whole_and_in_pieces(&spec, file, usize::from(*size) + 1) else { return };

@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use pipeline::{Dataset, Definition};
+use pipeline::{Dataset, Definition, ObjectProperties};
 use protocol::{Compression, Format};
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +15,7 @@ pub(crate) struct Case {
     pub(crate) format: Format,
     pub(crate) compression: Compression,
     pub(crate) input: Vec<u8>,
+    pub(crate) object_values: Vec<Option<String>>,
     pub(crate) expected: ExpectedResult,
 }
 
@@ -60,8 +61,15 @@ impl Case {
         };
         let file_name = input_name(folder)?;
         let (format, compression) = dataset.file_format(&file_name)?;
+        let object = ObjectProperties {
+            key: file_name.clone(),
+            version_id: Some("v1".to_owned()),
+            etag: Some("0123".to_owned()),
+            last_modified: "2024-05-01T10:00:00.5Z".parse().ok(),
+        };
         Ok(Self {
             name: name.to_owned(),
+            object_values: definition.object_values(&dataset, &object),
             dataset,
             format,
             compression,

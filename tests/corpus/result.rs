@@ -103,6 +103,7 @@ fn convert(case: &Case) -> Result<Conversion, &'static str> {
         header_match: case.dataset.header_match,
         encoding: case.dataset.encoding,
         extra: case.dataset.extra,
+        object_values: &case.object_values,
         lineage: None,
     };
     let mut collected = CollectingSink::default();
@@ -118,12 +119,15 @@ fn convert(case: &Case) -> Result<Conversion, &'static str> {
     Ok((collected, converted))
 }
 
-/// Lists the declared columns, then `rescued` if the dataset rescues columns.
+/// Lists the declared columns of the records, then `rescued` if the dataset rescues columns, then the other columns.
 fn list(dataset: &Dataset, item: impl Fn(&pipeline::Column) -> String, rescued: &str) -> String {
-    let mut items: Vec<_> = dataset.columns.iter().map(item).collect();
+    let (in_records, others): (Vec<_>, Vec<_>) =
+        dataset.columns.iter().partition(|column| column.source.is_in_records());
+    let mut items: Vec<_> = in_records.into_iter().map(&item).collect();
     if dataset.extra == Extra::Rescue {
         items.push(rescued.to_owned());
     }
+    items.extend(others.into_iter().map(item));
     items.join(", ")
 }
 

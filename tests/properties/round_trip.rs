@@ -72,6 +72,7 @@ fn check(
         header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Reject,
+        object_values: &[],
         lineage: None,
     };
     let conversion = convert(&spec, &compress(file.as_bytes(), compression), &[size]).unwrap();

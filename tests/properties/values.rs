@@ -54,6 +54,7 @@ fn check(session: &Session, kind: &str, texts: &[String]) {
         header_match: HeaderMatch::Exact,
         encoding: Encoding::Utf8,
         extra: Extra::Reject,
+        object_values: &[],
         lineage: None,
     };
     let lines: Vec<&str> = texts.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();

@@ -6,6 +6,7 @@ use protocol::Format;
 
 use crate::error::FileError;
 use crate::limits::Limits;
+use crate::object_fields::ObjectFields;
 use crate::random_access::RandomAccess;
 use crate::row_encoder::RowEncoder;
 use crate::row_writer::RowWriter;
@@ -49,7 +50,7 @@ pub(crate) fn convert_parquet_within(
     sink: &mut dyn Sink,
 ) -> Result<Counts, FileError> {
     let encoder = RowEncoder::new(spec);
-    let mut writer = RowWriter::new(&encoder, sink, limits);
+    let mut writer = RowWriter::new(&encoder, ObjectFields::new(spec)?, sink, limits);
     let decompressed_bytes = parquet::read(&encoder, file, &mut writer, limits)?;
     writer.finish(decompressed_bytes)
 }
@@ -72,7 +73,7 @@ pub(crate) fn convert_as(
     sink: &mut dyn Sink,
 ) -> Result<Counts, FileError> {
     let mut window = open(spec, input, limits)?;
-    let mut writer = RowWriter::new(encoder, sink, limits);
+    let mut writer = RowWriter::new(encoder, ObjectFields::new(spec)?, sink, limits);
     match spec.format {
         Format::Csv | Format::Tsv => csv::read(spec.format, spec.csv, encoder, &mut window, &mut writer, limits)?,
         Format::Json => json::read_array(encoder, &mut window, &mut writer)?,

@@ -15,6 +15,7 @@ mod json;
 mod json_syntax;
 pub mod limits;
 mod numeric;
+mod object_fields;
 mod parquet;
 mod random_access;
 mod reject;

@@ -8,12 +8,12 @@ use crate::types::TypeEncoder;
 /// Encodes the fields of a row by the file's [`RowSpec`]. It is built once per file.
 #[derive(Debug)]
 pub(crate) struct RowEncoder<'a> {
+    /// The columns of the records.
     pub(crate) columns: Vec<ColumnEncoder<'a>>,
     pub(crate) extra: Extra,
     pub(crate) header_match: HeaderMatch,
     /// Positions from 1 of fields that are neither loaded nor rescued. Inference sets the declared positions.
     pub(crate) hidden_positions: Vec<u32>,
-    pub(crate) lineage: Option<i64>,
     /// Keeps NULLs in the rescued object. Inference needs them to see all names.
     pub(crate) rescues_nulls: bool,
     nulls: Nulls<'a>,
@@ -36,11 +36,10 @@ impl<'a> RowEncoder<'a> {
     pub(crate) fn new(spec: &RowSpec<'a>) -> Self {
         let column_encoder = |column| ColumnEncoder { column, type_encoder: TypeEncoder::new(column) };
         Self {
-            columns: spec.columns.iter().map(column_encoder).collect(),
+            columns: spec.columns.iter().filter(|column| column.source.is_in_records()).map(column_encoder).collect(),
             extra: spec.extra,
             header_match: spec.header_match,
             hidden_positions: Vec::new(),
-            lineage: spec.lineage,
             rescues_nulls: false,
             nulls: Nulls {
                 empty: spec.null_values.iter().any(String::is_empty),
@@ -62,9 +61,9 @@ impl<'a> RowEncoder<'a> {
         (self.extra == Extra::Rescue).then_some(self.columns.len())
     }
 
-    /// Number of fields per tuple.
+    /// Number of fields per tuple that come from the record.
     pub(crate) fn field_count(&self) -> usize {
-        self.columns.len() + usize::from(self.rescued_column().is_some()) + usize::from(self.lineage.is_some())
+        self.columns.len() + usize::from(self.rescued_column().is_some())
     }
 
     /// Returns the names of the columns in the file.

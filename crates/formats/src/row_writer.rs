@@ -1,8 +1,8 @@
 use bytes::Bytes;
 
-use crate::copy;
 use crate::error::{FileError, SinkClosed};
 use crate::limits::Limits;
+use crate::object_fields::ObjectFields;
 use crate::reject::{Record, RejectReason, RowError};
 use crate::row_encoder::RowEncoder;
 use crate::sink::{Counts, Sink};
@@ -10,6 +10,7 @@ use crate::sink::{Counts, Sink};
 /// Collects tuples into blocks. Removes the bytes of a rejected row.
 pub(crate) struct RowWriter<'a> {
     encoder: &'a RowEncoder<'a>,
+    object_fields: ObjectFields,
     sink: &'a mut dyn Sink,
     limits: &'a Limits,
     block: Vec<u8>,
@@ -35,14 +36,21 @@ impl BlankRun {
 }
 
 impl<'a> RowWriter<'a> {
-    pub(crate) fn new(encoder: &'a RowEncoder<'a>, sink: &'a mut dyn Sink, limits: &'a Limits) -> Self {
+    pub(crate) fn new(
+        encoder: &'a RowEncoder<'a>,
+        object_fields: ObjectFields,
+        sink: &'a mut dyn Sink,
+        limits: &'a Limits,
+    ) -> Self {
+        let field_count = encoder.field_count() + object_fields.count;
         Self {
             encoder,
+            object_fields,
             sink,
             limits,
             block: Vec::new(),
             // A table has at most 1600 columns, and PostgreSQL checks the count.
-            field_count: i16::try_from(encoder.field_count()).unwrap_or(i16::MAX).to_be_bytes(),
+            field_count: i16::try_from(field_count).unwrap_or(i16::MAX).to_be_bytes(),
             blank_runs: Vec::new(),
             counts: Counts::default(),
         }
@@ -58,7 +66,7 @@ impl<'a> RowWriter<'a> {
         if !self.blank_runs.is_empty() {
             self.reject_blank_lines()?;
         }
-        match self.try_row(encode)? {
+        match self.try_row(record.line, encode)? {
             Ok(()) => Ok(()),
             Err(error) => self.reject(record, &error),
         }
@@ -68,6 +76,7 @@ impl<'a> RowWriter<'a> {
     #[inline]
     pub(crate) fn try_row(
         &mut self,
+        line: u64,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), RowError>,
     ) -> Result<Result<(), RowError>, FileError> {
         let row_start = self.block.len();
@@ -76,9 +85,7 @@ impl<'a> RowWriter<'a> {
             self.block.truncate(row_start);
             return Ok(Err(error));
         }
-        if let Some(load_id) = self.encoder.lineage {
-            copy::int8(&mut self.block, load_id);
-        }
+        self.object_fields.append(line, &mut self.block);
         self.counts.rows_read += 1;
         self.counts.rows_loaded += 1;
         if self.block.len() >= self.limits.copy_block_bytes {

@@ -4,8 +4,8 @@ use protocol::{Compression, Format};
 /// How to read a file, and which rows to produce.
 #[derive(Clone, Copy, Debug)]
 pub struct RowSpec<'a> {
-    /// The table's columns in order. A tuple holds these fields, then [`pipeline::RESCUED_COLUMN`] if `extra` is
-    /// `rescue`, then the lineage.
+    /// The table's columns in order. A tuple holds the columns of the records, then [`pipeline::RESCUED_COLUMN`] if `extra`
+    /// is `rescue`, then the other columns, then the lineage.
     pub columns: &'a [pipeline::Column],
     /// Unquoted CSV fields, and strings of JSON and Parquet, that mean NULL. The empty text concerns CSV only.
     pub null_values: &'a [String],
@@ -21,6 +21,8 @@ pub struct RowSpec<'a> {
     /// The treatment of undeclared columns or keys. [`Extra::Rescue`] adds a jsonb field to every tuple: an object of
     /// all their values that are not NULL. The field is NULL if the object is empty.
     pub extra: Extra,
+    /// The text of each column that is not in the records, by [`pipeline::Definition::object_values`].
+    pub object_values: &'a [Option<String>],
     /// Value of a bigint field at the end of every tuple.
     pub lineage: Option<i64>,
 }

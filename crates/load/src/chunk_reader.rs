@@ -37,5 +37,16 @@ impl Read for ChunkReader {
 pub(crate) fn row_spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<'_> {
     let Dataset { columns, null_values, csv, header_match, encoding, extra, .. } = dataset;
     let (header_match, encoding, extra) = (*header_match, *encoding, *extra);
-    RowSpec { columns, null_values, format, compression, csv, header_match, encoding, extra, lineage: None }
+    RowSpec {
+        columns,
+        null_values,
+        format,
+        compression,
+        csv,
+        header_match,
+        encoding,
+        extra,
+        object_values: &[],
+        lineage: None,
+    }
 }

@@ -32,6 +32,8 @@ pub(crate) struct CopyTarget<'a> {
     pub(crate) client: &'a Client,
     pub(crate) table: &'a TargetTable,
     pub(crate) load_id: i64,
+    /// The texts of the columns that are not in the records.
+    pub(crate) object_values: &'a [Option<String>],
 }
 
 /// The result of a copy.
@@ -99,7 +101,8 @@ impl CopyInput<'_> {
         let Self { target, dataset, request, object } = self;
         let (blocks_in, blocks_out) = mpsc::channel(BLOCKS_IN_FLIGHT_MAX);
         let lineage = target.table.has_lineage.then_some(target.load_id);
-        let convert = on_a_thread(Arc::clone(dataset), request, lineage, BlockSink(blocks_in), convert);
+        let object_values = target.object_values.to_vec();
+        let convert = on_a_thread(Arc::clone(dataset), request, object_values, lineage, BlockSink(blocks_in), convert);
         let rejects = RejectWriter::new(dataset.rejects, request.format);
         // The first error ends all three. The order of polling shows a cause before its consequences.
         let ((), writer, counts) = tokio::try_join!(
@@ -147,6 +150,7 @@ fn too_many_rejects(object: &ObjectRef, TooManyRejects { reason, first }: TooMan
 async fn on_a_thread<C>(
     dataset: Arc<Dataset>,
     request: &LoadRequest,
+    object_values: Vec<Option<String>>,
     lineage: Option<i64>,
     mut blocks: BlockSink,
     convert: C,
@@ -156,7 +160,7 @@ where
 {
     let (format, compression) = (request.format, request.compression);
     let thread = task::spawn_blocking(move || {
-        let spec = RowSpec { lineage, ..row_spec(&dataset, format, compression) };
+        let spec = RowSpec { object_values: &object_values, lineage, ..row_spec(&dataset, format, compression) };
         convert(&spec, &mut blocks)
     });
     // The task is never cancelled, so an error is a panic. The function reports it as `InternalError`.

@@ -12,6 +12,7 @@ use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
 use protocol::{Format, ObjectRef, error_chain};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -36,6 +37,7 @@ pub(crate) struct Download {
     /// The requested object, completed with the version, etag and size from S3.
     pub(crate) object: ObjectRef,
     pub(crate) bytes: u64,
+    pub(crate) last_modified: Option<DateTime<Utc>>,
     body: Body,
 }
 
@@ -154,8 +156,10 @@ impl Download {
             });
         };
         object.size_bytes = Some(bytes);
+        let last_modified =
+            response.last_modified().and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()));
         let body = Body { object: object.clone(), bytes: length, bytes_read: 0, stream: response.body, stall_timeout };
-        Ok(Self { object, bytes, body })
+        Ok(Self { object, bytes, last_modified, body })
     }
 
     /// Returns the whole body.

@@ -150,7 +150,9 @@ impl Loader {
                 let writer = TableWriter { client, load_id, dataset, target: table, predecessors, newer, request };
                 writer.prepare().await?;
                 let bytes = download.bytes;
-                let target = CopyTarget { client, table, load_id };
+                let file_key = repaired.as_ref().map_or(&request.object.key, |repaired| &repaired.file.key);
+                let object_values = parsed.object_values(dataset, &download, file_key);
+                let target = CopyTarget { client, table, load_id, object_values: &object_values };
                 let copied = copy::copy(target, &self.source, dataset, request, download, progress).await?;
                 let (counts, header) = (copied.counts, copied.header.clone());
                 let LostRows { duplicates, older } = writer.finish(counts.rows_loaded).await?;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use pipeline::{Dataset, Definition};
+use pipeline::{Dataset, Definition, ObjectProperties};
 use postgres::Client;
 use protocol::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RejectSample, RunRef};
 
 use crate::copy::CopyResult;
+use crate::download::Download;
 use crate::error::LoadError;
 use crate::ledger::{self, FileVersion, LedgerRecord};
 use crate::repairs::RepairedLoad;
@@ -15,6 +16,7 @@ use crate::runs::{self, RunPeriod};
 /// A load request with its dataset.
 pub(crate) struct ParsedRequest<'a> {
     pub(crate) request: &'a LoadRequest,
+    pub(crate) definition: Definition,
     /// The dataset, with the settings for this file.
     pub(crate) dataset: Arc<Dataset>,
     /// The dataset in `pipeline.toml`. `dataset` differs from it if the file is a repair.
@@ -36,7 +38,17 @@ impl<'a> ParsedRequest<'a> {
             .ok_or_else(|| LoadError::InvalidInput(format!("{file} has no dataset {dataset}")))?;
         let declared = Arc::new(declared.clone());
         let dataset = if request.repairs.is_some() { Arc::new(declared.for_repairs()) } else { Arc::clone(&declared) };
-        Ok(Self { request, dataset, declared, period: RunPeriod::new(&definition, request) })
+        let period = RunPeriod::new(&definition, request);
+        Ok(Self { request, definition, dataset, declared, period })
+    }
+
+    /// Returns the texts of the columns that are not in the records. `file_key` is the key of the original file, if this
+    /// is a repair.
+    pub(crate) fn object_values(&self, dataset: &Dataset, download: &Download, file_key: &str) -> Vec<Option<String>> {
+        let ObjectRef { version_id, etag, .. } = download.object.clone();
+        let last_modified = download.last_modified;
+        let object = ObjectProperties { key: file_key.to_owned(), version_id, etag, last_modified };
+        self.definition.object_values(dataset, &object)
     }
 
     pub(crate) fn version<'b>(&'b self, object: &'b ObjectRef, repaired: Option<&'b RepairedLoad>) -> FileVersion<'b> {

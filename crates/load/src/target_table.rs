@@ -64,11 +64,15 @@ impl TargetTable {
 
     fn new(ResolvedColumns { dataset, inferred }: &ResolvedColumns, existing: &ExistingTable) -> Self {
         let field = |name: &str, kind: String| TargetField { name: name.to_owned(), kind };
-        let mut fields: Vec<TargetField> =
-            dataset.columns.iter().map(|column| field(&column.name.quoted(), column.kind.sql())).collect();
+        let declared = |is_in_records: bool| {
+            let columns = dataset.columns.iter().filter(move |column| column.source.is_in_records() == is_in_records);
+            columns.map(|column| field(&column.name.quoted(), column.kind.sql()))
+        };
+        let mut fields: Vec<TargetField> = declared(true).collect();
         if dataset.extra == Extra::Rescue {
             fields.push(field(RESCUED_COLUMN, ColumnType::Jsonb.sql()));
         }
+        fields.extend(declared(false));
         let has_lineage = existing.column(LINEAGE).is_some();
         if has_lineage {
             fields.push(field(LINEAGE, ColumnType::BigInt.sql()));

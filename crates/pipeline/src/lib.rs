@@ -17,6 +17,7 @@ mod location;
 mod logical_time;
 mod names;
 mod nearest;
+mod object_values;
 mod options;
 mod parse;
 mod print;
@@ -40,6 +41,7 @@ pub use limits::DEFINITION_BYTES_MAX;
 pub use location::{KeyBucket, Location};
 pub use names::{ColumnName, NameError, TableName};
 pub use nearest::did_you_mean;
+pub use object_values::ObjectProperties;
 pub use options::{
     DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, OnConflict, RESCUED_COLUMN, parse_format,
 };

@@ -34,7 +34,18 @@ fn convert_into(dataset: &Dataset, file: &Path, sink: &mut impl Sink) {
     };
     let Dataset { columns, null_values, csv, header_match, encoding, extra, .. } = dataset;
     let (header_match, encoding, extra, lineage) = (*header_match, *encoding, *extra, Some(1));
-    let spec = RowSpec { columns, null_values, format, compression, csv, header_match, encoding, extra, lineage };
+    let spec = RowSpec {
+        columns,
+        null_values,
+        format,
+        compression,
+        csv,
+        header_match,
+        encoding,
+        extra,
+        object_values: &[],
+        lineage,
+    };
     let counts = formats::convert(&spec, File::open(file).expect("open"), sink).expect("convert");
     assert_eq!(counts.rows_rejected, 0);
 }

@@ -249,6 +249,7 @@ mod tests {
             header_match: HeaderMatch::default(),
             encoding: Encoding::default(),
             extra: Extra::default(),
+            object_values: &[],
             lineage: None,
         };
         infer(&spec, file.as_bytes())

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use pipeline::ColumnType;
 
 use super::encode::encode;
 use super::footer::read_footer;
@@ -52,6 +53,25 @@ pub(crate) fn read(
     Ok(grown_bytes.load(Ordering::Relaxed))
 }
 
+/// Gives the JSON value from `start` the form that a column of this type reads, so that a repair can load it: numbers of a
+/// text become strings, and midnight becomes a date.
+fn adapt(kind: ColumnType, json: &mut Vec<u8>, start: usize) {
+    match kind {
+        ColumnType::Text | ColumnType::Varchar(_) if matches!(json.get(start), Some(b'-' | b'0'..=b'9')) => {
+            json.insert(start, b'"');
+            json.push(b'"');
+        }
+        ColumnType::Date => {
+            let midnight = [&b"T00:00:00\""[..], b"T00:00:00Z\""].into_iter().find(|end| json[start..].ends_with(end));
+            if let Some(midnight) = midnight {
+                json.truncate(json.len() - midnight.len());
+                json.push(b'"');
+            }
+        }
+        _ => {}
+    }
+}
+
 struct RowReader<'a> {
     encoder: &'a RowEncoder<'a>,
     schema: &'a Schema,
@@ -86,7 +106,7 @@ impl RowReader<'_> {
 
     fn row(&mut self, leaves: &mut LeafReaders, writer: &mut RowWriter<'_>) -> Result<(), FileError> {
         let mut bytes = 0;
-        let encoded = writer.try_row(|out| {
+        let encoded = writer.try_row(self.line, |out| {
             let start = out.len();
             let encoded = self.encode(leaves, out);
             bytes = out.len() - start;
@@ -182,7 +202,11 @@ impl RowReader<'_> {
             // A jsonb column parses text as JSON. The raw record keeps this form, so that a repair can load it.
             let is_jsonb = column < self.encoder.columns.len() && self.encoder.is_json(column);
             if !(is_jsonb && append_json_text(node, leaves, &mut raw)) {
+                let start = raw.len();
                 append_readable(node, leaves, &mut raw);
+                if let Some(column_encoder) = self.encoder.columns.get(column) {
+                    adapt(column_encoder.column.kind, &mut raw, start);
+                }
             }
         }
         raw.push(b'}');

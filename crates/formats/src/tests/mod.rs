@@ -74,6 +74,7 @@ impl TestFile {
             header_match: self.header_match,
             encoding: self.encoding,
             extra: self.extra,
+            object_values: &[],
             lineage: self.lineage,
         }
     }
@@ -84,8 +85,13 @@ impl TestFile {
     ) -> Result<Conversion, FileError> {
         let mut collected = CollectingSink::default();
         let counts = convert(&mut collected)?;
-        let mut kinds: Vec<_> = self.columns.iter().map(|column| column.kind).collect();
+        let kinds_of = |is_in_records: bool| {
+            let columns = self.columns.iter().filter(move |column| column.source.is_in_records() == is_in_records);
+            columns.map(|column| column.kind)
+        };
+        let mut kinds: Vec<_> = kinds_of(true).collect();
         kinds.extend((self.extra == Extra::Rescue).then_some(ColumnType::Jsonb));
+        kinds.extend(kinds_of(false));
         kinds.extend(self.lineage.map(|_| ColumnType::BigInt));
         let loaded = Conversion {
             rows: decode::tuples(&collected.tuples, &kinds),
@@ -178,6 +184,7 @@ fn closed_sink_stops_conversion() {
         header_match: HeaderMatch::default(),
         encoding: Encoding::default(),
         extra: Extra::default(),
+        object_values: &[],
         lineage: None,
     };
     for file in ["a\n1\n", "a\nx\n"] {

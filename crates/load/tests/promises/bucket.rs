@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use protocol::ObjectRef;
 
+const LAST_MODIFIED: &str = "Last-Modified: Wed, 01 May 2024 10:00:00 GMT\r\n";
 pub(crate) const NAME: &str = "landing";
 
 pub(crate) struct TestBucket {
@@ -210,7 +211,7 @@ fn answer(
     }
     let version = version_id.map_or(String::new(), |id| format!("x-amz-version-id: {id}\r\n"));
     if let Some(range) = range {
-        return answer_part(stream, &body, &range, &format!("ETag: \"{etag}\"\r\n{version}"), fault);
+        return answer_part(stream, &body, &range, &format!("ETag: \"{etag}\"\r\n{LAST_MODIFIED}{version}"), fault);
     }
     // The checksum of a large body would take longer than the client waits.
     let checksum = if times == 1 && body.len() < 1024 * 1024 {
@@ -220,7 +221,7 @@ fn answer(
     };
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nETag: \"{etag}\"\r\n{version}{checksum}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nETag: \"{etag}\"\r\n{LAST_MODIFIED}{version}{checksum}Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len() * times
     )?;
     match fault {

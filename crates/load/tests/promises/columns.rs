@@ -165,3 +165,51 @@ async fn json_columns_are_inferred_from_any_row() {
     let rows = "select string_agg(concat_ws(' ', id, tags, at), ',' order by id) from staging.orders";
     assert_eq!(fixture.text(rows).await.unwrap(), "3,4 10:15:00");
 }
+
+#[tokio::test]
+async fn columns_come_from_the_key_and_the_object() {
+    let definition = r#"
+[datasets.orders]
+source = "raw/{date:%Y-%m-%d}/{region}/*.csv"
+table = "staging.orders"
+columns.dt = { type = "date", from_key = "date" }
+columns.order_id = "integer"
+columns.region = { type = "text not null", from_key = "region" }
+columns.line = { type = "bigint", from_line = true }
+columns.file = { type = "text", from_object = "key" }
+columns.version = { type = "text", from_object = "version_id" }
+columns.modified = { type = "timestamptz", from_object = "last_modified" }
+columns.customer = "text"
+"#;
+    for more in ["", "extra = \"rescue\"\n", "write = \"replace\"\n"] {
+        let fixture = LoadFixture::new().await;
+        let key = "raw/2024-05-01/eu/part-0.csv";
+        let object = fixture.bucket.put(key, Some("v1"), "order_id,customer\n1,ann\nx,bad\n3,bob\n");
+        let report = fixture.load_as(&format!("{definition}rejects.max_ratio = 1.0\n{more}"), &object).await.unwrap();
+        assert_eq!((report.rows_loaded, report.rows_rejected), (2, 1));
+        let rows = "select string_agg(concat_ws(' ', dt, order_id, region, line, file, version, customer,
+                                                modified > '2000-01-01'), ', ' order by order_id) from staging.orders";
+        let expected = format!("2024-05-01 1 eu 2 {key} v1 ann t, 2024-05-01 3 eu 4 {key} v1 bob t");
+        assert_eq!(fixture.text(rows).await.unwrap().replace("true", "t"), expected);
+        let columns = columns(&fixture).await;
+        assert!(columns.starts_with("dt date, order_id integer, region text, line bigint, file text"), "{columns}");
+    }
+}
+
+#[tokio::test]
+async fn unfit_value_of_the_key_fails_the_file() {
+    let definition = r#"
+[datasets.orders]
+source = "raw/{shop}/orders.csv"
+table = "staging.orders"
+columns.order_id = "integer"
+columns.shop = { type = "integer", from_key = "shop" }
+"#;
+    let fixture = LoadFixture::new().await;
+    let object = fixture.bucket.put("raw/x/orders.csv", Some("v1"), "order_id\n1\n");
+    let error = fixture.load_as(definition, &object).await.unwrap_err();
+    check_failure(&error, FailureName::MalformedFile, "column shop in the file's key or properties: not an integer");
+    let object = fixture.bucket.put("raw/7/orders.csv", Some("v1"), "order_id\n1\n");
+    fixture.load_as(definition, &object).await.unwrap();
+    assert_eq!(fixture.text("select concat(order_id, ' ', shop) from staging.orders").await.unwrap(), "1 7");
+}

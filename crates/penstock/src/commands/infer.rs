@@ -116,6 +116,7 @@ fn spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<
         header_match: dataset.header_match,
         encoding: Encoding::default(),
         extra: Extra::default(),
+        object_values: &[],
         lineage: None,
     }
 }

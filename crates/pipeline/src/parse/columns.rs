@@ -42,6 +42,12 @@ impl FileContext<'_> {
     pub(super) fn is_json(self) -> bool {
         matches!(self.format, Some(Format::Json | Format::Jsonl))
     }
+
+    /// Returns true if the placeholder of `source` has a time format.
+    fn is_time(self, name: &str) -> bool {
+        let placeholders = self.source.iter().flat_map(|source| source.template.placeholders());
+        placeholders.filter(|placeholder| placeholder.name == name).any(|placeholder| placeholder.format.is_some())
+    }
 }
 
 /// Parses the columns in the order of the file. Empty when they are to be inferred; `None` after an error.
@@ -98,6 +104,16 @@ fn column(entry: &TomlEntry<'_, '_>, file: FileContext<'_>, errors: &mut ErrorLi
             entry.error(errors, "`optional` has no effect with `not null`: a missing column is NULL");
         } else if !source.is_in_records() {
             entry.error(errors, "`optional` applies to columns of the file");
+        }
+    }
+    if let ColumnSource::Key(placeholder) = &source
+        && file.is_time(placeholder)
+    {
+        for entry in ["format", "timezone"].iter().filter_map(|key| section.get(key)) {
+            entry.error_at_key(
+                errors,
+                &format!("`{}` has no effect: `{{{placeholder}}}` is a time already", entry.name),
+            );
         }
     }
     if let ColumnSource::Line | ColumnSource::Object(_) = source {
