@@ -52,18 +52,24 @@ impl ResolvedColumns {
             Some(table) => table.undeclared(dataset, &inferred_columns::headers(input.client, &dataset.table).await?),
             None => Vec::new(),
         };
-        if table.is_some() && dataset.evolve == Evolve::Fail {
+        let has_default = |column: &Column| table.is_some_and(|table| table.has_default(column));
+        let is_fixed = table.is_some() && dataset.evolve == Evolve::Fail;
+        if is_fixed && !in_table.iter().any(has_default) {
             return Ok((Self::new(dataset, in_table, Vec::new()), download));
         }
         let known = [dataset.columns.clone(), in_table.clone()].concat();
         let object = download.object.clone();
         let Inference { known, new } = infer(input, dataset, known, download).await?;
         let undeclared: Vec<Column> = match (known.is_empty(), new.is_empty(), dataset.infers_columns()) {
+            // The file fills a column with a default, if it has the column.
+            _ if is_fixed => {
+                in_table.into_iter().filter(|column| !has_default(column) || known.contains(&column.name)).collect()
+            }
             // A file without rows has no columns. It keeps those of the table.
-            (true, true, true) => in_table,
+            (true, true, true) => in_table.into_iter().filter(|column| !has_default(column)).collect(),
             _ => in_table.into_iter().filter(|column| known.contains(&column.name)).collect(),
         };
-        let columns = Self::new(dataset, undeclared, new);
+        let columns = Self::new(dataset, undeclared, if is_fixed { Vec::new() } else { new });
         if columns.dataset.columns.is_empty() {
             return Err(LoadError::NothingToInfer { object: object.to_string() });
         }

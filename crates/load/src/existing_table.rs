@@ -20,8 +20,12 @@ pub(crate) struct ExistingColumn {
     pub(crate) name: String,
     /// The type, in the format of `format_type`.
     pub(crate) kind: String,
+    /// The type without its length or precision.
+    pub(crate) base_kind: String,
     pub(crate) is_not_null: bool,
     pub(crate) has_default: bool,
+    /// PostgreSQL refuses to update the column: `generated always as identity`.
+    pub(crate) is_identity: bool,
     pub(crate) is_generated: bool,
 }
 
@@ -31,7 +35,8 @@ impl ExistingTable {
         let found = client
             .query(
                 "select c.relkind::text, a.attname::text, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-                        a.atthasdef or a.attidentity <> '', a.attgenerated <> ''
+                        a.atthasdef or a.attidentity <> '', a.attgenerated <> '', format_type(a.atttypid, -1),
+                        a.attidentity = 'a'
                  from pg_class c left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
                  where c.oid = to_regclass($1)
                  order by a.attnum",
@@ -46,8 +51,10 @@ impl ExistingTable {
             .map(|row| ExistingColumn {
                 name: row.get(1),
                 kind: row.get(2),
+                base_kind: row.get(6),
                 is_not_null: row.get(3),
                 has_default: row.get(4),
+                is_identity: row.get(7),
                 is_generated: row.get(5),
             })
             .collect();
@@ -58,23 +65,35 @@ impl ExistingTable {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Returns the columns that a file may fill and the dataset does not declare, in the order of the table. Columns with
-    /// a default are left out. `headers` has the names in the files, where they differ.
+    /// Returns true if PostgreSQL fills the column when a file lacks it.
+    pub(crate) fn has_default(&self, column: &Column) -> bool {
+        self.column(column.name.as_str()).is_some_and(|existing| existing.has_default)
+    }
+
+    /// Returns the columns that a file may fill and the dataset does not declare, in the order of the table. `headers` has
+    /// the names in the files, where they differ.
     pub(crate) fn undeclared(&self, dataset: &Dataset, headers: &HashMap<String, String>) -> Vec<Column> {
         let is_declared = |name: &ColumnName| dataset.columns.iter().any(|declared| declared.name == *name);
         let column = |existing: &ExistingColumn| {
             let name = ColumnName::parse(&existing.name).ok()?;
-            let kind = match existing.kind.as_str() {
-                "character varying" => ColumnType::Text,
-                kind => ColumnType::parse(kind).ok()?.0,
-            };
-            let is_filled = existing.has_default || existing.is_generated || existing.name == RESCUED_COLUMN;
+            // PostgreSQL converts the text to a type that Penstock does not know.
+            let known = ColumnType::parse(&existing.kind).or_else(|_| ColumnType::parse(&existing.base_kind));
+            let kind = known.map_or(ColumnType::Text, |(kind, _)| kind);
+            let is_filled = existing.is_generated || existing.name == RESCUED_COLUMN;
             let header = headers.get(&existing.name).unwrap_or(&existing.name).clone();
             let column = Column { header, ..Column::new(name, kind, existing.is_not_null) };
             (!is_filled && !is_declared(&column.name)).then_some(column)
         };
         self.columns.iter().filter_map(column).collect()
     }
+}
+
+/// Returns true if PostgreSQL converts the values to the type of the column, because Penstock does not know this type: any
+/// type from text, and a type with a precision from the same type without one.
+pub(crate) fn converts(existing: &ExistingColumn, declared: &ColumnType) -> bool {
+    let is_known = existing.kind == "character varying" || ColumnType::parse(&existing.kind).is_ok();
+    let is_text = matches!(declared, ColumnType::Text | ColumnType::Varchar(_));
+    !is_known && (is_text || existing.base_kind == declared.sql())
 }
 
 /// Returns true if a column of type `existing` accepts the binary format of type `declared` and stores every value unchanged.

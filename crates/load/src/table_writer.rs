@@ -9,7 +9,7 @@
 
 use pipeline::version::{self, ReplacedRows};
 use pipeline::{Column, ColumnName, Dataset, WriteMode};
-use postgres::Client;
+use postgres::{Client, DatabaseError};
 use protocol::{LoadOutcome, LoadRequest};
 use tokio_postgres::types::ToSql;
 
@@ -52,6 +52,7 @@ impl TableWriter<'_> {
         if !self.target.is_staged() {
             return Ok(LostRows::default());
         }
+        self.convert().await?;
         lock_to_write(self.client, &self.target.table).await?;
         self.add_columns().await?;
         if !self.target.key.is_empty() {
@@ -137,6 +138,17 @@ impl TableWriter<'_> {
         }
     }
 
+    /// Converts staged values to types that Penstock does not know.
+    async fn convert(&self) -> Result<(), LoadError> {
+        for (column, statement) in self.target.conversions() {
+            self.client.batch_execute(&statement).await.map_err(|error| match DatabaseError::from(error) {
+                DatabaseError::Refused(reason) => DatabaseError::Refused(format!("column {column}: {reason}")),
+                other => other,
+            })?;
+        }
+        Ok(())
+    }
+
     async fn add_columns(&self) -> Result<(), LoadError> {
         let Self { client, target: TargetTable { table, to_add, .. }, .. } = *self;
         if to_add.is_empty() {
@@ -175,7 +187,8 @@ impl TableWriter<'_> {
     async fn insert(&self, rows_staged: u64) -> Result<(), LoadError> {
         let TargetTable { table, .. } = self.target;
         let fields = self.target.field_names().join(", ");
-        let statement = format!("insert into {} ({fields}) select {fields} from {STAGED}", table.quoted());
+        let statement =
+            format!("insert into {} ({fields}) overriding system value select {fields} from {STAGED}", table.quoted());
         let taken = self.client.execute(&statement, &[]).await?;
         check_taken(taken, rows_staged)
     }
@@ -231,12 +244,13 @@ fn merge_statement(target: &TargetTable) -> String {
     let list = |one: &dyn Fn(&String) -> String, of: &[String]| of.iter().map(one).collect::<Vec<_>>().join(", ");
     let fields = target.field_names();
     let on = same_key("kept", "staged", &target.key);
-    let set = list(&|name| format!("{name} = staged.{name}"), &fields);
+    let set = list(&|name| format!("{name} = staged.{name}"), &target.updatable_names());
+    let matched = if set.is_empty() { "do nothing".to_owned() } else { format!("update set {set}") };
     let values = list(&|name| format!("staged.{name}"), &fields);
     format!(
         "merge into {} as kept using {STAGED} as staged on {on}
-         when matched then update set {set}
-         when not matched then insert ({}) values ({values})",
+         when matched then {matched}
+         when not matched then insert ({}) overriding system value values ({values})",
         target.table.quoted(),
         fields.join(", ")
     )

@@ -5,7 +5,7 @@ use postgres::Client;
 
 use crate::columns::ResolvedColumns;
 use crate::error::LoadError;
-use crate::existing_table::{ExistingColumn, ExistingTable, accepts};
+use crate::existing_table::{ExistingColumn, ExistingTable, accepts, converts};
 use crate::limits::{DIFFERENCES_SHOWN_MAX, LOCK_TIMEOUT};
 use crate::{inferred_columns, locks};
 
@@ -35,6 +35,28 @@ struct TargetField {
     /// The quoted name.
     name: String,
     kind: String,
+    /// The type of the table, if PostgreSQL converts the values to it.
+    conversion: Option<Conversion>,
+    is_identity: bool,
+}
+
+/// A type that Penstock does not know.
+#[derive(Debug)]
+struct Conversion {
+    kind: String,
+    /// The type without its length, which an explicit cast would cut values to.
+    base_kind: String,
+}
+
+impl TargetField {
+    fn new(column: &Column, existing: &ExistingTable) -> Self {
+        let existing = existing.column(column.name.as_str());
+        let conversion = existing
+            .filter(|existing| converts(existing, &column.kind))
+            .map(|existing| Conversion { kind: existing.kind.clone(), base_kind: existing.base_kind.clone() });
+        let is_identity = existing.is_some_and(|existing| existing.is_identity);
+        Self { name: column.name.quoted(), kind: column.kind.sql(), conversion, is_identity }
+    }
 }
 
 impl TargetTable {
@@ -63,10 +85,15 @@ impl TargetTable {
     }
 
     fn new(ResolvedColumns { dataset, inferred }: &ResolvedColumns, existing: &ExistingTable) -> Self {
-        let field = |name: &str, kind: String| TargetField { name: name.to_owned(), kind };
+        let field = |name: &str, kind: String| TargetField {
+            name: name.to_owned(),
+            kind,
+            conversion: None,
+            is_identity: false,
+        };
         let declared = |is_in_records: bool| {
             let columns = dataset.columns.iter().filter(move |column| column.source.is_in_records() == is_in_records);
-            columns.map(|column| field(&column.name.quoted(), column.kind.sql()))
+            columns.map(|column| TargetField::new(column, existing))
         };
         let mut fields: Vec<TargetField> = declared(true).collect();
         if dataset.extra == Extra::Rescue {
@@ -88,7 +115,28 @@ impl TargetTable {
 
     /// Returns true if COPY writes to [`STAGED`] and the rows are merged at the end.
     pub(crate) fn is_staged(&self) -> bool {
-        !self.key.is_empty() || !self.to_add.is_empty()
+        !self.key.is_empty() || !self.to_add.is_empty() || self.has_conversions()
+    }
+
+    fn has_conversions(&self) -> bool {
+        self.fields.iter().any(|field| field.conversion.is_some())
+    }
+
+    /// Returns the column and the statement of each conversion of staged values to the type of the table. PostgreSQL reads
+    /// texts as COPY does.
+    pub(crate) fn conversions(&self) -> impl Iterator<Item = (&str, String)> {
+        self.fields.iter().filter_map(|TargetField { name, conversion, .. }| {
+            let Conversion { kind, base_kind } = conversion.as_ref()?;
+            Some((
+                name.as_str(),
+                format!("alter table {STAGED} alter column {name} type {kind} using {name}::{base_kind}"),
+            ))
+        })
+    }
+
+    /// Returns the quoted names of the columns that an update may set.
+    pub(crate) fn updatable_names(&self) -> Vec<String> {
+        self.fields.iter().filter(|field| !field.is_identity).map(|field| field.name.clone()).collect()
     }
 
     /// Returns the quoted column names in the order of COPY.
@@ -167,7 +215,7 @@ fn difference(table: &ExistingTable, declared: &Column) -> Option<String> {
     };
     if existing.is_generated {
         Some(format!("column {name} is generated, so it accepts no values"))
-    } else if !accepts(&existing.kind, &declared.kind) {
+    } else if !accepts(&existing.kind, &declared.kind) && !converts(existing, &declared.kind) {
         Some(format!("column {name} is {}, expected {}", existing.kind, declared.kind.sql()))
     } else if existing.is_not_null && !declared.not_null {
         Some(format!("column {name} is not null in the table, but nullable in the dataset"))

@@ -138,6 +138,10 @@ impl<'a> TypeSurvey<'a> {
     }
 
     fn look(&mut self, position: usize, kind: JsonKind, text: &[u8]) {
+        // An empty text is NULL in every type but text, also in quotes.
+        if text.is_empty() {
+            return;
+        }
         let family = self.family(kind);
         let found = &mut self.found[position];
         found.is_seen = true;
@@ -273,11 +277,13 @@ mod tests {
         check(&["1", "9223372036854775808"], "numeric");
         check(&["1", "1.10"], "numeric");
         check(&["1.5", "1e300"], "numeric");
+        check(&["2.0", "3"], "numeric");
         check(&["1", "NaN"], "text");
         check(&["1", "x"], "text");
         check(&["1", "", "2"], "smallint");
         check(&["", ""], "text");
-        check(&["1", "\"\""], "text");
+        check(&["1", "\"\""], "smallint");
+        check(&["\"\"", "\"\""], "text");
         check(&["007", "1"], "text");
         check(&["0", "0.5", "-0.5"], "numeric");
         check(&["00.5"], "text");

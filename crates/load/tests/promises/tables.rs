@@ -126,3 +126,67 @@ async fn rows_dropped_by_a_trigger_fail_the_load() {
     let error = fixture.fail(DEFINITION, &object).await;
     check_failure(&error, FailureName::DatabaseRefused, "stored 1 of 2 rows");
 }
+
+#[tokio::test]
+async fn unknown_types_take_values_as_text() {
+    let create = "create schema fx; create type fx.colour as enum ('red', 'green');
+        create domain fx.code as text check (value ~ '^[A-Z]+$');
+        create table fx.t (id int, ip inet, tags text[], cc char(2), at timestamp(3), colour fx.colour, code fx.code,
+                           _load_id bigint)";
+    let columns = "columns.id = \"integer\"\ncolumns.ip = \"text\"\ncolumns.tags = \"text\"\n
+        columns.cc = \"varchar(2)\"\ncolumns.at = \"timestamp\"\ncolumns.colour = \"text\"\ncolumns.code = \"text\"\n";
+    let file = "id,ip,tags,cc,at,colour,code\n1,10.0.0.1,\"{a,b}\",de,2024-01-01 10:00:00.1234,red,AB\n2,,,,,,\n";
+    let rows =
+        "select string_agg(concat_ws(' ', id, host(ip), tags[2], cc, at, colour, code), ', ' order by id) from fx.t";
+    for more in [columns, "", "write = \"replace\"\n", "evolve = \"add\"\n"] {
+        let definition = format!("[datasets.orders]\nsource = \"raw/t.csv\"\ntable = \"fx.t\"\n{more}");
+        let fixture = LoadFixture::new().await;
+        fixture.client.batch_execute(create).await.unwrap();
+        let object = fixture.bucket.put("raw/t.csv", Some("v1"), file);
+        fixture.load_as(&definition, &object).await.unwrap();
+        let expected = "1 10.0.0.1 b de 2024-01-01 10:00:00.123 red AB, 2";
+        assert_eq!(fixture.text(rows).await.unwrap(), expected, "{more}");
+        for (wrong, column) in [("10.0.0.1", "ip"), ("red", "colour"), (",AB", "code")] {
+            let wrong = file.replace(wrong, if column == "code" { ",ab" } else { "x" });
+            let object = fixture.bucket.put("raw/t.csv", Some("v2"), wrong);
+            let error = fixture.load_as(&definition, &object).await.unwrap_err();
+            check_failure(&error, FailureName::DatabaseRefused, column);
+        }
+        assert_eq!(fixture.text(rows).await.unwrap(), expected, "{more}");
+    }
+}
+
+#[tokio::test]
+async fn inferred_columns_take_values_of_columns_with_a_default() {
+    let create =
+        "create schema fx; create table fx.t (id serial primary key, status text default 'new', ip inet, name text,
+                                                      _load_id bigint)";
+    let rows = "select string_agg(concat_ws(' ', id, status, host(ip), name), ', ' order by id desc) from fx.t";
+    for more in ["", "extra = \"ignore\"\n", "evolve = \"add\"\n"] {
+        let definition = format!("[datasets.orders]\nsource = \"raw/*.csv\"\ntable = \"fx.t\"\n{more}");
+        let fixture = LoadFixture::new().await;
+        fixture.client.batch_execute(create).await.unwrap();
+        let object = fixture.bucket.put("raw/a.csv", Some("v1"), "id,status,ip,name\n700,paid,10.0.0.1,x\n");
+        fixture.load_as(&definition, &object).await.unwrap();
+        assert_eq!(fixture.text(rows).await.unwrap(), "700 paid 10.0.0.1 x", "{more}");
+        let object = fixture.bucket.put("raw/b.csv", Some("v1"), "ip,name\n10.0.0.2,y\n");
+        fixture.load_as(&definition, &object).await.unwrap();
+        assert_eq!(fixture.text(rows).await.unwrap(), "700 paid 10.0.0.1 x, 1 new 10.0.0.2 y", "{more}");
+    }
+}
+
+#[tokio::test]
+async fn identity_key_is_upserted() {
+    let create = "create schema fx; create table fx.t (id bigint generated always as identity primary key, name text,
+                                                      _load_id bigint)";
+    let definition = "[datasets.orders]\nsource = \"raw/*.csv\"\ntable = \"fx.t\"\nwrite = \"upsert\"\nkey = [\"id\"]
+columns.id = \"bigint not null\"\ncolumns.name = \"text\"\n";
+    let fixture = LoadFixture::new().await;
+    fixture.client.batch_execute(create).await.unwrap();
+    for (key, file) in [("raw/a.csv", "id,name\n7,a\n8,b\n"), ("raw/b.csv", "id,name\n8,c\n9,d\n")] {
+        let object = fixture.bucket.put(key, Some("v1"), file);
+        fixture.load_as(definition, &object).await.unwrap();
+    }
+    let rows = "select string_agg(concat(id, name), ' ' order by id) from fx.t";
+    assert_eq!(fixture.text(rows).await.unwrap(), "7a 8c 9d");
+}
