@@ -19,6 +19,7 @@ pub fn csv(bytes: &[u8]) {
     let options = dialect(*choices);
     let columns = ["a", "b"].map(text_column);
     let spec = RowSpec {
+        json_records: None,
         columns: &columns,
         null_values: &[],
         format: Format::Csv,

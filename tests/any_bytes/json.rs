@@ -18,6 +18,7 @@ pub fn json(bytes: &[u8]) {
     let format = if choice % 2 == 0 { Format::Json } else { Format::Jsonl };
     let columns = [text_column("a"), column("j", ColumnType::Jsonb)];
     let spec = RowSpec {
+        json_records: None,
         columns: &columns,
         null_values: &[],
         format,

@@ -95,6 +95,7 @@ type Conversion = (CollectingSink, Result<Counts, FileError>);
 
 fn convert(case: &Case) -> Result<Conversion, &'static str> {
     let spec = RowSpec {
+        json_records: case.dataset.json_records.as_deref(),
         columns: &case.dataset.columns,
         null_values: &case.dataset.null_values,
         format: case.format,

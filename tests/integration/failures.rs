@@ -34,7 +34,7 @@ fn unloadable_file_fails_with_one_notice() {
         check(stack, "people/missing-column.csv", "id,name\n1,Ann\n", "HeaderMismatch", "joined").await;
         check(stack, "unknown/dataset.csv", "id\n1\n", "NoDataset", "unknown/dataset.csv").await;
         check(stack, "people/quote.csv", "id,name,joined\n1,\"Ann,\n", "MalformedFile", "line 2").await;
-        check(stack, "people/not-an-array.json", "{\"id\": 1}", "MalformedFile", "array").await;
+        check(stack, "people/not-an-array.json", "7", "MalformedFile", "array").await;
     });
 }
 

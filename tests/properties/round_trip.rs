@@ -64,6 +64,7 @@ fn check(
     }
     let columns = columns();
     let spec = RowSpec {
+        json_records: None,
         columns: &columns,
         null_values: &[String::new()],
         format,

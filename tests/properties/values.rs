@@ -46,6 +46,7 @@ fn integer_text<'t>(kind: &str, text: &'t str) -> &'t str {
 fn check(session: &Session, kind: &str, texts: &[String]) {
     let columns = [column("v", kind)];
     let spec = RowSpec {
+        json_records: None,
         columns: &columns,
         null_values: &[],
         format: Format::Tsv,

@@ -76,8 +76,9 @@ pub(crate) fn convert_as(
     let mut writer = RowWriter::new(encoder, ObjectFields::new(spec)?, sink, limits);
     match spec.format {
         Format::Csv | Format::Tsv => csv::read(spec.format, spec.csv, encoder, &mut window, &mut writer, limits)?,
-        Format::Json => json::read_array(encoder, &mut window, &mut writer)?,
-        Format::Jsonl => json::read_lines(encoder, &mut window, &mut writer)?,
+        Format::Json | Format::Jsonl => {
+            json::read(spec.format, spec.json_records, encoder, &mut window, &mut writer)?;
+        }
         Format::Parquet => return Err(FileError::Read(io::Error::other("Parquet needs random access"))),
     }
     writer.finish(window.bytes_read())

@@ -15,6 +15,8 @@ pub struct RowSpec<'a> {
     pub csv: &'a CsvOptions,
     /// How names of the file are compared with the names of columns. It does not apply to JSON.
     pub header_match: HeaderMatch,
+    /// The JSON Pointer to the array of records; `None`: the records are the top level of the file.
+    pub json_records: Option<&'a str>,
     /// Byte order marks are not data. UTF-8 may have one. UTF-16 must have one, unless the dataset declares the byte
     /// order. A mark of another encoding is an error.
     pub encoding: Encoding,

@@ -44,6 +44,7 @@ pub(crate) fn row_spec(dataset: &Dataset, format: Format, compression: Compressi
         compression,
         csv,
         header_match,
+        json_records: dataset.json_records.as_deref(),
         encoding,
         extra,
         object_values: &[],

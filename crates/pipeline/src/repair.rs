@@ -69,7 +69,7 @@ impl Dataset {
             upsert @ WriteMode::Upsert { .. } => upsert.clone(),
         };
         let csv = CsvOptions { skip: 0, skip_footer: 0, ..self.csv };
-        Self { write, encoding: Encoding::Utf8, csv, ..self.clone() }
+        Self { write, encoding: Encoding::Utf8, csv, json_records: None, ..self.clone() }
     }
 }
 

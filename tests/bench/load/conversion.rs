@@ -35,6 +35,7 @@ fn convert_into(dataset: &Dataset, file: &Path, sink: &mut impl Sink) {
     let Dataset { columns, null_values, csv, header_match, encoding, extra, .. } = dataset;
     let (header_match, encoding, extra, lineage) = (*header_match, *encoding, *extra, Some(1));
     let spec = RowSpec {
+        json_records: None,
         columns,
         null_values,
         format,

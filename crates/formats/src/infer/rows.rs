@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -13,6 +12,7 @@ use super::type_chain::{NO_TYPE, TypeChain, ValueFamily, keeps_text, type_chains
 use crate::column_mapping::header_key;
 use crate::convert::convert_as;
 use crate::error::{FileError, SinkClosed};
+use crate::json::{JsonPointer, pointer_to};
 use crate::json_syntax::{JsonKind, JsonLexer, JsonToken, unescape};
 use crate::limits::Limits;
 use crate::reject::Reject;
@@ -56,8 +56,8 @@ struct TypeSurvey<'a> {
     /// Index in `found` by the file's name of a column.
     positions: HashMap<Vec<u8>, usize>,
     found: Vec<SurveyedColumn>,
-    /// By [`header_key`].
-    known: HashMap<Cow<'a, str>, &'a ColumnName>,
+    /// The declared columns by [`header_key`]; in JSON by the key that a pointer begins with.
+    known: HashMap<String, Vec<&'a ColumnName>>,
     header_match: HeaderMatch,
     type_chains: Vec<TypeChain>,
     /// Values have types. CSV fields have none.
@@ -70,7 +70,8 @@ struct TypeSurvey<'a> {
 }
 
 struct SurveyedColumn {
-    header: String,
+    /// The name in the file.
+    key: String,
     is_known: bool,
     /// Per type chain: the index of the narrowest type that accepts every value, or [`NO_TYPE`].
     types: Vec<usize>,
@@ -78,13 +79,26 @@ struct SurveyedColumn {
     is_text: bool,
 }
 
+fn known_columns<'a>(spec: &RowSpec<'a>) -> HashMap<String, Vec<&'a ColumnName>> {
+    let is_json = matches!(spec.format, Format::Json | Format::Jsonl);
+    let mut known: HashMap<String, Vec<&ColumnName>> = HashMap::new();
+    for column in spec.columns.iter().filter(|column| is_named(column)) {
+        let segments = JsonPointer::parse(&column.header).segments;
+        let key = match segments.first() {
+            Some(first) if is_json && column.header.starts_with('/') => String::from_utf8_lossy(first).into_owned(),
+            _ => header_key(spec.header_match, &column.header).into_owned(),
+        };
+        known.entry(key).or_default().push(&column.name);
+    }
+    known
+}
+
 impl<'a> TypeSurvey<'a> {
     fn new(spec: &RowSpec<'a>) -> Self {
-        let key = |column: &'a Column| (header_key(spec.header_match, &column.header), &column.name);
         Self {
             positions: HashMap::new(),
             found: Vec::new(),
-            known: spec.columns.iter().filter(|column| is_named(column)).map(key).collect(),
+            known: known_columns(spec),
             header_match: spec.header_match,
             type_chains: type_chains(),
             is_typed: !matches!(spec.format, Format::Csv | Format::Tsv),
@@ -129,11 +143,11 @@ impl<'a> TypeSurvey<'a> {
         }
         let position = self.found.len();
         self.positions.insert(header.to_vec(), position);
-        let header = String::from_utf8_lossy(header).into_owned();
-        let is_known = self.known.contains_key(&header_key(self.header_match, &header));
+        let key = String::from_utf8_lossy(header).into_owned();
+        let is_known = self.known.contains_key(&*header_key(self.header_match, &key));
         self.has_new |= !is_known;
         let types = vec![0; self.type_chains.len()];
-        self.found.push(SurveyedColumn { header, is_known, types, is_seen: false, is_text: true });
+        self.found.push(SurveyedColumn { key, is_known, types, is_seen: false, is_text: true });
         if self.found.len() > COLUMNS_MAX { Err(SinkClosed) } else { Ok(position) }
     }
 
@@ -176,11 +190,12 @@ impl<'a> TypeSurvey<'a> {
         let unnamed = known.iter().filter(|column| !is_named(column));
         inference.known.extend(unnamed.map(|column| column.name.clone()));
         for (index, found) in self.found.iter().enumerate() {
-            match self.known.get(&header_key(self.header_match, &found.header)) {
-                Some(name) => inference.known.push((*name).clone()),
+            match self.known.get(&*header_key(self.header_match, &found.key)) {
+                Some(columns) => inference.known.extend(columns.iter().map(|name| (*name).clone())),
                 None => {
-                    let name = names.name(&found.header, index + 1);
-                    let header = found.header.clone();
+                    let name = names.name(&found.key, index + 1);
+                    let is_like_pointer = !self.is_regular && found.key.starts_with('/');
+                    let header = if is_like_pointer { pointer_to(&found.key) } else { found.key.clone() };
                     inference.new.push(Column { header, ..Column::new(name, self.kind(found), false) });
                 }
             }
@@ -245,6 +260,7 @@ mod tests {
 
     fn infer_as(format: Format, known: &[Column], file: &str) -> Result<Inference, FileError> {
         let spec = RowSpec {
+            json_records: None,
             columns: known,
             null_values: &[String::new()],
             format,

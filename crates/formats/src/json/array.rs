@@ -9,63 +9,68 @@ use crate::window::Window;
 /// The syntax that may come next in the array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ArrayState {
-    Array,
     FirstElement,
     Element,
     Separator,
-    Nothing,
 }
 
-/// Reads one array of objects. An element that does not fit is rejected. Invalid JSON fails the file, because the next
-/// element's beginning is then unknown.
-pub(crate) fn read_array(
+/// Reads one array of objects, and nothing after it.
+pub(super) fn read_array(
     encoder: &RowEncoder<'_>,
     window: &mut Window<'_>,
     writer: &mut RowWriter<'_>,
 ) -> Result<(), FileError> {
-    let mut reader = ObjectReader::new(encoder);
-    let mut expected = ArrayState::Array;
-    while let Some(byte) = next_token(window)? {
-        expected = match (expected, byte) {
-            (ArrayState::Array, b'[') => ArrayState::FirstElement,
-            (ArrayState::FirstElement | ArrayState::Separator, b']') => ArrayState::Nothing,
-            (ArrayState::Separator, b',') => ArrayState::Element,
-            (ArrayState::FirstElement | ArrayState::Element, first) if !matches!(first, b',' | b']' | b'}' | b':') => {
-                read_element(window, &mut reader, writer)?;
-                expected = ArrayState::Separator;
-                continue;
-            }
-            _ => return Err(malformed(window.line(), expected.error_text(byte))),
-        };
-        window.consume(1, 0);
-    }
-    match expected {
-        ArrayState::Nothing => Ok(()),
-        ArrayState::Array => Err(malformed(window.line(), "the file has no JSON array")),
-        _ => Err(malformed(window.line(), "the file ends inside its JSON array")),
+    next_token(window)?;
+    read_elements(window, &mut ObjectReader::new(encoder), writer)?;
+    match next_token(window)? {
+        None => Ok(()),
+        Some(_) => Err(malformed(window.line(), "text after the JSON array")),
     }
 }
 
-impl ArrayState {
-    fn error_text(self, found: u8) -> &'static str {
-        match self {
-            Self::Array if found == b'{' => {
-                "the file is a JSON object, expected an array of objects; a file with one object per line is named .jsonl"
+/// Reads the array at the first unread byte. An element that does not fit is rejected. Invalid JSON fails the file,
+/// because the next element's beginning is then unknown.
+pub(super) fn read_elements(
+    window: &mut Window<'_>,
+    reader: &mut ObjectReader<'_>,
+    writer: &mut RowWriter<'_>,
+) -> Result<(), FileError> {
+    window.consume(1, 0);
+    let mut expected = ArrayState::FirstElement;
+    while let Some(byte) = next_token(window)? {
+        expected = match (expected, byte) {
+            (ArrayState::FirstElement | ArrayState::Separator, b']') => {
+                window.consume(1, 0);
+                return Ok(());
             }
-            Self::Array => "the file is not a JSON array of objects",
+            (ArrayState::Separator, b',') => ArrayState::Element,
+            (ArrayState::FirstElement | ArrayState::Element, first) if !matches!(first, b',' | b']' | b'}' | b':') => {
+                read_element(window, reader, writer)?;
+                expected = ArrayState::Separator;
+                continue;
+            }
+            _ => return Err(malformed(window.line(), expected.error_text())),
+        };
+        window.consume(1, 0);
+    }
+    Err(malformed(window.line(), "the file ends inside its JSON array"))
+}
+
+impl ArrayState {
+    fn error_text(self) -> &'static str {
+        match self {
             Self::FirstElement | Self::Element => "expected an element of the JSON array",
             Self::Separator => "expected a comma or a closing bracket after an element of the JSON array",
-            Self::Nothing => "text after the JSON array",
         }
     }
 }
 
-fn malformed(line: u64, reason: impl Into<String>) -> FileError {
+pub(super) fn malformed(line: u64, reason: impl Into<String>) -> FileError {
     FileError::Malformed { line, reason: reason.into() }
 }
 
 /// Skips white space and returns the next byte without consuming it.
-fn next_token(window: &mut Window<'_>) -> Result<Option<u8>, FileError> {
+pub(super) fn next_token(window: &mut Window<'_>) -> Result<Option<u8>, FileError> {
     loop {
         let unread = window.unread();
         let space = unread.iter().position(|byte| !is_space(*byte)).unwrap_or(unread.len());
@@ -124,14 +129,14 @@ fn element_length(window: &mut Window<'_>) -> Result<usize, FileError> {
 
 /// Finds an element's end by quotes and brackets alone. Continues where it stopped when more bytes are in the buffer.
 #[derive(Default)]
-struct ElementEnd {
+pub(super) struct ElementEnd {
     at: usize,
     depth: usize,
     in_string: bool,
 }
 
 impl ElementEnd {
-    fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<usize> {
         while self.at < bytes.len() {
             if self.in_string {
                 if !self.skip_string(bytes) {
@@ -157,6 +162,11 @@ impl ElementEnd {
         None
     }
 
+    /// Continues with the next block, after the caller has consumed the returned number of bytes.
+    pub(super) fn restart(&mut self) -> usize {
+        std::mem::take(&mut self.at)
+    }
+
     /// Moves past the closing quote. Returns `false` if the quote is not in the buffer yet.
     fn skip_string(&mut self, bytes: &[u8]) -> bool {
         while let Some(found) = memchr::memchr2(b'"', b'\\', &bytes[self.at..]) {
@@ -178,6 +188,6 @@ impl ElementEnd {
     }
 }
 
-fn line_feeds(bytes: &[u8]) -> usize {
+pub(super) fn line_feeds(bytes: &[u8]) -> usize {
     memchr::memchr_iter(b'\n', bytes).count()
 }

@@ -1,7 +1,9 @@
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use pipeline::Extra;
 
+use super::pointer::{self, JsonPointer};
 use crate::error::quoted;
 use crate::json_syntax::{JsonKind, JsonLexer, JsonToken, unescape};
 use crate::reject::{RejectReason, RowError};
@@ -12,7 +14,9 @@ use crate::types::{AcceptedJson, check_jsonb};
 /// Finds the columns' values in an object. Reuses its memory for all objects.
 pub(super) struct ObjectReader<'a> {
     encoder: &'a RowEncoder<'a>,
-    columns: HashMap<&'a [u8], usize>,
+    /// By key: the column, or after all columns a position in `pointed`.
+    columns: HashMap<Cow<'a, [u8]>, usize>,
+    pointed: Vec<PointedMember>,
     /// Per member of the last object: its column. Most objects of a file have the same order.
     order: Vec<usize>,
     values: Vec<Option<JsonToken>>,
@@ -22,17 +26,46 @@ pub(super) struct ObjectReader<'a> {
     text: Vec<u8>,
 }
 
+/// A member of the record that columns point into.
+struct PointedMember {
+    /// The column that has the whole value.
+    column: Option<usize>,
+    /// Columns, each with the rest of its JSON Pointer.
+    inner: Vec<(usize, Vec<Vec<u8>>)>,
+    is_seen: bool,
+}
+
 /// In [`ObjectReader::order`]: a member without a column.
 const NO_COLUMN: usize = usize::MAX;
 
 impl<'a> ObjectReader<'a> {
     pub(super) fn new(encoder: &'a RowEncoder<'a>) -> Self {
-        let header = |(index, column_encoder): (usize, &'a crate::row_encoder::ColumnEncoder<'a>)| {
-            (column_encoder.column.header.as_bytes(), index)
-        };
+        let mut columns: HashMap<Cow<'a, [u8]>, usize> = HashMap::new();
+        let mut pointed: Vec<PointedMember> = Vec::new();
+        let headers = || encoder.columns.iter().map(|it| it.column.header.as_str()).enumerate();
+        columns.extend(
+            headers()
+                .filter(|(_, header)| !is_pointer(header))
+                .map(|(index, it)| (Cow::Borrowed(it.as_bytes()), index)),
+        );
+        for (column, header) in headers().filter(|(_, header)| is_pointer(header)) {
+            let mut segments = JsonPointer::parse(header).segments.into_iter();
+            let key = segments.next().unwrap_or_default();
+            let found = columns.get(key.as_slice()).copied();
+            let position = match found.and_then(|found| found.checked_sub(encoder.columns.len())) {
+                Some(position) => position,
+                None => {
+                    pointed.push(PointedMember { column: found, inner: Vec::new(), is_seen: false });
+                    columns.insert(Cow::Owned(key), encoder.columns.len() + pointed.len() - 1);
+                    pointed.len() - 1
+                }
+            };
+            pointed[position].inner.push((column, segments.collect()));
+        }
         Self {
             encoder,
-            columns: encoder.columns.iter().enumerate().map(header).collect(),
+            columns,
+            pointed,
             order: Vec::new(),
             values: vec![None; encoder.columns.len()],
             extras: Vec::new(),
@@ -46,6 +79,7 @@ impl<'a> ObjectReader<'a> {
         self.values.fill(None);
         self.extras.clear();
         self.extra_keys.clear();
+        self.pointed.iter_mut().for_each(|member| member.is_seen = false);
         let mut first_error = None;
         let mut index = 0;
         let parsed = JsonLexer::new(record).record(&mut |key, value| {
@@ -106,6 +140,10 @@ impl<'a> ObjectReader<'a> {
                 column
             }
         };
+        if column >= self.values.len() && column != NO_COLUMN {
+            let key = readable(key);
+            return self.pointed_member(record, column - self.values.len(), &key, (whole_key, value));
+        }
         if column == NO_COLUMN {
             return match self.encoder.extra {
                 Extra::Reject => Err(RowError::of_row(RejectReason::UnknownKey { key: readable(key) })),
@@ -123,6 +161,31 @@ impl<'a> ObjectReader<'a> {
             return Err(RowError::of_column(column, RejectReason::DuplicateKey { key: readable(key) }));
         }
         self.values[column] = Some(value);
+        Ok(())
+    }
+
+    /// Takes the values of the columns that point into a member.
+    fn pointed_member(
+        &mut self,
+        record: &[u8],
+        position: usize,
+        key: &str,
+        (whole_key, value): (JsonToken, JsonToken),
+    ) -> Result<(), RowError> {
+        let member = &mut self.pointed[position];
+        if std::mem::replace(&mut member.is_seen, true) {
+            return Err(RowError::of_row(RejectReason::DuplicateKey { key: key.to_owned() }));
+        }
+        match member.column {
+            Some(column) => self.values[column] = Some(value),
+            // The member may have values that no column takes.
+            None if self.encoder.extra == Extra::Rescue => self.extras.push((whole_key, value)),
+            None => {}
+        }
+        for (column, segments) in &member.inner {
+            let found = pointer::find(record, value, segments);
+            self.values[*column] = found.map_err(|reason| RowError::of_column(*column, reason))?;
+        }
         Ok(())
     }
 
@@ -184,6 +247,11 @@ fn key_text<'t>(record: &'t [u8], key: JsonToken, scratch: &'t mut Vec<u8>) -> R
         return Ok(scratch);
     }
     Ok(key.text(record))
+}
+
+/// Returns whether the name of a column is a JSON Pointer.
+fn is_pointer(header: &str) -> bool {
+    header.starts_with('/')
 }
 
 fn readable(key: &[u8]) -> String {

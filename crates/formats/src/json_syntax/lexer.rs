@@ -74,13 +74,24 @@ impl<'a> JsonLexer<'a> {
         self.expect_end()
     }
 
+    /// Lexes one value at the beginning of the text, and returns its end.
+    pub(crate) fn value_end(&mut self) -> Result<usize, RejectReason> {
+        self.value(&mut |_, _| {}).map(|value| value.end)
+    }
+
+    /// Lexes exactly one array. Calls `element` with each element.
+    pub(crate) fn elements(&mut self, element: &mut impl FnMut(JsonToken)) -> Result<(), RejectReason> {
+        self.array(&mut |_, _| {}, element)?;
+        self.expect_end()
+    }
+
     fn value<F: FnMut(JsonKind, &[u8])>(&mut self, visit: &mut F) -> Result<JsonToken, RejectReason> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'"') => self.string()?,
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b'{') => self.object(visit, &mut |_, _| {})?,
-            Some(b'[') => self.array(visit)?,
+            Some(b'[') => self.array(visit, &mut |_| {})?,
             Some(b't') => self.word(b"true", JsonKind::Boolean)?,
             Some(b'f') => self.word(b"false", JsonKind::Boolean)?,
             Some(b'n') => self.word(b"null", JsonKind::Null)?,
@@ -125,13 +136,17 @@ impl<'a> JsonLexer<'a> {
         }
     }
 
-    fn array<F: FnMut(JsonKind, &[u8])>(&mut self, visit: &mut F) -> Result<JsonKind, RejectReason> {
+    fn array<F, E>(&mut self, visit: &mut F, element: &mut E) -> Result<JsonKind, RejectReason>
+    where
+        F: FnMut(JsonKind, &[u8]),
+        E: FnMut(JsonToken),
+    {
         self.enter()?;
         if self.take(b']') {
             return Ok(self.leave(JsonKind::Array));
         }
         loop {
-            self.value(visit)?;
+            element(self.value(visit)?);
             self.skip_space();
             if self.take(b']') {
                 return Ok(self.leave(JsonKind::Array));

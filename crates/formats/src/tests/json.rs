@@ -155,12 +155,8 @@ fn invalid_element_rejects_only_itself() {
 #[test]
 fn invalid_json_array_fails_file() {
     let check = |file: &str, message: &str| array(&TWO).check_error(file, message);
-    check(
-        "\n{\"a\":1}",
-        "line 2: the file is a JSON object, expected an array of objects; a file with one object per line is named .jsonl",
-    );
-    check("1", "line 1: the file is not a JSON array of objects");
-    check(" \n ", "line 2: the file has no JSON array");
+    check("1", "line 1: the file is neither a JSON array of objects nor a JSON object");
+    check(" \n ", "line 2: the file has no JSON array and no JSON object");
     check("[", "line 1: the file ends inside its JSON array");
     check("[{\"a\":1},\n", "line 2: the file ends inside its JSON array");
     check("[{\"a\":1},\n{\"a\":", "line 2: the file ends inside the element of the JSON array that begins here");
@@ -173,6 +169,104 @@ fn invalid_json_array_fails_file() {
     assert!(matches!(array(&TWO).load(b""), Err(FileError::Empty)));
     assert!(matches!(lines(&TWO).load(b""), Err(FileError::Empty)));
     lines(&TWO).check("\n", &[], &[]);
+}
+
+#[test]
+fn json_objects_load_in_every_layout() {
+    let two = &["1|x", "2|NULL"];
+    for setup in [lines(&TWO), array(&TWO)] {
+        setup.check(r#"{"a":1,"b":"x"}{"a":2}"#, two, &[]);
+        setup.check("{\"a\":1,\"b\":\"x\"} \t{\"a\":2}\n", two, &[]);
+        setup.check("{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n", two, &[]);
+        setup.check("{\n \"a\": 1,\n \"b\": \"x\"\n}\r\n{\n \"a\": 2\n}\n", two, &[]);
+        setup.check("{\n \"a\": 1,\n \"b\": \"x\"\n}{\n \"a\": 2}", two, &[]);
+        setup.check("[{\"a\":1,\"b\":\"x\"},\n{\"a\":2}]\n", two, &[]);
+        setup.check(r#"{"a":2}"#, &["2|NULL"], &[]);
+        setup.check("{\n\"a\":2,\n\"c\":1}\n", &[], &["1@0: key \"c\" is not a column of the dataset"]);
+    }
+}
+
+#[test]
+fn syntax_error_costs_its_line_alone() {
+    for setup in [lines(&TWO), array(&TWO)] {
+        setup.check(
+            "{\"a\":1}\n{\"a\":2\n{\"a\":3}\n{\"a\":4}x\n{\"a\":5}{\"a\":6} y\n{\"a\":7},{\"a\":8}\n{\"a\":9}{\"b\":\"",
+            &["1|NULL", "3|NULL", "5|NULL", "9|NULL"],
+            &[
+                "2@8: invalid JSON at byte 6: expected a comma or a closing brace",
+                "4@23: invalid JSON at byte 7: text after the value",
+                "5@39: invalid JSON at byte 8: text after the value",
+                "6@49: invalid JSON at byte 7: text after the value",
+                "7@72: invalid JSON at byte 6: a string is not closed",
+            ],
+        );
+    }
+    let cut_off = "{\"a\":1}\n{\n\"a\":\n{\"a\":2} x}\n";
+    array(&TWO).check_error(cut_off, "line 4: invalid JSON: expected a comma or a closing brace");
+    assert_eq!(lines(&TWO).load(cut_off.as_bytes()).unwrap().rejects.len(), 3);
+}
+
+#[test]
+fn many_json_objects_on_a_line_load() {
+    let mut setup = lines(&["a integer"]);
+    setup.limits.read_block_bytes = 64;
+    setup.limits.record_bytes_max = 100;
+    let file: String = (0..1000).map(|number| format!("{{\"a\":{number}}}")).collect();
+    let rows: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    setup.check(&file, &rows, &[]);
+    array(&["a integer"]).check_error(
+        format!("{file}{{\"a\" 1}}{}", "{\"a\":1}".repeat(2000)),
+        &format!("line 1: invalid JSON in a line of several objects, after {} bytes of the file", file.len()),
+    );
+    assert!(matches!(
+        setup.load(format!("{{\"a\":\"{}\"}}", "x".repeat(200)).as_bytes()),
+        Err(FileError::RecordTooLarge { .. })
+    ));
+}
+
+#[test]
+fn records_are_at_their_pointer() {
+    let mut setup = array(&TWO);
+    setup.limits.read_block_bytes = 16;
+    let spec = |pointer: &'static str| TestFile { json_records: Some(pointer), ..setup.clone() };
+    let check = |pointer, file: &str, rows: &[&str]| spec(pointer).check(file, rows, &[]);
+    check("/records", "{\"count\":1,\"records\":[{\"a\":3,\"b\":\"c\"}]}", &["3|c"]);
+    check(
+        "/data/items",
+        "{\"x\":{\"data\":[1,\"]}\"]},\n\"data\":{\"items\":[{\"a\":1},{\"a\":2}],\"next\":null}}\n",
+        &["1|NULL", "2|NULL"],
+    );
+    check("/1/r", "[{\"r\":[{\"a\":1}]},{\"r\":[{\"a\":2}]}]", &["2|NULL"]);
+    check("/a~1b", "{\"a\\u002fb\":[]}", &[]);
+    check("/r", "{\"r\":[{\"a\":1}]}\n{\"r\":[{\"a\":2}]}", &["1|NULL", "2|NULL"]);
+    spec("/r").check("{\"r\":[{\"a\":\"x\"},1]}", &[], &["1@6 a: not an integer", "1@16: not a JSON object"]);
+    let check_error = |pointer, file: &str, message: &str| spec(pointer).check_error(file, message);
+    check_error("/r", "{\"s\":[]}", "line 1: the document has no array at json.records \"/r\"");
+    check_error("/r", "{\"r\":{}}", "line 1: json.records \"/r\" is no array");
+    check_error("/r", "{\"r\":[],\"r\":[]}", "line 1: a key of json.records is repeated");
+    check_error("/r", "{\"r\":[{\"a\":1}]", "line 1: the file ends inside its JSON document");
+    check_error("/r", "{\"r\":[{\"a\":1}", "line 1: the file ends inside its JSON array");
+    check_error("/r", " \n", "line 2: the file has no JSON document");
+}
+
+#[test]
+fn column_takes_the_value_at_its_pointer() {
+    let mut setup = lines(&["id integer", "name text", "all jsonb", "tag text"]);
+    for (column, header) in setup.columns.iter_mut().zip(["/user/id", "/user/name", "user", "/tags/1"]) {
+        column.header = header.to_owned();
+    }
+    setup.check(
+        "{\"user\":{\"id\":1,\"name\":\"A\\n\"},\"tags\":[\"x\",\"y\"]}\n{\"user\":null}\n{\"tags\":[]}\n",
+        &["1|A\n|{\"id\":1,\"name\":\"A\\n\"}|y", "NULL|NULL|NULL|NULL", "NULL|NULL|NULL|NULL"],
+        &[],
+    );
+    setup.check("{\"user\":{\"id\":1,\"id\":2}}", &[], &["1@0 id: key \"id\" is repeated"]);
+    setup.check("{\"user\":{\"id\":\"x\"},\"v\":1}", &[], &["1@0: key \"v\" is not a column of the dataset"]);
+    let mut rescued = lines(&["id integer"]);
+    rescued.columns[0].header = "/user/id".to_owned();
+    rescued.extra = pipeline::Extra::Rescue;
+    rescued.check("{\"user\":{\"id\":1,\"x\":2},\"v\":1}", &["1|{\"user\":{\"id\":1,\"x\":2},\"v\":1}"], &[]);
 }
 
 fn json() -> impl Strategy<Value = Value> {

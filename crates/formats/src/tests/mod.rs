@@ -27,6 +27,7 @@ pub(crate) struct TestFile {
     pub(crate) compression: Compression,
     pub(crate) csv: CsvOptions,
     pub(crate) header_match: HeaderMatch,
+    pub(crate) json_records: Option<&'static str>,
     pub(crate) encoding: Encoding,
     pub(crate) extra: Extra,
     pub(crate) lineage: Option<i64>,
@@ -43,6 +44,7 @@ impl TestFile {
             compression: Compression::None,
             csv: CsvOptions::default(),
             header_match: HeaderMatch::default(),
+            json_records: None,
             encoding: Encoding::default(),
             extra: Extra::default(),
             lineage: None,
@@ -66,6 +68,7 @@ impl TestFile {
 
     pub(crate) fn spec(&self) -> RowSpec<'_> {
         RowSpec {
+            json_records: self.json_records,
             columns: &self.columns,
             null_values: &self.null_values,
             format: self.format,
@@ -176,6 +179,7 @@ fn closed_sink_stops_conversion() {
     }
     let columns = [column("a integer")];
     let spec = RowSpec {
+        json_records: None,
         columns: &columns,
         null_values: &[],
         format: Format::Csv,

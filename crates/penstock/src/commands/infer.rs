@@ -108,6 +108,7 @@ fn infer_dataset(file: &Path, options: InferOptions) -> Result<Dataset> {
 
 fn spec(dataset: &Dataset, format: Format, compression: Compression) -> RowSpec<'_> {
     RowSpec {
+        json_records: dataset.json_records.as_deref(),
         columns: &[],
         null_values: &dataset.null_values,
         format,

@@ -81,7 +81,7 @@ fn whole(format: Format, raw: &str) -> Result<Cow<'_, str>, LeftOut> {
         return Err(LeftOut::Escaped);
     }
     // A line end in JSON is always white space, because strings cannot contain one.
-    let is_many_lines = matches!(format, Format::Json | Format::Parquet) && raw.contains(['\n', '\r']);
+    let is_many_lines = matches!(format, Format::Json | Format::Jsonl | Format::Parquet) && raw.contains(['\n', '\r']);
     Ok(if is_many_lines { raw.replace(['\n', '\r'], " ").into() } else { raw.into() })
 }
 
