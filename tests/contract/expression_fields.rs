@@ -51,6 +51,7 @@ fn holder<'a>(state: &str, path: &'a str) -> Option<(Value, &'a str)> {
         ("$states.input.object", json!(samples::object("key"))),
         ("$plan", json!(samples::planned_faults())),
         ("$file", union(samples::file_kinds())),
+        ("$reload", json!(samples::reload())),
         ("$resolution", union(samples::resolutions())),
         ("$load", json!(samples::load_request())),
         ("$object", json!(samples::object("key"))),

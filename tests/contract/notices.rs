@@ -202,7 +202,7 @@ fn notice_of_a_load_lists_its_first_rejects() {
     assert_eq!(notice.subject, "Loaded orders.csv: 10,000 rows into staging.orders, 3 rejected");
     let text = "Loaded orders.csv: 10,000 rows into staging.orders, 3 rejected.\n\n\
                 File: s3://landing/raw_data/a b+é%.csv.gz\nVersion: v1\nDataset: retail/orders\nLoad: 7\n\
-                Rows: 10,003 read, 10,000 loaded, 3 rejected\n\n\
+                Rows: 10,003 read, 10,000 loaded, 3 rejected\nNote: the definition has changed\n\n\
                 First rejects:\n  line 7, column order_date: not a date\nTo list them: penstock rejects 7\n\nExecution: ";
     assert_eq!(notice.text, format!("{text}{EXECUTION}"));
     assert_eq!((&notice.body["rows_loaded"], &notice.body["first_rejects"][0]["line"]), (&json!(10_000), &json!(7)));

@@ -1,7 +1,7 @@
 //! The payloads of `process-file`: each function accepts what the states before it return. Both sides reject unknown
 //! fields, so these tests find every difference.
 
-use protocol::{CheckFileRequest, LoadRequest, Resolution, ResolveRequest};
+use protocol::{CheckFileRequest, CheckedFile, LoadRequest, Resolution, ResolveRequest};
 use serde_json::{Value, json};
 
 use crate::expressions::{EXECUTION, Expressions, decode};
@@ -29,13 +29,15 @@ fn check_file_extension_gets_the_whole_event() {
 #[test]
 fn resolve_trigger_gets_the_checked_file() {
     let machine = Machine::read("process-file");
-    for checked in samples::checked_files() {
+    let without_reload = samples::checked_files().into_iter().map(|checked| CheckedFile { reload: None, ..checked });
+    for checked in samples::checked_files().into_iter().chain(without_reload) {
         let answer = serde_json::to_value(&checked).unwrap();
         let given = |variable| (variable, assigned(&machine, "CheckFileExtension", variable, &answer));
-        let expressions = Expressions::new([given("object"), given("file"), given("waited_s")]);
+        let expressions = Expressions::new([given("object"), given("file"), given("reload"), given("waited_s")]);
         let request: ResolveRequest = decode(&payload(&machine, "ResolveTrigger", &expressions));
         assert_eq!(request.execution.as_deref(), Some(EXECUTION));
         assert_eq!((request.object, request.file, request.waited_s), (checked.object, checked.file, 0));
+        assert_eq!(request.reload, checked.reload);
     }
 }
 

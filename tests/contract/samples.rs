@@ -3,8 +3,8 @@
 use protocol::{
     CheckedFile, Compression, ExportReport, FailedRun, Fault, FaultyState, FileKind, Followers, Format, LoadOutcome,
     LoadReport, LoadRequest, MissedFile, ObjectRef, OpenedRun, PlannedFault, PlannedFaults, Reconciliation,
-    RecordedFailure, RejectSample, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart, Sweep,
-    TransformReport,
+    RecordedFailure, RejectSample, Reload, Resolution, RunFailure, RunInput, RunOutcome, RunRef, RunReport, RunStart,
+    Sweep, TransformReport,
 };
 use serde_json::{Value, json};
 
@@ -36,8 +36,13 @@ pub(crate) fn file_kinds() -> Vec<FileKind> {
 }
 
 pub(crate) fn checked_files() -> Vec<CheckedFile> {
-    let named = |file| CheckedFile { object: object("raw_data/a b+é%.csv.gz"), file };
+    let named = |file| CheckedFile { object: object("raw_data/a b+é%.csv.gz"), file, reload: Some(reload()) };
     file_kinds().into_iter().map(named).collect()
+}
+
+pub(crate) fn reload() -> Reload {
+    let at = |time: &str| Some(time.parse().unwrap());
+    Reload { load_id: 5, scheduled_at: at("2024-05-01T00:00:00Z"), actual_at: at("2024-05-01T00:01:00Z") }
 }
 
 pub(crate) fn load_request() -> LoadRequest {
@@ -55,6 +60,7 @@ pub(crate) fn load_request() -> LoadRequest {
         definition_hash: "00".repeat(32),
         notify_success: true,
         repairs: Some(6),
+        reloads: Some(5),
     }
 }
 
@@ -113,6 +119,8 @@ pub(crate) fn load_report() -> LoadReport {
         first_rejects: vec![reject],
         run: Some(run()),
         repairs: Some(6),
+        reloads: Some(5),
+        reason: Some("the definition has changed".to_owned()),
     }
 }
 

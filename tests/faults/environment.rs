@@ -131,6 +131,7 @@ pub(crate) fn request(object: &ObjectRef) -> LoadRequest {
         definition_hash: parsed.hash,
         notify_success: false,
         repairs: None,
+        reloads: None,
     }
 }
 

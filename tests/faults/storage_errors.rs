@@ -114,7 +114,8 @@ pub(crate) async fn resolver_retries_storage_errors_then_reports() -> String {
     let key = "faults/resolved.csv";
     let object = storage.put(Bucket::Plain, key, orders(1, "resolved")).await;
     let file = FileKind::of_key(key).unwrap();
-    let payload = serde_json::to_vec(&ResolveRequest { execution: None, object, file, waited_s: 0 }).unwrap();
+    let payload =
+        serde_json::to_vec(&ResolveRequest { execution: None, object, file, waited_s: 0, reload: None }).unwrap();
     let mut resolve = || block_in_place(|| resolver.invoke(&payload, Duration::from_secs(60)));
 
     let slow_down = json!({"error": {"code": "SlowDown", "status": 503}});

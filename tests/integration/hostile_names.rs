@@ -182,6 +182,7 @@ fn request(object: &ObjectRef, dataset: &str) -> Value {
         definition_hash: hash,
         notify_success: false,
         repairs: None,
+        reloads: None,
     };
     serde_json::to_value(request).unwrap()
 }

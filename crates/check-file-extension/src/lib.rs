@@ -1,6 +1,6 @@
 //! The function behind `CheckFileExtension`: decodes the event, and determines the kind of the file by key and size.
 
-use protocol::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef};
+use protocol::{CheckedFile, Event, Failure, FailureName, FileKind, InvalidEvent, ObjectRef, requested_reload};
 use serde_json::Value;
 
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +25,11 @@ pub fn check(event: &Value) -> Result<CheckedFile, CheckError> {
     match Event::decode(event)? {
         Event::Test { bucket } => {
             let reason = format!("test event of S3: notifications of bucket {bucket} are enabled");
-            Ok(CheckedFile { object: ObjectRef::new(bucket, ""), file: FileKind::Ignored { reason } })
+            Ok(CheckedFile { object: ObjectRef::new(bucket, ""), file: FileKind::Ignored { reason }, reload: None })
         }
-        Event::ObjectCreated(object) => Ok(CheckedFile { file: classify(&object)?, object }),
+        Event::ObjectCreated(object) => {
+            Ok(CheckedFile { file: classify(&object)?, object, reload: requested_reload(event)? })
+        }
     }
 }
 
@@ -80,6 +82,18 @@ mod tests {
         let bare = json!({"bucket": "landing", "key": "a.csv"});
         let wrapped = json!({"execution": "arn:aws:states:::execution", "event": bare});
         assert_eq!(check(&bare).unwrap(), check(&wrapped).unwrap());
+    }
+
+    #[test]
+    fn reload_is_taken_from_the_bare_event() {
+        let bare = json!({"bucket": "landing", "key": "a.csv", "reload": {"load_id": 5}});
+        for event in [bare.clone(), json!({"execution": "arn:aws:states:::execution", "event": bare})] {
+            let checked = check(&event).unwrap();
+            assert_eq!(checked.object, ObjectRef::new("landing", "a.csv"));
+            assert_eq!(checked.reload.map(|reload| reload.load_id), Some(5));
+        }
+        let unnamed = json!({"bucket": "landing", "key": "a.csv", "reload": {}});
+        assert_eq!(check(&unnamed).unwrap_err().name(), FailureName::InvalidEvent);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum LoadError {
             estimate(*.bytes_read, *.bytes, *.elapsed_s))]
     DeadlineExceeded { object: String, bytes_read: u64, bytes: u64, elapsed_s: u64 },
 
+    #[error("{object}: load {load_id} cannot be loaded again: {reason}")]
+    NotReloadable { object: String, load_id: i64, reason: String },
     #[error("{object}: load {load_id} cannot be repaired: {reason}")]
     NotRepairable { object: String, load_id: i64, reason: String },
 
@@ -73,6 +75,7 @@ impl Failure for LoadError {
             // The remedy is the same: declare the columns.
             Self::NothingToInfer { .. } => FailureName::HeaderMismatch,
             Self::DeadlineExceeded { .. } => FailureName::DeadlineExceeded,
+            Self::NotReloadable { .. } => FailureName::NotReloadable,
             Self::NotRepairable { .. } => FailureName::NotRepairable,
             Self::Database(error) => error.name(),
             Self::LoadInProgress { .. } | Self::TableBusy { .. } | Self::RunBusy { .. } => FailureName::LoadInProgress,

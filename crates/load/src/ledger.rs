@@ -5,19 +5,19 @@ use futures_util::future::{join, join3};
 use pipeline::version::{self, KeyHistory, VersionDecision};
 use pipeline::{Dataset, TableName, WriteMode};
 use postgres::Client;
-use protocol::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, RunRef, UnknownName};
-use sha2::{Digest, Sha256};
+use protocol::{LoadOutcome, LoadRequest, ObjectRef, RejectSample, UnknownName};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use crate::error::LoadError;
 use crate::integers::{signed, unsigned};
+use crate::key_lock::key_lock;
 use crate::limits::REJECTS_SHOWN_MAX;
 use crate::repairs::RepairedLoad;
-use crate::runs::RunPeriod;
+use crate::runs::{Joined, RunPeriod};
 
-const LOADED: &str = LoadOutcome::Loaded.as_str();
+pub(crate) const LOADED: &str = LoadOutcome::Loaded.as_str();
 const ALREADY_LOADED: &str = LoadOutcome::AlreadyLoaded.as_str();
 
 /// One version of a file, for one dataset.
@@ -42,7 +42,18 @@ pub(crate) struct LedgerRecord {
     pub(crate) rows_read: u64,
     pub(crate) rows_loaded: u64,
     pub(crate) rows_rejected: u64,
+    /// The definition that the load used.
+    pub(crate) definition_hash: String,
+    /// `penstock forget` deleted the rows.
+    pub(crate) is_forgotten: bool,
 }
+
+/// The columns of [`LedgerRecord`], without the outcome.
+pub(crate) const RECORD: &str = "load_id, table_name, bytes, rows_read, rows_loaded, rows_rejected, definition_hash,
+     forgotten_at is not null as is_forgotten";
+
+/// The order of the versions of a key in the ledger. A reload has the place of its first load.
+const VERSION_ORDER: &str = "coalesce(first_load_id, load_id)";
 
 /// The result of [`claim`].
 #[derive(Debug)]
@@ -67,7 +78,7 @@ pub(crate) struct Predecessors {
 }
 
 /// Selects the loads of one key of one dataset. These are the first four parameters of every statement.
-const OF_KEY: &str = "pipeline = $1 and dataset = $2 and bucket = $3 and key = $4";
+pub(crate) const OF_KEY: &str = "pipeline = $1 and dataset = $2 and bucket = $3 and key = $4";
 
 /// Finds a version in the ledger: by its identity, or by the execution if the event had no identity.
 ///
@@ -77,7 +88,7 @@ pub(crate) async fn find(client: &Client, version: FileVersion<'_>) -> Result<Op
     let found = client
         .query_opt(
             &format!(
-                "select outcome, load_id, table_name, bytes, rows_read, rows_loaded, rows_rejected,
+                "select outcome, {RECORD},
                         coalesce(execution_arn = $8, false) as is_same_execution
                  from penstock.load
                  where {OF_KEY}
@@ -145,19 +156,16 @@ pub(crate) async fn claim(
     dataset: &Dataset,
     declared: &Dataset,
 ) -> Result<ClaimResult, LoadError> {
-    let begin = format!("{begin}; select pg_advisory_xact_lock({})", key_lock(version));
+    let begin = begin_locked(begin, version);
     // One round trip for both. The first poll sends, and PostgreSQL executes in the order of sending. So the insert runs
     // with the lock held.
     let (begun, of_new_key) = join(client.batch_execute(&begin), insert_if_new_key(client, version)).await;
-    begun.map_err(|error| match error.code() {
-        Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::LoadInProgress { object: version.object.to_string() },
-        _ => error.into(),
-    })?;
+    begun.map_err(|error| in_progress(version, error))?;
     if let Some(load_id) = of_new_key? {
         return Ok(ClaimResult::Granted { load_id, predecessors: Predecessors::default(), newer: Vec::new() });
     }
     let (found, history, predecessors) =
-        join3(find(client, version), key_history(client, version), predecessors(client, version)).await;
+        join3(find(client, version), key_history(client, version), predecessors(client, version, None)).await;
     if let Some(record) = found? {
         return Ok(ClaimResult::Recorded(record));
     }
@@ -186,7 +194,22 @@ pub(crate) async fn claim(
     }
 }
 
-/// Writes the counts, adds the load to its run, and commits. Returns the run if the load completes it.
+/// Returns the statements that begin the transaction and lock the key.
+pub(crate) fn begin_locked(begin: &str, version: FileVersion<'_>) -> String {
+    let FileVersion { request, object, repaired, .. } = version;
+    let file = repaired.map_or(object, |repaired| &repaired.file);
+    format!("{begin}; select pg_advisory_xact_lock({})", key_lock(&request.pipeline, &request.dataset, file))
+}
+
+/// Converts a lock time-out of [`begin_locked`] into `LoadInProgress`.
+pub(crate) fn in_progress(version: FileVersion<'_>, error: tokio_postgres::Error) -> LoadError {
+    match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => LoadError::LoadInProgress { object: version.object.to_string() },
+        _ => error.into(),
+    }
+}
+
+/// Writes the counts, adds the load to its run, and commits. Returns the run.
 ///
 /// # Errors
 /// After an error of COMMIT the load may be committed.
@@ -196,7 +219,7 @@ pub(crate) async fn close_and_commit(
     counts: &Counts,
     header: Option<&str>,
     period: Option<&RunPeriod>,
-) -> Result<Option<RunRef>, LoadError> {
+) -> Result<Joined, LoadError> {
     // Prepare first, because an unprepared statement would be sent after COMMIT.
     let close = client.prepare(CLOSE).await?;
     let membership = match period {
@@ -206,7 +229,7 @@ pub(crate) async fn close_and_commit(
     let join = async {
         match &membership {
             Some(membership) => membership.join(client, load_id).await,
-            None => Ok(None),
+            None => Ok(Joined::default()),
         }
     };
     let (read, loaded) = (signed(counts.rows_read), signed(counts.rows_loaded));
@@ -239,15 +262,21 @@ fn with_repairs(condition: &str) -> String {
     )
 }
 
-async fn predecessors(client: &Client, version: FileVersion<'_>) -> Result<Predecessors, LoadError> {
+/// Returns the earlier loads of the key in the table, and their repairs. With `first_load_id`, only those of the version
+/// that this load was the first of.
+pub(crate) async fn predecessors(
+    client: &Client,
+    version: FileVersion<'_>,
+    first_load_id: Option<i64>,
+) -> Result<Predecessors, LoadError> {
     let FileVersion { request, object, table, .. } = version;
+    let of_version = with_repairs(&format!("($6::bigint is null or {VERSION_ORDER} = $6)"));
     let found = client
         .query(
             &format!(
-                "{} select load_id, rows_loaded > 0 from family where table_name = $5 and replaced_by is null",
-                with_repairs("true")
+                "{of_version} select load_id, rows_loaded > 0 from family where table_name = $5 and replaced_by is null"
             ),
-            &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string()],
+            &[&request.pipeline, &request.dataset, &object.bucket, &object.key, &table.to_string(), &first_load_id],
         )
         .await?;
     let mut predecessors = Predecessors::default();
@@ -287,7 +316,7 @@ pub(crate) async fn replace_table(client: &Client, load_id: i64, table: &TableNa
 ///
 /// Loads of different keys may claim in one order and commit in another, so this compares both. Loading the same rows
 /// again does no harm. The repairs of the key itself do not count.
-async fn is_overtaken(client: &Client, version: FileVersion<'_>) -> Result<bool, LoadError> {
+pub(crate) async fn is_overtaken(client: &Client, version: FileVersion<'_>) -> Result<bool, LoadError> {
     let FileVersion { request, object, table, .. } = version;
     let row = client
         .query_one(
@@ -311,7 +340,11 @@ async fn is_overtaken(client: &Client, version: FileVersion<'_>) -> Result<bool,
 
 /// Returns the loads of newer versions of the key and their repairs. For a repair, this includes newer versions of the
 /// original file.
-async fn newer_loads(client: &Client, version: FileVersion<'_>, history: KeyHistory) -> Result<Vec<i64>, LoadError> {
+pub(crate) async fn newer_loads(
+    client: &Client,
+    version: FileVersion<'_>,
+    history: KeyHistory,
+) -> Result<Vec<i64>, LoadError> {
     let mut newer = Vec::new();
     if history.has_newer {
         newer.extend(newer_than(client, version.request, version.object).await?);
@@ -333,7 +366,7 @@ async fn newer_than(client: &Client, request: &LoadRequest, object: &ObjectRef) 
 }
 
 /// True if the sequencer of a row is greater than parameter 5.
-const IS_NEWER: &str = "lpad(lower(sequencer), 64, '0') collate \"C\" > lpad($5, 64, '0')";
+pub(crate) const IS_NEWER: &str = "lpad(lower(sequencer), 64, '0') collate \"C\" > lpad($5, 64, '0')";
 
 /// Returns the first rejects of a load, by line.
 pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<RejectSample>, LoadError> {
@@ -354,19 +387,6 @@ pub(crate) async fn first_rejects(client: &Client, load_id: i64) -> Result<Vec<R
     Ok(found.iter().map(sample).collect())
 }
 
-/// Returns the advisory lock of a key in a dataset. It must be equal in every release of the loader. A repair locks the
-/// key of its original file.
-fn key_lock(FileVersion { request, object, repaired, .. }: FileVersion<'_>) -> i64 {
-    let object = repaired.map_or(object, |repaired| &repaired.file);
-    let mut hash = Sha256::new_with_prefix("penstock load");
-    for part in [&request.pipeline, &request.dataset, &object.bucket, &object.key] {
-        // UTF-8 text never contains this byte.
-        hash.update(b"\xff");
-        hash.update(part);
-    }
-    hash.finalize().first_chunk().copied().map_or(0, i64::from_be_bytes)
-}
-
 /// Reads the history of the key of a version that the ledger does not have. The caller adds `is_overtaken`.
 async fn key_history(
     client: &Client,
@@ -376,11 +396,11 @@ async fn key_history(
         .query_one(
             &format!(
                 "with loaded as (
-                     select load_id, etag, bytes, sequencer from penstock.load
+                     select load_id, first_load_id, etag, bytes, sequencer, forgotten_at from penstock.load
                      where {OF_KEY} and outcome in ('{LOADED}', '{ALREADY_LOADED}'))
-                 select exists (select from loaded) as is_loaded,
-                        coalesce((select etag = $6 and bytes = $7 from loaded order by load_id desc limit 1),
-                                 false) as has_same_content,
+                 select exists (select from loaded where forgotten_at is null) as is_loaded,
+                        coalesce((select etag = $6 and bytes = $7 and forgotten_at is null from loaded
+                                  order by {VERSION_ORDER} desc, load_id desc limit 1), false) as has_same_content,
                         exists (select from loaded where {IS_NEWER}) as has_newer"
             ),
             &[
@@ -398,7 +418,7 @@ async fn key_history(
     Ok(KeyHistory { is_loaded, has_same_content, has_newer, ..KeyHistory::default() })
 }
 
-async fn insert(client: &Client, version: FileVersion<'_>, outcome: LoadOutcome) -> Result<i64, LoadError> {
+pub(crate) async fn insert(client: &Client, version: FileVersion<'_>, outcome: LoadOutcome) -> Result<i64, LoadError> {
     let inserted = insert_where(client, version, outcome, "true").await?;
     // The key's lock prevents a conflicting row. If there is one, a retry finds it.
     inserted.ok_or_else(|| LoadError::LoadInProgress { object: version.object.to_string() })
@@ -425,8 +445,10 @@ async fn insert_where(
             &format!(
                 "insert into penstock.load (pipeline, dataset, bucket, key, version_id, etag, sequencer, bytes,
                                             definition_hash, scheduled_at, actual_at, table_name, outcome,
-                                            execution_arn, repairs, logical_at)
-                 select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 where {condition}
+                                            execution_arn, repairs, logical_at, reloads, first_load_id)
+                 select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                        (select {VERSION_ORDER} from penstock.load where load_id = $17)
+                 where {condition}
                  on conflict do nothing
                  returning load_id"
             ),
@@ -447,6 +469,7 @@ async fn insert_where(
                 &request.execution,
                 &request.repairs,
                 &request.logical_at,
+                &request.reloads,
             ],
         )
         .await?;
@@ -454,7 +477,7 @@ async fn insert_where(
 }
 
 /// Returns the load of this key whose rows are in the table, for a version that loads nothing.
-async fn current_load(
+pub(crate) async fn current_load(
     client: &Client,
     version: FileVersion<'_>,
     outcome: LoadOutcome,
@@ -463,8 +486,8 @@ async fn current_load(
     let row = client
         .query_one(
             &format!(
-                "select load_id, table_name, bytes, rows_read, rows_loaded, rows_rejected from penstock.load
-                 where {OF_KEY} and outcome = '{LOADED}' order by load_id desc limit 1"
+                "select {RECORD} from penstock.load
+                 where {OF_KEY} and outcome = '{LOADED}' order by {VERSION_ORDER} desc, load_id desc limit 1"
             ),
             &[&request.pipeline, &request.dataset, &object.bucket, &object.key],
         )
@@ -480,7 +503,7 @@ async fn current_load(
     }
 }
 
-fn record(outcome: LoadOutcome, row: &Row) -> LedgerRecord {
+pub(crate) fn record(outcome: LoadOutcome, row: &Row) -> LedgerRecord {
     LedgerRecord {
         outcome,
         load_id: row.get("load_id"),
@@ -489,5 +512,7 @@ fn record(outcome: LoadOutcome, row: &Row) -> LedgerRecord {
         rows_read: unsigned(row.get("rows_read")),
         rows_loaded: unsigned(row.get("rows_loaded")),
         rows_rejected: unsigned(row.get("rows_rejected")),
+        definition_hash: row.get("definition_hash"),
+        is_forgotten: row.get("is_forgotten"),
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::Builder as S3Config;
+use chrono::SecondsFormat;
 use formats::Counts;
 use postgres::{Client, Database, DatabaseError, Mode, Session, Transaction};
 use protocol::{LoadOutcome, LoadReport, LoadRequest, ObjectRef, RunRef};
@@ -20,8 +21,9 @@ use crate::ledger::{self, ClaimResult};
 use crate::limits::{COMMIT_TIMEOUT, EXPORT_MARGIN, LOCK_TIMEOUT};
 use crate::parsed_request::ParsedRequest;
 use crate::reject_export::RejectExporter;
+use crate::reloads;
 use crate::repairs::RepairedLoad;
-use crate::runs::RunPeriod;
+use crate::runs::{Joined, RunPeriod};
 use crate::table_writer::{LostRows, TableWriter};
 use crate::target_table::TargetTable;
 
@@ -67,14 +69,15 @@ impl Loader {
         };
         // Outside the time-out: after COMMIT is sent, only PostgreSQL knows the result.
         let Uncommitted { report, repaired, commit } = uncommitted;
-        let joined = commit_load(&session.client, commit, parsed.period.as_ref()).await?;
+        let Joined { run: joined, stale_run } = commit_load(&session.client, commit, parsed.period.as_ref()).await?;
         let file_key = repaired.as_ref().map_or(&request.object.key, |repaired| &repaired.file.key);
         let left = time.total.saturating_sub(started.elapsed());
         if self.export_rejects(&parsed, file_key, &session.client, &report, left).await {
             self.database.keep(session);
         }
         let run = joined.or(report.run);
-        let report = LoadReport { run, duration_ms: milliseconds(started.elapsed()), ..report };
+        let reason = stale_run.map(|run| stale_report(&run)).or(report.reason);
+        let report = LoadReport { run, reason, duration_ms: milliseconds(started.elapsed()), ..report };
         log(request, &report);
         Ok(report)
     }
@@ -123,7 +126,7 @@ impl Loader {
                 ledger::rename_dataset(client, request, earlier).await?;
             }
             let repaired = RepairedLoad::find(client, request).await?;
-            let recorded = ledger::find(client, parsed.version(&object_in_event, repaired.as_ref())).await?;
+            let recorded = reloads::find(client, parsed.version(&object_in_event, repaired.as_ref())).await?;
             Ok((repaired, recorded))
         };
         let (session, (repaired, recorded)) = self.database.session::<_, LoadError>(look).await?;
@@ -142,7 +145,7 @@ impl Loader {
 
         let object = download.object.clone();
         let version = parsed.version(&object, repaired.as_ref());
-        let (report, commit) = match ledger::claim(client, &begin(time), version, dataset, declared).await? {
+        let (report, commit) = match reloads::claim(client, &begin(time), version, dataset, declared).await? {
             ClaimResult::Recorded(record) => (parsed.recorded_report(client, record).await?, CommitStep::Commit),
             ClaimResult::Granted { load_id, predecessors, newer } => {
                 let (dataset, table) = (&columns.dataset, &table);
@@ -198,16 +201,12 @@ fn begin(time: Duration) -> String {
     Transaction { mode: Mode::ReadWrite, lock_timeout: LOCK_TIMEOUT, statement_timeout: None, time }.begin()
 }
 
-/// Commits. Returns the run that the load completes.
-async fn commit_load(
-    client: &Client,
-    step: CommitStep,
-    period: Option<&RunPeriod>,
-) -> Result<Option<RunRef>, LoadError> {
+/// Commits. Returns the run of the load.
+async fn commit_load(client: &Client, step: CommitStep, period: Option<&RunPeriod>) -> Result<Joined, LoadError> {
     let committed = async {
         match step {
-            CommitStep::Nothing => Ok(None),
-            CommitStep::Commit => Ok(client.batch_execute("commit").await.map(|()| None)?),
+            CommitStep::Nothing => Ok(Joined::default()),
+            CommitStep::Commit => Ok(client.batch_execute("commit").await.map(|()| Joined::default())?),
             CommitStep::CloseAndCommit { load_id, counts, header } => {
                 ledger::close_and_commit(client, load_id, &counts, header.as_deref(), period).await
             }
@@ -217,6 +216,16 @@ async fn commit_load(
         let reason = format!("no response to COMMIT within {} s", COMMIT_TIMEOUT.as_secs());
         Err(DatabaseError::Unavailable(reason).into())
     })
+}
+
+/// Says that a run with `again = "skip"` does not have this load.
+fn stale_report(run: &RunRef) -> String {
+    let RunRef { run_id, pipeline, logical_at } = run;
+    let period = logical_at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    format!(
+        "run {run_id} of {pipeline} for {period} does not have this load, so its report is stale; to renew the report, run \
+         `penstock rerun {run_id}`"
+    )
 }
 
 fn deadline_exceeded(object: &ObjectRef, progress: &DownloadProgress, elapsed: Duration) -> LoadError {

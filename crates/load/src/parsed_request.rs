@@ -37,7 +37,15 @@ impl<'a> ParsedRequest<'a> {
             .dataset(dataset)
             .ok_or_else(|| LoadError::InvalidInput(format!("{file} has no dataset {dataset}")))?;
         let declared = Arc::new(declared.clone());
-        let dataset = if request.repairs.is_some() { Arc::new(declared.for_repairs()) } else { Arc::clone(&declared) };
+        let dataset = match (request.repairs, request.reloads) {
+            (Some(_), Some(load_id)) => {
+                let reason = "it is a repair; reload the file that it repairs".to_owned();
+                return Err(LoadError::NotReloadable { object: request.object.to_string(), load_id, reason });
+            }
+            (Some(_), None) => Arc::new(declared.for_repairs()),
+            (None, Some(_)) => Arc::new(declared.for_reloads()),
+            (None, None) => Arc::clone(&declared),
+        };
         let period = RunPeriod::new(&definition, request);
         Ok(Self { request, definition, dataset, declared, period })
     }
@@ -66,6 +74,8 @@ impl<'a> ParsedRequest<'a> {
             rows_read: counts.rows_read,
             rows_loaded: counts.rows_loaded,
             rows_rejected: counts.rows_rejected,
+            definition_hash: self.request.definition_hash.clone(),
+            is_forgotten: false,
         };
         self.report(record, first_rejects, None)
     }
@@ -85,8 +95,27 @@ impl<'a> ParsedRequest<'a> {
         Ok(self.report(record, first_rejects, run))
     }
 
+    /// Says that the file was forgotten, or names the command that loads it again if the definition has changed since.
+    fn reason(&self, record: &LedgerRecord) -> Option<String> {
+        if record.is_forgotten {
+            return Some(format!("`penstock forget` deleted the rows of load {}", record.load_id));
+        }
+        let has_changed = record.outcome == LoadOutcome::AlreadyLoaded
+            && record.definition_hash != self.request.definition_hash
+            && self.request.repairs.is_none();
+        has_changed.then(|| {
+            format!(
+                "load {} used an earlier definition of the pipeline; to load the file again with the current one, run \
+                 `penstock reload {}`",
+                record.load_id,
+                shell_word(&self.request.object.key)
+            )
+        })
+    }
+
     fn report(&self, record: LedgerRecord, first_rejects: Vec<RejectSample>, run: Option<RunRef>) -> LoadReport {
         LoadReport {
+            reason: self.reason(&record),
             outcome: record.outcome,
             load_id: record.load_id,
             pipeline: self.request.pipeline.clone(),
@@ -100,6 +129,25 @@ impl<'a> ParsedRequest<'a> {
             first_rejects,
             run,
             repairs: self.request.repairs,
+            reloads: self.request.reloads,
         }
+    }
+}
+
+/// Quotes a word for a shell, if it needs quotes.
+fn shell_word(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_-./:=@%+,".contains(character);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_is_quoted_for_a_shell() {
+        assert_eq!(shell_word("raw/dt=2024-05-01/a.csv"), "raw/dt=2024-05-01/a.csv");
+        assert_eq!(shell_word("a b"), "'a b'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
     }
 }

@@ -88,6 +88,8 @@ fn ancestors_statement() -> String {
                  where later.pipeline = load.pipeline and later.dataset = load.dataset
                    and later.bucket = load.bucket and later.key = load.key
                    and later.outcome = '{LOADED}' and later.load_id > load.load_id) as later_version,
+                (select reload.load_id from penstock.load as reload where reload.reloads = load.load_id) as reload,
+                load.forgotten_at is not null as is_forgotten,
                 (select max(other.load_id) from penstock.load as other
                  where other.pipeline = load.pipeline and other.dataset = load.dataset
                    and other.table_name = load.table_name and other.outcome = '{LOADED}' and other.repairs is null
@@ -107,6 +109,9 @@ struct AncestorLoad {
     logical_at: Option<DateTime<Utc>>,
     /// The latest load of a later version of the same key.
     later_version: Option<i64>,
+    /// The load that loaded this version again.
+    reload: Option<i64>,
+    is_forgotten: bool,
     /// The latest load of another file after this load.
     other_file: Option<i64>,
 }
@@ -120,6 +125,8 @@ impl AncestorLoad {
             rows_rejected: row.get("rows_rejected"),
             logical_at: row.get("logical_at"),
             later_version: row.get("later_version"),
+            reload: row.get("reload"),
+            is_forgotten: row.get("is_forgotten"),
             other_file: row.get("other_file"),
         }
     }
@@ -130,6 +137,12 @@ impl AncestorLoad {
         let later_version = self.later_version.filter(|_| replaces != ReplacedRows::None);
         let other_file = self.other_file.filter(|_| replaces == ReplacedRows::Table);
         let rows = format!("the rows of load {}", self.load_id);
+        if self.is_forgotten {
+            return Some(format!("{rows} were deleted by `penstock forget`"));
+        }
+        if let Some(reload) = self.reload {
+            return Some(format!("{rows} were replaced by load {reload}, a reload of its file"));
+        }
         match (later_version, other_file) {
             (Some(later), _) => Some(format!("{rows} were replaced by load {later}, a newer version of its file")),
             (None, Some(other)) => Some(format!("{rows} were replaced by load {other}, another file of the table")),

@@ -36,7 +36,18 @@ pub(crate) struct RunPeriod {
 pub(crate) struct RunMembership<'a> {
     period: &'a RunPeriod,
     choice: RunChoice,
+    /// The run that does not have the load, because a later file of its period is skipped.
+    stale_run: Option<i64>,
     statement: Statement,
+}
+
+/// The result of adding a load to its run.
+#[derive(Debug, Default)]
+pub(crate) struct Joined {
+    /// The run, if the load completes it.
+    pub(crate) run: Option<RunRef>,
+    /// The run that does not have the load, because a later file of its period is skipped.
+    pub(crate) stale_run: Option<RunRef>,
 }
 
 /// The run that a load joins, and the state of the run after that.
@@ -87,15 +98,16 @@ impl RunPeriod {
     /// Chooses the run of the load. If loads share a run, this locks the period until COMMIT. So if the last two datasets
     /// commit at the same time, the second load sees the first.
     pub(crate) async fn choose_run(&self, client: &Client) -> Result<RunMembership<'_>, LoadError> {
-        let choice = match self.when {
-            When::Each => RunChoice::Single,
+        let (choice, stale_run) = match self.when {
+            When::Each => (RunChoice::Single, None),
             When::Any | When::All => self.choose_attempt(client).await?,
         };
         let statement = client.prepare(&choice.statement()).await?;
-        Ok(RunMembership { period: self, choice, statement })
+        Ok(RunMembership { period: self, choice, stale_run, statement })
     }
 
-    async fn choose_attempt(&self, client: &Client) -> Result<RunChoice, LoadError> {
+    /// Returns the run of the load, and the run that becomes stale.
+    async fn choose_attempt(&self, client: &Client) -> Result<(RunChoice, Option<i64>), LoadError> {
         // Prepare first. PostgreSQL then executes in the order of sending, so the queries see everything that was
         // committed before the lock was granted.
         let (lock_sql, attempts_sql) = (lock_statement(), attempts_statement());
@@ -112,7 +124,9 @@ impl RunPeriod {
         let attempts =
             attempts.map_err(|error| self.busy(error))?.iter().map(attempt).collect::<Result<Vec<_>, _>>()?;
         let is_complete = is_complete?.first().is_some_and(|row| row.get(0));
-        Ok(choose(&attempts, is_complete, self.again))
+        let choice = choose(&attempts, is_complete, self.again);
+        let stale_run = choice.is_skipped().then(|| latest_run(&attempts)).flatten();
+        Ok((choice, stale_run.map(|run| run.run_id)))
     }
 
     fn run(&self, run_id: i64) -> RunRef {
@@ -133,11 +147,11 @@ impl RunPeriod {
 }
 
 impl RunMembership<'_> {
-    /// Adds the load to the run. Returns the run if it is complete and not claimed.
+    /// Adds the load to the run.
     ///
     /// The first poll sends the statement, so COMMIT can follow at once.
-    pub(crate) async fn join(&self, client: &Client, load_id: i64) -> Result<Option<RunRef>, LoadError> {
-        let Self { period, choice, statement } = self;
+    pub(crate) async fn join(&self, client: &Client, load_id: i64) -> Result<Joined, LoadError> {
+        let Self { period, choice, stale_run, statement } = self;
         let RunPeriod { pipeline, dataset, start, needed, .. } = period;
         let joined = match choice {
             RunChoice::Single => client.query_prepared(statement, &[pipeline, start, needed, dataset, &load_id]).await,
@@ -155,7 +169,8 @@ impl RunMembership<'_> {
         let joined = joined.map_err(|error| period.busy(error))?;
         let run_id = joined.first().map(|row| row.get(0));
         let run_id = run_id.ok_or_else(|| LoadError::Internal(format!("load {load_id} joined no run")))?;
-        Ok(choice.is_ready().then(|| period.run(run_id)))
+        let stale_run = stale_run.map(|run_id| period.run(run_id));
+        Ok(Joined { run: choice.is_ready().then(|| period.run(run_id)), stale_run })
     }
 }
 
@@ -169,11 +184,24 @@ impl RunChoice {
     }
 
     fn is_ready(self) -> bool {
+        matches!(self.state(), RunState::Ready)
+    }
+
+    fn is_skipped(self) -> bool {
+        matches!(self.state(), RunState::Skipped)
+    }
+
+    fn state(self) -> RunState {
         match self {
-            Self::Single => true,
-            Self::Existing { state, .. } | Self::NewAttempt { state, .. } => state == RunState::Ready,
+            Self::Single => RunState::Ready,
+            Self::Existing { state, .. } | Self::NewAttempt { state, .. } => state,
         }
     }
+}
+
+/// Returns the latest attempt that was not skipped. `attempts` has the latest first.
+fn latest_run(attempts: &[RunAttempt]) -> Option<&RunAttempt> {
+    attempts.iter().find(|attempt| attempt.state != RunState::Skipped)
 }
 
 /// Returns the run of a load if it is complete and not claimed. The execution that was to start it may have died.
@@ -199,8 +227,7 @@ fn choose(attempts: &[RunAttempt], is_complete: bool, again: Again) -> RunChoice
         return RunChoice::Existing { run_id, state: open_state };
     }
     // A skipped attempt says nothing about the result of the run before it.
-    let latest_run = attempts.iter().find(|attempt| attempt.state != RunState::Skipped);
-    if latest_run.is_none_or(|run| run.state == RunState::Failed) {
+    if latest_run(attempts).is_none_or(|run| run.state == RunState::Failed) {
         return new(open_state);
     }
     match (latest, again) {

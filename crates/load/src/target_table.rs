@@ -229,7 +229,9 @@ fn needs_lineage(dataset: &Dataset) -> Option<&'static str> {
     match (&dataset.write, dataset.on_new_version) {
         // These loads delete all rows or none.
         (WriteMode::Replace, _) | (_, OnNewVersion::Ignore) | (WriteMode::Append, OnNewVersion::Append) => None,
-        (WriteMode::Append | WriteMode::Upsert { .. }, OnNewVersion::Replace) => Some("on_new_version = \"replace\""),
+        (WriteMode::Append | WriteMode::Upsert { .. }, OnNewVersion::Replace) => {
+            Some("on_new_version = \"replace\" or a reload")
+        }
         (WriteMode::Upsert { .. }, OnNewVersion::Append) => Some("write = \"upsert\" with on_new_version = \"append\""),
     }
 }

@@ -12,10 +12,12 @@ use crate::commands::destroy::DestroyArgs;
 use crate::commands::drop::DropArgs;
 use crate::commands::explain::ExplainArgs;
 use crate::commands::failures::FailuresArgs;
+use crate::commands::forget::ForgetArgs;
 use crate::commands::infer::InferArgs;
 use crate::commands::loads::LoadsArgs;
 use crate::commands::reconcile::ReconcileArgs;
 use crate::commands::rejects::RejectsArgs;
+use crate::commands::reload::ReloadArgs;
 use crate::commands::repair::RepairArgs;
 use crate::commands::replay::ReplayArgs;
 use crate::commands::rerun::RerunArgs;
@@ -23,8 +25,8 @@ use crate::commands::run::RunArgs;
 use crate::commands::runs::RunsArgs;
 use crate::commands::up::UpArgs;
 use crate::commands::{
-    check, dead_letters, demo, deploy, destroy, down, drop, explain, failures, infer, loads, reconcile, rejects,
-    repair, replay, rerun, run as run_command, runs, up,
+    check, dead_letters, demo, deploy, destroy, down, drop, explain, failures, forget, infer, loads, reconcile,
+    rejects, reload, repair, replay, rerun, run as run_command, runs, up,
 };
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -60,6 +62,8 @@ enum Command {
     Repair(RepairArgs),
     DeadLetters(DeadLettersArgs),
     Replay(ReplayArgs),
+    Reload(ReloadArgs),
+    Forget(ForgetArgs),
     Reconcile(ReconcileArgs),
     Check(CheckArgs),
     Explain(ExplainArgs),
@@ -109,6 +113,8 @@ async fn dispatch(cli: Cli) -> Result<bool> {
         Command::Repair(args) => repair::run(&args, &context).await,
         Command::DeadLetters(args) => dead_letters::run(args, &context).await,
         Command::Replay(args) => replay::run(args, &context).await,
+        Command::Forget(args) => forget::run(args, &context).await,
+        Command::Reload(args) => reload::run(args, &context).await,
         Command::Reconcile(args) => reconcile::run(args, &context).await,
         Command::Check(args) => check::run(args, &context).await,
         Command::Explain(args) => explain::run(args, &context),

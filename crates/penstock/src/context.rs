@@ -50,6 +50,12 @@ pub(crate) fn pipelines_folder(named: Option<PathBuf>) -> Result<PathBuf> {
     }
 }
 
+/// Returns the name of the user of this computer, for records of what a person did.
+pub(crate) fn user_name() -> String {
+    let name = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
+    name("USER").or_else(|| name("USERNAME")).unwrap_or_else(|| "unknown".to_owned())
+}
+
 pub(crate) fn database_url() -> Option<String> {
     std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())
 }

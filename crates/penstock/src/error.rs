@@ -15,6 +15,8 @@ pub enum Error {
     Stack(#[from] StackError),
     #[error(transparent)]
     Demo(#[from] demo::Error),
+    #[error("{message}")]
+    NotForgotten { message: String, remedy: String },
     #[error("{operation}: {message}")]
     Database { operation: &'static str, message: String },
     #[error("{0}")]
@@ -61,6 +63,7 @@ impl Error {
                     .to_owned()
             }
             Self::NoDatabase => "run `make up`; for a stack in AWS, set one of the two variables".to_owned(),
+            Self::NotForgotten { remedy, .. } => remedy.clone(),
             Self::NoSuchLoad(_) => "list the loads with `penstock loads`".to_owned(),
             Self::NoSuchRun(_) => "list the runs with `penstock runs`".to_owned(),
             Self::NoRejects(_) => "list the loads and their rejects with `penstock loads`".to_owned(),

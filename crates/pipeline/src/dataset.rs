@@ -169,6 +169,12 @@ impl Dataset {
         self.columns.is_empty()
     }
 
+    /// Returns the dataset with the options for reloads. A reload replaces the rows of an earlier load.
+    #[must_use]
+    pub fn for_reloads(&self) -> Self {
+        Self { on_new_version: OnNewVersion::Replace, ..self.clone() }
+    }
+
     /// Builds the key of the CSV file with a load's rejects. `source_key` is the key of the loaded file. `None` when the
     /// dataset does not export rejects.
     pub fn rejects_key(&self, source_key: &str, load_id: i64) -> Option<Result<String, TemplateError>> {

@@ -54,6 +54,8 @@ pub struct EarlierLoad<'a> {
     pub outcome: LoadOutcome,
     /// Another file was loaded into the table after this load.
     pub is_overtaken: bool,
+    /// `penstock forget` deleted the rows of this load.
+    pub is_forgotten: bool,
 }
 
 /// Decides about a version of a file. For a repair, `dataset` comes from [`Dataset::for_repairs`].
@@ -71,6 +73,29 @@ pub fn decide(dataset: &Dataset, history: &KeyHistory) -> VersionDecision {
             VersionDecision::Load { replaces: replaced_rows(dataset) }
         }
     }
+}
+
+/// Decides about a reload: the version is in the ledger, and is to be loaded again in place of its rows.
+///
+/// `has_newer` counts only loaded versions of the key that came after this one. `is_overtaken` is read for
+/// `write = "replace"`.
+pub fn decide_reload(dataset: &Dataset, history: &KeyHistory) -> VersionDecision {
+    match history.recorded {
+        None => return decide(dataset, history),
+        Some(LoadOutcome::Loaded) => {}
+        // These versions have no rows in the table.
+        Some(recorded) => return decide_again(recorded),
+    }
+    // Another version, or another file, has replaced the rows. They must not come back.
+    let is_replaced = match (&dataset.write, dataset.on_new_version) {
+        (WriteMode::Replace, _) => history.has_newer || history.is_overtaken,
+        (_, OnNewVersion::Replace) => history.has_newer,
+        (_, OnNewVersion::Append | OnNewVersion::Ignore) => false,
+    };
+    if is_replaced {
+        return VersionDecision::Superseded;
+    }
+    VersionDecision::Load { replaces: replaced_rows(&dataset.for_reloads()) }
 }
 
 /// Decides about a version that the ledger already has.
@@ -127,7 +152,8 @@ impl VersionDecision {
 }
 
 impl KeyHistory {
-    /// Derives the history of `object` from all loads of its key, in the order of their claims.
+    /// Derives the history of `object` from all loads of its key, in the order of their claims. A reload has the place of its
+    /// first load.
     pub fn new(loads: &[EarlierLoad<'_>], object: &ObjectRef) -> Self {
         let is_this = |load: &&EarlierLoad<'_>| is_same_version(load.object, object);
         let loaded = || loads.iter().rev().filter(|load| is_loaded(load.outcome));
@@ -139,8 +165,10 @@ impl KeyHistory {
         let last = loads.iter().rev().find(|load| load.outcome == LoadOutcome::Loaded);
         Self {
             recorded: loads.iter().find(is_this).map(|load| load.outcome),
-            is_loaded: loaded().next().is_some(),
-            has_same_content: loaded().next().is_some_and(|load| is_same_content(load.object, object)),
+            is_loaded: loaded().any(|load| !load.is_forgotten),
+            has_same_content: loaded()
+                .next()
+                .is_some_and(|load| !load.is_forgotten && is_same_content(load.object, object)),
             has_newer: loaded().any(is_newer),
             is_overtaken: last.is_some_and(|load| load.is_overtaken),
         }
@@ -256,6 +284,32 @@ mod tests {
     }
 
     #[test]
+    fn reload_replaces_only_rows_in_the_table() {
+        fn check(more: &[&str], history: KeyHistory, expected: VersionDecision) {
+            assert_eq!(decide_reload(&dataset(more), &history), expected, "{more:?} {history:?}");
+        }
+        let load = |replaces| VersionDecision::Load { replaces };
+        let recorded = |outcome| KeyHistory { recorded: Some(outcome), is_loaded: true, ..KeyHistory::default() };
+        let loaded = recorded(LoadOutcome::Loaded);
+        let newer = KeyHistory { has_newer: true, ..loaded };
+        let overtaken = KeyHistory { is_overtaken: true, ..loaded };
+        for more in [[APPEND, ""], [APPEND, EVERY], [APPEND, FIRST], [UPSERT, ""], [UPSERT, EVERY], [UPSERT, FIRST]] {
+            check(&more, loaded, load(ReplacedRows::Key));
+            check(&more, overtaken, load(ReplacedRows::Key));
+        }
+        check(&[REPLACE], loaded, load(ReplacedRows::Table));
+        check(&[REPLACE], overtaken, VersionDecision::Superseded);
+        for more in [[APPEND, ""], [UPSERT, "on_new_version = \"replace\""], [REPLACE, ""]] {
+            check(&more, newer, VersionDecision::Superseded);
+        }
+        check(&[APPEND, EVERY], newer, load(ReplacedRows::Key));
+        check(&[UPSERT, EVERY], newer, load(ReplacedRows::Key));
+        for outcome in [LoadOutcome::AlreadyLoaded, LoadOutcome::Superseded, LoadOutcome::Ignored] {
+            check(&[APPEND, EVERY], recorded(outcome), decide_again(outcome));
+        }
+    }
+
+    #[test]
     fn repair_never_replaces_the_table() {
         let repair = dataset(&[REPLACE]).for_repairs();
         let overtaken =
@@ -292,7 +346,7 @@ mod tests {
         use LoadOutcome::{AlreadyLoaded, Loaded, Superseded};
 
         fn check(loads: &[(&ObjectRef, LoadOutcome)], object: &ObjectRef, expected: KeyHistory) {
-            let load = |&(object, outcome)| EarlierLoad { object, outcome, is_overtaken: false };
+            let load = |&(object, outcome)| EarlierLoad { object, outcome, is_overtaken: false, is_forgotten: false };
             let earlier: Vec<EarlierLoad<'_>> = loads.iter().map(load).collect();
             assert_eq!(KeyHistory::new(&earlier, object), expected, "{loads:?} {object:?}");
         }
@@ -317,6 +371,9 @@ mod tests {
         check(&[(&bare, Loaded)], &a, same);
         check(&[(&sequenced, Loaded)], &sequenced, recorded(Loaded, same));
         check(&[(&sequenced, Loaded)], &object(None, "a", Some("A0")), same);
+        let forgotten = [EarlierLoad { object: &a, outcome: Loaded, is_overtaken: false, is_forgotten: true }];
+        assert_eq!(KeyHistory::new(&forgotten, &a_again), new);
+        assert_eq!(KeyHistory::new(&forgotten, &a), recorded(Loaded, new));
         let resized = ObjectRef { size_bytes: Some(5), ..a_again.clone() };
         check(&[(&a, Loaded)], &resized, loaded);
     }
@@ -340,7 +397,7 @@ mod tests {
             for index in order {
                 let object = &objects[index];
                 let outcome = decide(&dataset, &KeyHistory::new(&ledger, object)).outcome();
-                ledger.push(EarlierLoad { object, outcome, is_overtaken: false });
+                ledger.push(EarlierLoad { object, outcome, is_overtaken: false, is_forgotten: false });
             }
             let found: Vec<LoadOutcome> = ledger.iter().map(|load| load.outcome).collect();
             assert_eq!(found, expected, "{more:?} {etags:?} {order:?}");

@@ -6,7 +6,7 @@ use crate::error::DatabaseError;
 use crate::limits::MIGRATION_LOCK_TIMEOUT;
 
 /// Each migration runs once, in this order. A change of the schema is a new file.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_inferred_column.sql"),
     include_str!("migrations/0003_runs.sql"),
@@ -15,6 +15,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_comments.sql"),
     include_str!("migrations/0007_replacements.sql"),
     include_str!("migrations/0008_failures.sql"),
+    include_str!("migrations/0009_changes.sql"),
 ];
 const BOOTSTRAP: &str = include_str!("migrations/bootstrap.sql");
 

@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use crate::limits::KEY_BYTES_MAX;
 use crate::object::ObjectRef;
+use crate::reload::Reload;
 use crate::states::CheckFileRequest;
 
 mod decoded;
@@ -30,6 +31,13 @@ impl Event {
         }
         Ok(event)
     }
+}
+
+/// Returns the reload that an event asks for. Only the bare object of `penstock reload` does.
+pub fn requested_reload(payload: &Value) -> Result<Option<Reload>, InvalidEvent> {
+    let event = payload.get("event").filter(|_| payload.get("execution").is_some()).unwrap_or(payload);
+    let reload = event.get(shapes::RELOAD).filter(|_| event.get("bucket").is_some());
+    reload.map(|reload| typed("reload", reload)).transpose()
 }
 
 fn unpack(payload: &Value, wrappings_left: usize) -> Result<Event, InvalidEvent> {

@@ -118,6 +118,8 @@ failure_names! {
     TableMismatch => Permanent, "change the table or the dataset until names and types agree, then run `penstock replay --key KEY`";
     /// The repaired load has no rejects, or its rows are no longer in the table.
     NotRepairable => Permanent, "find the load that replaced it with `penstock loads` and its rejects with `penstock rejects LOAD`, and repair that load; or upload the whole file again; nothing was loaded";
+    /// The load to replace was forgotten, is a repair, or is a load of another file.
+    NotReloadable => Permanent, "list the loads of the file with `penstock loads`, then run `penstock reload KEY`; nothing was changed";
 
     // Runs
     /// PostgreSQL rejected a statement of a transform.

@@ -11,11 +11,12 @@ mod named;
 mod object;
 mod reconcile;
 mod recorded_failure;
+mod reload;
 mod runs;
 mod states;
 
 pub use error_chain::error_chain;
-pub use event::{Event, InvalidEvent};
+pub use event::{Event, InvalidEvent, requested_reload};
 pub use failure::{Failure, FailureClass, FailureName};
 pub use faults::{FAULT_FIELD, Fault, FaultyState, PlanRequest, PlannedFault, PlannedFaults};
 pub use file_kind::UnsupportedName;
@@ -27,6 +28,7 @@ pub use recorded_failure::{
     FILE_REMEDY, FailureKind, REMEDY_MARK, RUN_REMEDY, RecordedFailure, UnrecordedFailure, file_remedy,
     pipeline_remedy, run_remedy, split_message,
 };
+pub use reload::Reload;
 pub use runs::{
     AwaitedFile, ExportReport, FailedRun, FollowRequest, Followers, OpenedRun, RunEnded, RunFailure, RunInput,
     RunOutcome, RunRef, RunReport, RunRequest, RunStart, RunState, Sweep, TransformReport,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::named::named;
 use crate::object::ObjectRef;
+use crate::reload::Reload;
 use crate::runs::RunRef;
 
 /// The payload of `CheckFileExtension`, with an event of any shape. The function also accepts the bare event.
@@ -24,6 +25,9 @@ pub struct CheckedFile {
     /// The key is empty for the test event of S3, which names no object.
     pub object: ObjectRef,
     pub file: FileKind,
+    /// The load to replace, if the event asks for a reload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +83,9 @@ pub struct ResolveRequest {
     /// The seconds that the execution has waited for the data file of this trigger.
     #[serde(default)]
     pub waited_s: u64,
+    /// The load to replace, if the event asks for a reload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload: Option<Reload>,
 }
 
 /// The answer of `ResolveTrigger`: the next step of the execution.
@@ -126,6 +133,9 @@ pub struct LoadRequest {
     /// The load whose rejects this file corrects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs: Option<i64>,
+    /// The load of this version to replace. Its rows and those of its repairs are removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reloads: Option<i64>,
 }
 
 /// The answer of `LoadFile`.
@@ -152,6 +162,12 @@ pub struct LoadReport {
     /// The load whose rejects this one corrects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs: Option<i64>,
+    /// The load that this one replaces, if it is a reload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reloads: Option<i64>,
+    /// Why a person may have to act although the load succeeded, and the command to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 named! {

@@ -267,7 +267,9 @@ mod tests {
             outcome,
             rows_read: 0,
             execution: None,
+            definition_hash: String::new(),
             is_overtaken: false,
+            is_forgotten: false,
         };
         let entries = [LoadOutcome::Ignored, LoadOutcome::Loaded, LoadOutcome::Superseded].map(entry);
         let index = LedgerIndex::new(&entries);

@@ -15,8 +15,12 @@ pub struct LedgerEntry {
     pub outcome: LoadOutcome,
     pub rows_read: i64,
     pub execution: Option<String>,
+    /// The definition that the load used.
+    pub definition_hash: String,
     /// Another file was loaded into the table after this load. Repairs do not count.
     pub is_overtaken: bool,
+    /// `penstock forget` deleted the rows of this load.
+    pub is_forgotten: bool,
 }
 
 /// Reads the entries of a bucket, in the order of their claims.
@@ -24,7 +28,8 @@ pub async fn of_bucket(client: &Client, bucket: &str) -> Result<Vec<LedgerEntry>
     read(client, "bucket = $1", &[&bucket]).await
 }
 
-/// Reads the entries of some keys with all their versions, in the order of their claims.
+/// Reads the entries of some keys with all their versions, in the order of their claims. A reload has the place of its first
+/// load.
 pub async fn of_keys(
     client: &Client,
     objects: impl Iterator<Item = &ObjectRef>,
@@ -46,10 +51,11 @@ async fn read(
              from penstock.load where outcome = '{loaded}' and repairs is null
              group by pipeline, dataset, table_name)
          select load.load_id, pipeline, dataset, bucket, key, version_id, etag, bytes, outcome, rows_read, execution_arn,
+                definition_hash, forgotten_at is not null as is_forgotten,
                 coalesce(latest.load_id > load.load_id or latest.committed_at > load.committed_at, false)
                     as is_overtaken
          from penstock.load left join latest using (pipeline, dataset, table_name)
-         where {condition} order by load.load_id"
+         where {condition} order by coalesce(load.first_load_id, load.load_id), load.load_id"
     );
     client.query(&query, parameters).await?.iter().map(entry).collect()
 }
@@ -70,6 +76,8 @@ fn entry(row: &Row) -> Result<LedgerEntry, DatabaseError> {
         outcome: outcome.map_err(|unknown| DatabaseError::Internal(format!("penstock.load.outcome: {unknown}")))?,
         rows_read: row.get("rows_read"),
         execution: row.get("execution_arn"),
+        definition_hash: row.get("definition_hash"),
         is_overtaken: row.get("is_overtaken"),
+        is_forgotten: row.get("is_forgotten"),
     })
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use definitions::Definitions;
 use pipeline::{Captures, DataFile, Dataset, DatasetMatch, Definition, KeyBucket, KeyDecision, KeyFailure, KeyRole};
-use protocol::{Compression, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest};
+use protocol::{Compression, FileKind, Format, LoadRequest, ObjectRef, Reload, Resolution, ResolveRequest};
 
 use crate::error::ResolveError;
 use crate::head::ObjectHead;
@@ -30,6 +30,7 @@ pub struct SourceLookup<'a> {
     /// From the key, or from the trigger's key.
     logical_at: Option<DateTime<Utc>>,
     repairs: Option<i64>,
+    reload: Option<Reload>,
     format: Format,
     compression: Compression,
     text: String,
@@ -62,7 +63,12 @@ pub fn resolve_key<'a>(
     request: &ResolveRequest,
 ) -> Result<KeyResolution<'a>, ResolveError> {
     let object = &request.object;
-    match definitions.catalog.decide(KeyBucket::of(&object.bucket, landing_bucket), &object.key) {
+    let bucket = KeyBucket::of(&object.bucket, landing_bucket);
+    let decision = match request.reload {
+        Some(_) => definitions.catalog.decide_reload(bucket, &object.key),
+        None => definitions.catalog.decide(bucket, &object.key),
+    };
+    match decision {
         // An invalid definition may have a dataset for this key.
         KeyDecision::Ignore { matched: None, .. }
         | KeyDecision::Fail { failure: KeyFailure::NoDataset { .. }, .. }
@@ -119,6 +125,7 @@ impl<'a> SourceLookup<'a> {
             captures,
             logical_at,
             repairs,
+            reload: request.reload.clone(),
             format,
             compression,
             text: definitions.text(definition).to_owned(),
@@ -177,12 +184,13 @@ impl<'a> SourceLookup<'a> {
                 format: self.format,
                 compression: self.compression,
                 logical_at,
-                scheduled_at: instant("scheduled"),
-                actual_at: instant("actual"),
+                scheduled_at: instant("scheduled").or_else(|| self.reload.as_ref()?.scheduled_at),
+                actual_at: instant("actual").or_else(|| self.reload.as_ref()?.actual_at),
                 definition: self.text,
                 definition_hash: self.definition.hash.clone(),
                 notify_success: self.definition.notify_success,
                 repairs: self.repairs,
+                reloads: self.reload.map(|reload| reload.load_id),
             },
         })
     }

@@ -3,7 +3,7 @@
 
 use definitions::Definitions;
 use protocol::{
-    Compression, Failure, FailureName, FileKind, Format, LoadRequest, ObjectRef, Resolution, ResolveRequest,
+    Compression, Failure, FailureName, FileKind, Format, LoadRequest, ObjectRef, Reload, Resolution, ResolveRequest,
 };
 use trigger_resolver::{KeyResolution, ObjectHead, ResolveError, resolve_ignored, resolve_key};
 
@@ -65,7 +65,7 @@ fn event(key: &str) -> ObjectRef {
 
 fn request(object: ObjectRef) -> ResolveRequest {
     let file = FileKind::of_key(&object.key).unwrap_or(FileKind::Trigger {});
-    ResolveRequest { execution: Some("arn:x".to_owned()), object, file, waited_s: 0 }
+    ResolveRequest { execution: Some("arn:x".to_owned()), object, file, waited_s: 0, reload: None }
 }
 
 fn head() -> ObjectHead {
@@ -111,6 +111,21 @@ fn data_file_loads_the_version_of_its_event() {
     assert_eq!(load.definition_hash.len(), 64);
     assert_eq!(load.execution.as_deref(), Some("arn:x"));
     assert!(load.notify_success);
+}
+
+#[test]
+fn reload_names_the_load_that_it_replaces() {
+    let reload = Reload { load_id: 7, scheduled_at: None, actual_at: "2026-01-05T06:00:07Z".parse().ok() };
+    let orders = request(event("raw_data/retail/2026-01-05/orders.csv"));
+    let orders = load(resolve(&ResolveRequest { reload: Some(reload.clone()), ..orders }, None));
+    assert_eq!((orders.reloads, orders.dataset.as_str()), (Some(7), "orders"));
+    // A data file that starts on its trigger is reloaded without the trigger.
+    let pump_flow = request(event(PUMP_FLOW_KEY));
+    let pump_flow = load(resolve(&ResolveRequest { reload: Some(reload), ..pump_flow }, None));
+    assert_eq!((pump_flow.reloads, pump_flow.dataset.as_str()), (Some(7), "pump_flow"));
+    assert_eq!(pump_flow.logical_at.to_rfc3339(), "2026-01-05T06:00:00+00:00");
+    assert_eq!(pump_flow.scheduled_at, Some(pump_flow.logical_at));
+    assert_eq!(pump_flow.actual_at, "2026-01-05T06:00:07Z".parse().ok());
 }
 
 #[test]

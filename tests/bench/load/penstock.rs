@@ -105,6 +105,7 @@ impl Penstock {
             definition_hash: self.parsed.hash.clone(),
             notify_success: false,
             repairs: None,
+            reloads: None,
         }
     }
 }

@@ -135,6 +135,7 @@ pub(crate) fn request(definition: &str, object: &ObjectRef) -> LoadRequest {
         definition_hash: parsed.hash,
         notify_success: false,
         repairs: None,
+        reloads: None,
     }
 }
 

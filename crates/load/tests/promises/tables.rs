@@ -66,7 +66,7 @@ async fn table_mismatch_names_all_differences() {
     .await;
     check(
         "order_id integer, customer text, amount numeric(10,2)",
-        "staging.orders: column _load_id bigint is missing, which on_new_version = \"replace\" requires",
+        "staging.orders: column _load_id bigint is missing, which on_new_version = \"replace\" or a reload requires",
     )
     .await;
     check(

@@ -25,6 +25,11 @@ pub(crate) fn print_results(executions: &[ExecutionSummary], json: bool, verbose
         return print_json(executions);
     }
     print_executions(executions, verbose);
+    let reasons =
+        executions.iter().filter_map(|execution| Some((&execution.key, execution.report.as_ref()?.reason.as_ref()?)));
+    for (key, reason) in reasons {
+        print_line(&format!("  {key}: {reason}"));
+    }
     let reports = || executions.iter().filter_map(|execution| execution.report.as_ref());
     for reject in reports().flat_map(|report| &report.first_rejects) {
         let column = reject.column.as_deref().map(|column| format!(", column {column}")).unwrap_or_default();

@@ -25,7 +25,17 @@ const RUNS: &str = "
            loads, rows_loaded, rows_rejected, exports, started_at, deadline_at, claimed_at, ended_at, after_run_id,
            execution_arn,
            (extract(epoch from coalesce(ended_at, clock_timestamp()) - coalesce(claimed_at, started_at)) * 1000)::bigint
-               as elapsed_ms
+               as elapsed_ms,
+           -- The run that does not have the loads of this one. A later run of the period has them.
+           case when state = 'Skipped' then (
+               select max(earlier.run_id) from penstock.run as earlier
+               where earlier.pipeline = run_history.pipeline and earlier.logical_at = run_history.logical_at
+                 and earlier.attempt < run_history.attempt and earlier.state <> 'Skipped'
+                 and not exists (
+                     select from penstock.run as later
+                     where later.pipeline = run_history.pipeline and later.logical_at = run_history.logical_at
+                       and later.attempt > run_history.attempt and later.state in ('Ready', 'Running', 'Succeeded')))
+           end as stale_run_id
     from penstock.run_history
     where ($1::text is null or pipeline = $1) and ($2::text is null or state = $2)
         and ($3::bigint is null or run_id = $3)
@@ -40,7 +50,7 @@ const MISSING: &str = "
 const LOADS: &str = "
     select load_id, pipeline, dataset, outcome, bucket, key, version_id, table_name, bytes, rows_read, rows_loaded,
            rows_rejected, scheduled_at, actual_at, started_at, committed_at, run_id, execution_arn, repairs, logical_at,
-           replaced_by,
+           replaced_by, reloads, forgotten_at, forgotten_by,
            (extract(epoch from duration) * 1000)::bigint as duration_ms
     from penstock.load_history
     where ($1::text is null or pipeline = $1) and ($2::text is null or dataset = $2)

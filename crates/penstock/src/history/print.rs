@@ -57,8 +57,14 @@ fn print_failed_run(run: &RunRow, failure: &str) {
     });
 }
 
-/// Tells until when a run waits, because the table has no column for it.
+/// Tells until when a run waits, or which report is stale, because the table has no column for it.
 fn explanation(run: &RunRow) -> Option<String> {
+    if let Some(stale) = run.stale_run_id {
+        return Some(format!(
+            "run {} was skipped: the report of run {stale} is stale; to renew it, run `penstock rerun {stale}`",
+            run.run_id
+        ));
+    }
     let deadline = run.deadline_at.filter(|_| run.state == "Waiting")?;
     Some(format!("run {} waits until {} UTC", run.run_id, utc(deadline)))
 }
@@ -131,10 +137,11 @@ pub(crate) fn print_loads(loads: &[LoadRow]) {
 }
 
 fn outcome(load: &LoadRow) -> String {
-    match load.repairs {
-        Some(repaired) => format!("{} (repairs {repaired})", load.outcome),
-        None => load.outcome.clone(),
-    }
+    let mut remarks = Vec::new();
+    remarks.extend(load.repairs.map(|repaired| format!("repairs {repaired}")));
+    remarks.extend(load.reloads.map(|reloaded| format!("reload of {reloaded}")));
+    remarks.extend(load.object_exists.filter(|exists| !exists).map(|_| "object is gone".to_owned()));
+    if remarks.is_empty() { load.outcome.clone() } else { format!("{} ({})", load.outcome, remarks.join(", ")) }
 }
 
 pub(crate) fn print_rejects(rejects: &LoadRejects) {
@@ -219,6 +226,7 @@ mod tests {
             after_run_id: None,
             execution_arn: None,
             elapsed_ms: Some(61_000),
+            stale_run_id: None,
         }
     }
 
@@ -239,6 +247,8 @@ mod tests {
         check(&run("Waiting", None, deadline), Some("run 7 waits until 2024-05-01 12:00:00 UTC"));
         check(&run("Waiting", None, None), None);
         check(&run("Succeeded", None, deadline), None);
+        let skipped = RunRow { stale_run_id: Some(3), ..run("Skipped", None, None) };
+        check(&skipped, Some("run 7 was skipped: the report of run 3 is stale; to renew it, run `penstock rerun 3`"));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct RunRow {
     pub(crate) execution_arn: Option<String>,
     /// Time from the claim to the end, in milliseconds. A waiting run counts from its first load, an unfinished one to now.
     pub(crate) elapsed_ms: Option<i64>,
+    /// For a skipped run: the run whose report lacks its loads, until it is run again.
+    pub(crate) stale_run_id: Option<i64>,
 }
 
 /// A row of `penstock.missing`.
@@ -72,6 +74,14 @@ pub(crate) struct LoadRow {
     pub(crate) logical_at: Option<DateTime<Utc>>,
     /// The load that replaced the rows of this load.
     pub(crate) replaced_by: Option<i64>,
+    /// The load whose version this load loaded again.
+    pub(crate) reloads: Option<i64>,
+    /// The time when `penstock forget` deleted the rows, and the user who ran it.
+    pub(crate) forgotten_at: Option<DateTime<Utc>>,
+    pub(crate) forgotten_by: Option<String>,
+    /// Whether the version is in its bucket. Only `penstock loads --objects` finds out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) object_exists: Option<bool>,
 }
 
 impl LoadRow {

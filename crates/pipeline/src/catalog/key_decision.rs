@@ -115,6 +115,17 @@ impl Catalog {
         KeyDecision::of(matched, file)
     }
 
+    /// Decides about a data file that was loaded before and is loaded again. Its trigger is not needed any more.
+    pub fn decide_reload(&self, bucket: KeyBucket<'_>, key: &str) -> KeyDecision<'_> {
+        match self.decide(bucket, key) {
+            KeyDecision::Ignore { matched: Some(matched), .. } => {
+                let file = data_file(matched.dataset, bucket.declared(), key, None);
+                KeyDecision::of(matched, file)
+            }
+            decision => decision,
+        }
+    }
+
     /// Decides on a key under [`REPAIRS`]. Templates do not count there: definitions cannot use such keys.
     fn decide_repair(&self, key: &str) -> KeyDecision<'_> {
         let no_dataset = |nearest| KeyDecision::Fail { matched: None, failure: KeyFailure::NoDataset { nearest } };

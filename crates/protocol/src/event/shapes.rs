@@ -164,9 +164,16 @@ pub(super) fn from_test_event(payload: &Value) -> Result<Event, InvalidEvent> {
     Ok(Event::Test { bucket })
 }
 
+/// The field of a bare object that asks for a reload.
+pub(super) const RELOAD: &str = "reload";
+
 /// The key is not encoded, because a person typed it.
 pub(super) fn from_bare(payload: &Value) -> Result<Event, InvalidEvent> {
-    let object: ObjectRef = typed("bare object", payload)?;
+    let mut payload = payload.clone();
+    if let Some(fields) = payload.as_object_mut() {
+        fields.remove(RELOAD);
+    }
+    let object: ObjectRef = typed("bare object", &payload)?;
     Ok(Event::ObjectCreated(ObjectRef {
         version_id: given(object.version_id),
         etag: unquoted(object.etag),

@@ -1,7 +1,7 @@
 //! Predicts the outcome of a replay from the definitions and the ledger.
 
 use pipeline::version::{self, EarlierLoad, KeyHistory, VersionDecision, is_same_content};
-use pipeline::{Catalog, Dataset, KeyBucket, KeyDecision, KeyFailure, RepairKey};
+use pipeline::{Catalog, Dataset, Definition, KeyBucket, KeyDecision, KeyFailure, RepairKey};
 use protocol::{Failure, LoadOutcome, ObjectRef};
 use reconciliation::ledger::LedgerEntry;
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub(super) struct Prediction {
 #[derive(Debug)]
 pub(super) enum KeyEffect<'a> {
     /// The key starts a load of this data file. For a trigger, `data` has no version, etag and size yet.
-    Load { pipeline: &'a str, dataset: &'a Dataset, data: ObjectRef },
+    Load { definition: &'a Definition, dataset: &'a Dataset, data: ObjectRef },
     /// The key starts no load.
     NoLoad { outcome: DryRunOutcome, reason: String },
 }
@@ -67,7 +67,7 @@ pub(super) fn key_effect<'a>(catalog: &'a Catalog, object: &ObjectRef) -> KeyEff
             let file_bucket = file.bucket.as_ref().unwrap_or(bucket);
             let is_this_object = (file_bucket, &file.key) == (bucket, key);
             let data = if is_this_object { object.clone() } else { ObjectRef::new(file_bucket, file.key) };
-            KeyEffect::Load { pipeline: &matched.definition.pipeline, dataset: matched.dataset, data }
+            KeyEffect::Load { definition: matched.definition, dataset: matched.dataset, data }
         }
         KeyDecision::Ignore { reason, .. } => KeyEffect::NoLoad { outcome: DryRunOutcome::Ignored, reason },
         KeyDecision::Fail { failure: KeyFailure::NoDataset { nearest }, .. } => {
@@ -99,8 +99,20 @@ pub(super) fn predict(dataset: &Dataset, history: &[&LedgerEntry], object: &Obje
     }
 }
 
+/// Names the command that loads a file again, if its definition has changed since its load.
+pub(super) fn changed_definition(hash: &str, history: &[&LedgerEntry], key: &str) -> Option<String> {
+    let last = history.iter().rev().find(|entry| entry.outcome == LoadOutcome::Loaded)?;
+    let has_changed = last.definition_hash != hash && RepairKey::parse(key).is_none();
+    has_changed.then(|| format!("its definition has changed; `penstock reload {key}` loads it again"))
+}
+
 fn earlier_load(entry: &LedgerEntry) -> EarlierLoad<'_> {
-    EarlierLoad { object: &entry.object, outcome: entry.outcome, is_overtaken: entry.is_overtaken }
+    EarlierLoad {
+        object: &entry.object,
+        outcome: entry.outcome,
+        is_overtaken: entry.is_overtaken,
+        is_forgotten: entry.is_forgotten,
+    }
 }
 
 /// Returns the number of records of an earlier load of the same content.
@@ -111,8 +123,6 @@ pub(super) fn known_rows(history: &[&LedgerEntry], object: &ObjectRef) -> Option
 
 #[cfg(test)]
 mod tests {
-    use pipeline::Definition;
-
     use super::*;
 
     fn definition(more: &str) -> Definition {
@@ -139,7 +149,9 @@ mod tests {
             outcome,
             rows_read: 7,
             execution: None,
+            definition_hash: String::new(),
             is_overtaken: false,
+            is_forgotten: false,
         }
     }
 

@@ -12,7 +12,9 @@ use reconciliation::executions::ExecutionQuery;
 use reconciliation::ledger::LedgerEntry;
 use reconciliation::{CONCURRENCY, VersionMap, executions, landing};
 
-use crate::commands::replay::dry_run::{DryRunOutcome, KeyEffect, Prediction, key_effect, known_rows, predict};
+use crate::commands::replay::dry_run::{
+    DryRunOutcome, KeyEffect, Prediction, changed_definition, key_effect, known_rows, predict,
+};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::{Progress, print_json, print_line, print_table};
@@ -148,15 +150,19 @@ async fn predictions(
                 rows: None,
             }
         }
-        KeyEffect::Load { pipeline, dataset, data } => {
-            let history = histories.get(&(*pipeline, &dataset.name, &data.bucket, &data.key));
+        KeyEffect::Load { definition, dataset, data } => {
+            let history = histories.get(&(definition.pipeline.as_str(), &dataset.name, &data.bucket, &data.key));
             let history = history.map_or(&[][..], Vec::as_slice);
+            let outcome = predict(dataset, history, data);
+            let named = (data.key != object.key).then(|| format!("its data file is {data}"));
+            let changed = || changed_definition(&definition.hash, history, &data.key);
+            let changed = (outcome == DryRunOutcome::AlreadyLoaded).then(changed).flatten();
             Prediction {
                 key: object.key.clone(),
                 version_id: object.version_id.clone(),
-                outcome: predict(dataset, history, data),
-                reason: (data.key != object.key).then(|| format!("its data file is {data}")),
-                dataset: Some(format!("{pipeline}/{}", dataset.name)),
+                outcome,
+                reason: [named, changed].into_iter().flatten().reduce(|one, other| format!("{one}; {other}")),
+                dataset: Some(format!("{}/{}", definition.pipeline, dataset.name)),
                 bytes: data.size_bytes,
                 rows: known_rows(history, data),
             }
@@ -173,9 +179,9 @@ async fn with_data_file<'a, 'b>(
     object: &'b ObjectRef,
     effect: KeyEffect<'a>,
 ) -> Result<(&'b ObjectRef, KeyEffect<'a>)> {
-    let KeyEffect::Load { pipeline, dataset, data } = effect else { return Ok((object, effect)) };
+    let KeyEffect::Load { definition, dataset, data } = effect else { return Ok((object, effect)) };
     if data == *object {
-        return Ok((object, KeyEffect::Load { pipeline, dataset, data }));
+        return Ok((object, KeyEffect::Load { definition, dataset, data }));
     }
     interrupt::check()?;
     let head = match clients.s3.head_object().bucket(&data.bucket).key(&data.key).send().await {
@@ -192,7 +198,7 @@ async fn with_data_file<'a, 'b>(
         size_bytes: head.content_length.and_then(|size| u64::try_from(size).ok()),
         ..data
     };
-    Ok((object, KeyEffect::Load { pipeline, dataset, data }))
+    Ok((object, KeyEffect::Load { definition, dataset, data }))
 }
 
 fn print(predictions: &[Prediction], json: bool) -> Result<()> {
