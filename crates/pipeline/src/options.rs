@@ -27,8 +27,6 @@ pub enum Evolve {
     Fail,
     /// They are added to the table with inferred types.
     Add,
-    /// As [`Evolve::Add`], and an inferred column of the table takes a wider type where values need it.
-    Widen,
 }
 
 /// The character encoding of a text file.
@@ -57,7 +55,7 @@ impl Extra {
 
 impl Evolve {
     /// The words of `pipeline.toml`.
-    pub(crate) const WORDS: [(&str, Self); 3] = [("fail", Self::Fail), ("add", Self::Add), ("widen", Self::Widen)];
+    pub(crate) const WORDS: [(&str, Self); 2] = [("fail", Self::Fail), ("add", Self::Add)];
 }
 
 impl Encoding {

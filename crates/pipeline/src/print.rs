@@ -285,7 +285,7 @@ columns.at       = "timestamptz not null"
             "format = 'csv'\ncompression = 'none'\nencoding = 'shift_jis'\ncsv.delimiter = '|~|'\ncsv.quoting = 'lenient'",
         );
         check("csv.skip = 2\ncsv.skip_footer = 1\ncsv.skip_blank = true\ncsv.ragged = 'both'\ncsv.trim = true");
-        check("csv.line_end = 'cr'\ncsv.quoted_lines = 7\nheader.match = 'fold'\nevolve = 'widen'");
+        check("csv.line_end = 'cr'\ncsv.quoted_lines = 7\nheader.match = 'fold'\nevolve = 'add'");
         check("trigger = '{status}_{scheduled:%F}_{actual:%F}.trig'\nlogical_time = 'actual'");
         check("write = 'replace'\nallow_empty = true\non_conflict = 'reject'\nrenamed_from = 'y'");
         check(

@@ -93,7 +93,7 @@ fn next_line(window: &mut Window<'_>) -> Result<Line, FileError> {
     }
 }
 
-/// What follows a value.
+/// The text after a value.
 enum Next {
     /// The value ends its line, with so many bytes up to and including the line end.
     LineEnd(usize),

@@ -157,7 +157,7 @@ async fn unknown_types_take_values_as_text() {
 }
 
 #[tokio::test]
-async fn inferred_columns_take_values_of_columns_with_a_default() {
+async fn inferred_columns_take_values_of_default_columns() {
     let create =
         "create schema fx; create table fx.t (id serial primary key, status text default 'new', ip inet, name text,
                                                       _load_id bigint)";

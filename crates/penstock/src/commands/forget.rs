@@ -34,7 +34,7 @@ pub(crate) struct ForgetArgs {
     json: bool,
 }
 
-/// What was deleted, or would be.
+/// The parts of a file that are deleted, or that a dry run lists.
 #[derive(Debug, Serialize)]
 struct Forgotten {
     deleted: bool,

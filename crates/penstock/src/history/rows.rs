@@ -79,7 +79,7 @@ pub(crate) struct LoadRow {
     /// The time when `penstock forget` deleted the rows, and the user who ran it.
     pub(crate) forgotten_at: Option<DateTime<Utc>>,
     pub(crate) forgotten_by: Option<String>,
-    /// Whether the version is in its bucket. Only `penstock loads --objects` finds out.
+    /// True if the version is in its bucket. Only `penstock loads --objects` finds out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) object_exists: Option<bool>,
 }

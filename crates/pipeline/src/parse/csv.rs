@@ -192,15 +192,9 @@ pub(super) fn check_extra(
     columns: Option<&[Column]>,
     errors: &mut ErrorList<'_>,
 ) {
-    let adds = match evolve {
-        Evolve::Fail => None,
-        Evolve::Add => Some("add"),
-        Evolve::Widen => Some("widen"),
-    };
-    if let (Extra::Ignore | Extra::Rescue, Some(evolve), Some(entry)) = (extra, adds, dataset.get("extra")) {
-        let reason =
-            format!("`extra` has no effect with `evolve = \"{evolve}\"`, which adds undeclared columns to the table");
-        entry.error(errors, &reason);
+    if let (Extra::Ignore | Extra::Rescue, Evolve::Add, Some(entry)) = (extra, evolve, dataset.get("extra")) {
+        let reason = "`extra` has no effect with `evolve = \"add\"`, which adds undeclared columns to the table";
+        entry.error(errors, reason);
     }
     let is_rescued = |column: &Column| column.name.as_str() == RESCUED_COLUMN;
     if let (Extra::Rescue, Some(entry)) = (extra, dataset.get("extra"))

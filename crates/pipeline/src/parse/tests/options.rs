@@ -6,7 +6,7 @@ use super::{FILE, ORDERS, errors};
 use crate::csv_options::{CsvOptions, LineEnd, Quoting, Ragged};
 use crate::dataset::{Dataset, OnNewVersion};
 use crate::definition::Definition;
-use crate::options::{DeclaredCompression, Evolve, HeaderMatch, OnConflict};
+use crate::options::{DeclaredCompression, HeaderMatch, OnConflict};
 
 fn orders(lines: &str) -> Dataset {
     let text = format!("{ORDERS}{lines}\n");
@@ -131,7 +131,7 @@ fn header_match_requires_a_header() {
     check_errors_of("orders.parquet", "header.match = 'position'\ncolumns.a = 'text'", &[csv_only]);
     let position = "has no effect with `header.match = \"position\"`";
     check_errors("header.match = 'position'\nextra = 'ignore'", &[&format!("6: extra: `extra` {position}")]);
-    check_errors("header.match = 'position'\nevolve = 'widen'", &[&format!("6: evolve: `evolve` {position}")]);
+    check_errors("header.match = 'position'\nevolve = 'add'", &[&format!("6: evolve: `evolve` {position}")]);
     check_errors(
         "columns.x = { type = 'text', from = 'X' }\nheader.match = 'position'",
         &[&format!("4: columns: `from` of `x` {position}")],
@@ -169,15 +169,6 @@ fn json_records_is_a_pointer() {
     check_errors("json.records = '/data'", &[other]);
     check_errors_of("o.jsonl", "json.records = '/data'", &[other]);
     check_errors_of("o", "json.records = '/data'", &[]);
-}
-
-#[test]
-fn evolve_widen_parses() {
-    assert_eq!(orders("evolve = 'widen'").evolve, Evolve::Widen);
-    check_errors(
-        "extra = 'ignore'\nevolve = 'widen'",
-        &["5: extra: `extra` has no effect with `evolve = \"widen\"`, which adds undeclared columns to the table"],
-    );
 }
 
 #[test]
