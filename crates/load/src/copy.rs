@@ -167,6 +167,12 @@ where
     thread.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
+/// Returns the number of the row in the context of a COPY error: `COPY orders, line 3`.
+fn row_of_context(context: &str) -> Option<u64> {
+    let (_, row) = context.strip_prefix("COPY ")?.rsplit_once(", line ")?;
+    row.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 enum Block {
     Header(Vec<u8>),
     Tuples(Bytes),
@@ -209,7 +215,7 @@ impl<'a> CopyWriter<'a> {
         while let Some(block) = blocks.recv().await {
             match block {
                 Block::Header(raw) => self.header = Some(as_text(&raw)),
-                Block::Tuples(tuples) => copy.feed(tuples).await?,
+                Block::Tuples(tuples) => copy.feed(tuples).await.map_err(|error| self.copy_error(error))?,
                 Block::Reject(reject) => {
                     self.rejects.push(reject).map_err(|too_many| too_many_rejects(object, too_many))?
                 }
@@ -233,8 +239,21 @@ impl<'a> CopyWriter<'a> {
     }
 
     async fn end_copy(&mut self, mut copy: OpenCopy) -> Result<(), LoadError> {
-        copy.feed(Bytes::from_static(&COPY_TRAILER)).await?;
-        self.rows_taken += copy.as_mut().finish().await?;
+        copy.feed(Bytes::from_static(&COPY_TRAILER)).await.map_err(|error| self.copy_error(error))?;
+        self.rows_taken += copy.as_mut().finish().await.map_err(|error| self.copy_error(error))?;
         Ok(())
+    }
+
+    /// Adds the number of the row to the error of a violated constraint. Rejected rows do not count.
+    fn copy_error(&self, error: tokio_postgres::Error) -> LoadError {
+        let row = error.as_db_error().filter(|error| error.code().code().starts_with("23"));
+        let row = row.and_then(|error| row_of_context(error.where_()?));
+        match (DatabaseError::from(error), row) {
+            (DatabaseError::Refused(reason), Some(row)) => {
+                let row = self.rows_taken + row;
+                DatabaseError::Refused(format!("{reason}; at row {row} of the file, rejected rows not counted")).into()
+            }
+            (error, _) => error.into(),
+        }
     }
 }

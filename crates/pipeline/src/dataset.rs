@@ -8,7 +8,7 @@ use crate::limits::REJECTS_RATIO_DEFAULT;
 use crate::location::Location;
 use crate::logical_time;
 use crate::names::{ColumnName, NameError, TableName, check_label};
-use crate::options::{DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, OnConflict};
+use crate::options::{DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch};
 use crate::template::{KeyTemplate, TemplateError};
 
 /// A dataset: the files that it loads, and the table that it loads them into.
@@ -32,7 +32,6 @@ pub struct Dataset {
     pub on_new_version: OnNewVersion,
     /// With [`WriteMode::Replace`]: a file without an accepted row empties the table. Otherwise it fails.
     pub allow_empty: bool,
-    pub on_conflict: OnConflict,
     /// The earlier name of the dataset; its loads are loads of this dataset.
     pub renamed_from: Option<String>,
     /// The texts that are NULL. Default: the empty text.
@@ -133,7 +132,6 @@ impl Dataset {
             newer_by: None,
             on_new_version: OnNewVersion::default(),
             allow_empty: false,
-            on_conflict: OnConflict::default(),
             renamed_from: None,
             null_values: vec![String::new()],
             columns: Vec::new(),

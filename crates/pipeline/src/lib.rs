@@ -42,9 +42,7 @@ pub use location::{KeyBucket, Location};
 pub use names::{ColumnName, NameError, TableName};
 pub use nearest::did_you_mean;
 pub use object_values::ObjectProperties;
-pub use options::{
-    DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, OnConflict, RESCUED_COLUMN, parse_format,
-};
+pub use options::{DeclaredCompression, Encoding, Evolve, Extra, HeaderMatch, RESCUED_COLUMN, parse_format};
 pub use repair::RepairKey;
 pub use run::{Again, Export, ExportFormat, ExportSource, Per, RunSettings, Transform, When};
 pub use template::{Captures, KeyTemplate, Placeholder, TemplateError};

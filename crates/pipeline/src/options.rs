@@ -188,18 +188,3 @@ impl HeaderMatch {
     pub(crate) const WORDS: [(&str, Self); 3] =
         [("exact", Self::Exact), ("fold", Self::Fold), ("position", Self::Position)];
 }
-
-/// The effect of a row that violates a constraint of the table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum OnConflict {
-    /// The load fails.
-    #[default]
-    Fail,
-    /// The row becomes a reject.
-    Reject,
-}
-
-impl OnConflict {
-    /// The words of `pipeline.toml`.
-    pub(crate) const WORDS: [(&str, Self); 2] = [("fail", Self::Fail), ("reject", Self::Reject)];
-}

@@ -8,7 +8,7 @@ use crate::dataset::{Dataset, OnNewVersion, RejectLimits, StartsOn, WriteMode};
 use crate::limits::WAIT_DEFAULT;
 use crate::logical_time;
 use crate::names::ColumnName;
-use crate::options::{DeclaredCompression, Encoding, Evolve, Extra, FORMATS, HeaderMatch, OnConflict};
+use crate::options::{DeclaredCompression, Encoding, Evolve, Extra, FORMATS, HeaderMatch};
 
 /// A key and its value as TOML text.
 type Line = (String, String);
@@ -65,7 +65,6 @@ fn options(dataset: &Dataset) -> Vec<Line> {
     if dataset.allow_empty {
         lines.push(line("allow_empty", "true".to_owned()));
     }
-    lines.extend(word("on_conflict", dataset.on_conflict, &OnConflict::WORDS));
     lines.extend(dataset.renamed_from.as_ref().map(|name| line("renamed_from", string(name))));
     if dataset.null_values != [""] {
         lines.push(line("null_values", list(dataset.null_values.iter().map(String::as_str))));
@@ -287,7 +286,7 @@ columns.at       = "timestamptz not null"
         check("csv.skip = 2\ncsv.skip_footer = 1\ncsv.skip_blank = true\ncsv.ragged = 'both'\ncsv.trim = true");
         check("csv.line_end = 'cr'\ncsv.quoted_lines = 7\nheader.match = 'fold'\nevolve = 'add'");
         check("trigger = '{status}_{scheduled:%F}_{actual:%F}.trig'\nlogical_time = 'actual'");
-        check("write = 'replace'\nallow_empty = true\non_conflict = 'reject'\nrenamed_from = 'y'");
+        check("write = 'replace'\nallow_empty = true\nrenamed_from = 'y'");
         check(
             "write = 'upsert'\nkey = ['a']\nnewer_by = 'b'\non_new_version = 'replace'\ncolumns.a = 'int not null'\n\
              columns.b = 'int'",

@@ -11,9 +11,9 @@ use crate::limits::{WAIT_DEFAULT, WAIT_MAX};
 use crate::location::Location;
 use crate::logical_time::{self, AmbiguousTime};
 use crate::names::{TableName, check_label};
-use crate::options::{Evolve, Extra, OnConflict};
+use crate::options::{Evolve, Extra};
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 22] = [
     "source",
     "trigger",
     "wait",
@@ -34,7 +34,6 @@ const KEYS: [&str; 23] = [
     "newer_by",
     "on_new_version",
     "allow_empty",
-    "on_conflict",
     "rejects",
     "renamed_from",
 ];
@@ -65,7 +64,6 @@ pub(super) fn parse(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> 
     let newer_by = key::newer_by(section, write.as_ref(), columns.as_deref(), errors);
     let on_new_version = key::on_new_version(section, write.as_ref(), errors);
     let allow_empty = key::allow_empty(section, write.as_ref(), errors);
-    let on_conflict = section.choice("on_conflict", &OnConflict::WORDS, errors);
     let renamed_from = renamed_from(section, errors);
     let extra = section.choice_or_default("extra", &Extra::WORDS, errors);
     let evolve = section.choice_or_default("evolve", &Evolve::WORDS, errors);
@@ -90,7 +88,6 @@ pub(super) fn parse(section: &TomlTable<'_, '_>, errors: &mut ErrorList<'_>) -> 
         newer_by: newer_by?,
         on_new_version: on_new_version?,
         allow_empty: allow_empty?,
-        on_conflict: on_conflict?,
         renamed_from: renamed_from?,
         null_values: null_values.unwrap_or_else(|| vec![String::new()]),
         columns: columns?,

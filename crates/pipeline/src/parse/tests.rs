@@ -218,7 +218,7 @@ fn errors_name_line_and_key() {
     check_added("colums.a = 'text'", ":5: datasets.orders.colums: unknown key `colums`; did you mean `columns`?");
     check_added(
         "frobnicate = 1",
-        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; expected one of source, trigger, wait, logical_time, format, compression, encoding, csv, header, json, null_values, columns, extra, evolve, table, write, key, newer_by, on_new_version, allow_empty, on_conflict, rejects, renamed_from",
+        ":5: datasets.orders.frobnicate: unknown key `frobnicate`; expected one of source, trigger, wait, logical_time, format, compression, encoding, csv, header, json, null_values, columns, extra, evolve, table, write, key, newer_by, on_new_version, allow_empty, rejects, renamed_from",
     );
     check_added(
         "write = 'apend'",

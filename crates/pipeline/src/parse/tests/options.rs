@@ -6,7 +6,7 @@ use super::{FILE, ORDERS, errors};
 use crate::csv_options::{CsvOptions, LineEnd, Quoting, Ragged};
 use crate::dataset::{Dataset, OnNewVersion};
 use crate::definition::Definition;
-use crate::options::{DeclaredCompression, HeaderMatch, OnConflict};
+use crate::options::{DeclaredCompression, HeaderMatch};
 
 fn orders(lines: &str) -> Dataset {
     let text = format!("{ORDERS}{lines}\n");
@@ -222,14 +222,6 @@ fn allow_empty_requires_replace() {
         "write = 'replace'\nallow_empty = 'yes'",
         &["6: allow_empty: expected true or false, found the string \"yes\""],
     );
-}
-
-#[test]
-fn on_conflict_parses() {
-    assert_eq!(orders("").on_conflict, OnConflict::Fail);
-    assert_eq!(orders("on_conflict = 'fail'").on_conflict, OnConflict::Fail);
-    assert_eq!(orders("on_conflict = 'reject'").on_conflict, OnConflict::Reject);
-    check_errors("on_conflict = 'ignore'", &["5: on_conflict: `ignore` is not one of fail, reject"]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn contradicting_run_settings_are_errors() {
     check_errors(
         "run = 'all'",
         &[
-            "5: datasets.orders.run: unknown key `run`; expected one of source, trigger, wait, logical_time, format, compression, encoding, csv, header, json, null_values, columns, extra, evolve, table, write, key, newer_by, on_new_version, allow_empty, on_conflict, rejects, renamed_from",
+            "5: datasets.orders.run: unknown key `run`; expected one of source, trigger, wait, logical_time, format, compression, encoding, csv, header, json, null_values, columns, extra, evolve, table, write, key, newer_by, on_new_version, allow_empty, rejects, renamed_from",
         ],
     );
     assert_eq!(errors(&format!("run = 'all'\n{ORDERS}")), [":1: run: expected a table, found the string \"all\""]);
