@@ -60,7 +60,7 @@ fn key_is_explained_with_its_reasons() {
             "  values   status = Succeeded, scheduled = 2024-05-01T09:15:00, actual = 2024-05-01T09:16:40",
             "  time     2024-05-01T09:15:00Z",
             "  data     raw_data/pump_flow/2024/05/01/pump_flow-2024-05-01-09:15:00.json",
-            "  format   a JSON array",
+            "  format   JSON",
             "  wait     10m",
         ],
     );
