@@ -10,7 +10,7 @@ use crate::fixture::{DEFINITION, KEY, LoadFixture, check_failure, in_a_minute, o
 const BAD: &str = "order_id,customer,amount\n1,ann,1.00\ntwo,bob,1.00\n";
 
 fn lenient(options: &str) -> String {
-    format!("{DEFINITION}rejects.max_ratio = 0.9\n{options}")
+    format!("{DEFINITION}{options}")
 }
 
 async fn session(fixture: &LoadFixture) -> Session {

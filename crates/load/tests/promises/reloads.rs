@@ -106,7 +106,7 @@ async fn repeated_reload_loads_once() {
 async fn reload_replaces_its_rows_in_every_write_mode() {
     async fn check(options: &str, left: &str) {
         let fixture = LoadFixture::new().await;
-        let definition = format!("{DEFINITION}rejects.max_ratio = 0.9\n{options}");
+        let definition = format!("{DEFINITION}{options}");
         load(&fixture, &definition, KEY, "1", &["ann", "x"]).await;
         // Without the rows of another file, only the reload can remove these.
         load(&fixture, &definition, "raw/2024-03-02/orders.csv", "1", &[]).await;
@@ -168,7 +168,7 @@ async fn reload_keeps_the_place_of_its_version() {
 #[tokio::test]
 async fn reload_removes_the_rows_of_repairs() {
     for options in ["", EVERY] {
-        let definition = format!("{DEFINITION}rejects.max_ratio = 0.9\n{options}");
+        let definition = format!("{DEFINITION}{options}");
         let fixture = LoadFixture::new().await;
         let file = "order_id,customer,amount\n1,ann,1.00\ntwo,bob,1.00\n".to_owned();
         let object = sequenced(fixture.bucket.put(KEY, Some("1"), file), "1");
