@@ -245,7 +245,7 @@ async fn repair_joins_the_run_of_its_files_period() {
         let repair = LoadRequest { repairs: Some(report.load_id), object, ..first };
         let repaired = shop.try_load(&repair).await.unwrap();
         assert_eq!(repaired.run.is_some(), again == "rerun");
-        let stale = "run 1 of shop for 2024-03-01T00:00:00Z does not have this load, so its report is stale; to renew the \
+        let stale = "run 1 of shop for 2024-02-29T23:00:00Z does not have this load, so its report is stale; to renew the \
                      report, run `penstock rerun 1`";
         assert_eq!(repaired.reason.as_deref(), (again == "skip").then_some(stale));
         let loads = if again == "rerun" { 2 } else { 1 };
