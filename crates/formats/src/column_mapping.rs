@@ -6,7 +6,7 @@ use pipeline::{Column, ColumnSource, Extra, HeaderMatch};
 
 use crate::error::FileError;
 use crate::error::names;
-use crate::row_encoder::RowEncoder;
+use crate::row_encoder::{RowEncoder, described_source};
 
 /// The columns of a file. Each column of the dataset is in the file at most once, in any order. `extra` decides about
 /// all other columns.
@@ -85,14 +85,6 @@ pub(crate) fn header_key(header_match: HeaderMatch, name: &str) -> Cow<'_, str> 
     }
     let fold = |character| if matches!(character, ' ' | '-') { '_' } else { character };
     Cow::Owned(name.trim().to_lowercase().chars().map(fold).collect())
-}
-
-/// Returns the text that describes the source of a column in errors.
-pub(crate) fn described_source(column: &Column) -> String {
-    match column.source {
-        ColumnSource::Position(position) => format!("field {position}"),
-        _ => column.header.clone(),
-    }
 }
 
 fn from_one(position: u32) -> usize {

@@ -1,6 +1,5 @@
-use pipeline::{Column, ColumnType, Extra, HeaderMatch, RESCUED_COLUMN};
+use pipeline::{Column, ColumnSource, ColumnType, Extra, HeaderMatch, RESCUED_COLUMN};
 
-use crate::column_mapping::described_source;
 use crate::reject::{RejectReason, RowError};
 use crate::spec::RowSpec;
 use crate::types::TypeEncoder;
@@ -125,5 +124,13 @@ impl<'a> RowEncoder<'a> {
         out: &mut Vec<u8>,
     ) -> Result<(), RowError> {
         if text.is_empty() { self.encode_null(column, out) } else { Err(RowError::of_column(column, reason)) }
+    }
+}
+
+/// Returns the text that describes the source of a column in errors.
+pub(crate) fn described_source(column: &Column) -> String {
+    match column.source {
+        ColumnSource::Position(position) => format!("field {position}"),
+        _ => column.header.clone(),
     }
 }

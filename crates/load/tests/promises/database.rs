@@ -14,7 +14,7 @@ async fn concurrent_loaders_migrate_once() {
     assert!(fixture.load_days_at_once(30).await.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(
         fixture.text("select string_agg(version::text, ',') from penstock.migration").await.unwrap(),
-        "1,2,3,4,5,6,7,8"
+        "1,2,3,4,5,6,7,8,9"
     );
     let without_comment = "pg_attribute a join pg_class c on c.oid = a.attrelid
                            where c.relnamespace = 'penstock'::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0
