@@ -81,11 +81,12 @@ async fn runs_list_waiting_failed_and_missing() {
         let line = shown.lines().find(|line| words.iter().all(|word| line.contains(word)));
         assert!(line.is_some(), "{words:?} is not in\n{shown}");
     };
-    has(&["1", "retail", "2024-05-01 00:00", "Waiting", "2/3", "10,498"]);
-    has(&["2", "water", "2024-05-01 09:00", "Failed: TransformFailed", "2.5 s"]);
+    has(&["1", "retail", "2024-05-01T00:00Z", "Waiting", "2/3", "10,498"]);
+    has(&["2", "water", "2024-05-01T09:00Z", "✗ TransformFailed", "2.5 s"]);
     has(&["run 1 waits until 2024-05-01 12:00:01 UTC"]);
-    has(&["run 2: balance.sql: line 3: no"]);
-    has(&["retail/shipments", "period 2024-05-01 00:00", "run 1", "2024-05-01 06:00:01"]);
+    has(&["✗ run 2 of water: TransformFailed"]);
+    has(&["reason: balance.sql: line 3: no"]);
+    has(&["retail/shipments", "period 2024-05-01T00:00Z", "run 1", "2024-05-01 06:00:01"]);
 
     let all = json(&penstock(&database, &["runs", "--json"]));
     assert_eq!(all["runs"][1]["datasets_arrived"], 2);
@@ -130,7 +131,11 @@ async fn loads_list_the_ledger() {
     check(&["loads", "--json"], &[3, 2, 1]);
     check(&["loads", "--json", "--limit", "1"], &[3]);
     check(&["loads", "--json", "--dataset", "reviews"], &[2]);
-    check(&["loads", "--json", "--pipeline", "water", "--dataset", "reviews"], &[]);
+    check(&["loads", "--json", "--dataset", "retail/reviews"], &[2]);
+    let unknown = penstock(&database, &["loads", "--json", "--pipeline", "water", "--dataset", "reviews"]);
+    assert!(!unknown.status.success() && unknown.stdout.is_empty());
+    let message = String::from_utf8(unknown.stderr).unwrap();
+    assert!(message.contains("there is no dataset water/reviews\nwhat to do: use one of retail/orders"), "{message}");
 }
 
 #[tokio::test]
@@ -140,9 +145,9 @@ async fn reject_record_is_printed_in_one_line() {
     let expected = "\
 load 1, retail/orders: 2 of 10,000 rows of s3://landing/raw/orders.csv were rejected
 
- line  column      reason         record
-─────  ──────────  ─────────────  ───────────────────────
-1,208  order_date  is not a date  1207,3,2023-02-30,\"a b\"
+line  column      reason         record
+────  ──────────  ─────────────  ───────────────────────
+1208  order_date  is not a date  1207,3,2023-02-30,\"a b\"
   and 1 more; list more with --limit N
 
 to correct and load them: penstock rejects 1 --export
