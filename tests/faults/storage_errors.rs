@@ -19,8 +19,6 @@ const MANY_ROWS: usize = 400_000;
 const ATTEMPTS: u64 = 4;
 /// The SDK retries a response that ends within its head.
 const ONE_OR_MORE: RangeInclusive<u64> = 1..=ATTEMPTS;
-/// The default of the SDK.
-const RESOLVER_ATTEMPTS: u64 = 3;
 
 /// A loader that reads S3 through microburst.
 struct ProxiedLoader {
@@ -124,12 +122,12 @@ pub(crate) async fn resolver_retries_storage_errors_then_reports() -> String {
     while proxy.fired() == 0 {
         check_failure(&resolve(), FailureName::StorageUnavailable);
     }
-    assert!((1..=RESOLVER_ATTEMPTS).contains(&proxy.fired()), "{} attempts", proxy.fired());
+    assert!((1..=ATTEMPTS).contains(&proxy.fired()), "{} attempts", proxy.fired());
     proxy.fault(Some(&once(&slow_down)), DEFINITION.len() as u64);
     let resolution: Resolution = serde_json::from_value(resolve().answer()).unwrap();
     assert!(matches!(resolution, Resolution::Load { .. }), "{resolution:?}");
     assert_eq!(proxy.fired(), 1, "one request had the fault");
-    format!("the resolver retries one 503; repeated: StorageUnavailable after {RESOLVER_ATTEMPTS} attempts")
+    format!("the resolver retries one 503; repeated: StorageUnavailable after {ATTEMPTS} attempts")
 }
 
 fn once(fault: &Value) -> Value {
