@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::conversion::{Conversion, convert_whole_and_in_pieces, is_compressed};
 use super::csv::{column, text_column};
 
-/// Converts a JSON file. The first byte chooses between array and lines, the second the size of the pieces.
+/// Converts a JSON file. The first byte chooses between `.json` and `.jsonl`, the second the size of the pieces.
 ///
 /// The size of the pieces must not change the result. Rejects must have the right position. Loaded values must be those
 /// that serde_json reads.
@@ -36,20 +36,22 @@ pub fn json(bytes: &[u8]) {
     }
     conversion.check_rejects(file);
     if conversion.rejects.is_empty() {
-        check_against_serde_json(&conversion, file, format);
+        check_against_serde_json(&conversion, file);
     }
 }
 
 /// Errors of serde_json for JSON that this crate may accept.
 const LIMITS: [&str; 4] = ["out of range", "surrogate", "hex escape", "unicode code point"];
 
-fn check_against_serde_json(conversion: &Conversion, file: &[u8], format: Format) {
+fn check_against_serde_json(conversion: &Conversion, file: &[u8]) {
     let ours = conversion.fields();
     assert!(ours.iter().flatten().flatten().all(|field| std::str::from_utf8(field).is_ok()), "{ours:?}");
     let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    let read = match format {
-        Format::Json => serde_json::from_slice::<Vec<Map<String, Value>>>(file),
-        _ => serde_json::Deserializer::from_slice(file).into_iter().collect(),
+    let is_space = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\n' | b'\r');
+    let read = if file.iter().find(|byte| !is_space(byte)) == Some(&b'[') {
+        serde_json::from_slice::<Vec<Map<String, Value>>>(file)
+    } else {
+        serde_json::Deserializer::from_slice(file).into_iter().collect()
     };
     let theirs = match read {
         Ok(objects) => objects,

@@ -265,7 +265,7 @@ fn refused_by_penstock(command: &[String], is_whole: bool) -> Option<String> {
         return Cli::command()
             .try_get_matches_from(command)
             .err()
-            .filter(|error| error.use_stderr())
+            .filter(clap::error::Error::use_stderr)
             .map(|e| e.to_string());
     }
     let mut cli = Cli::command();

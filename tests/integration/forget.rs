@@ -33,9 +33,9 @@ fn forgotten_file_leaves_no_row_reject_or_object() {
             (
                 count(&database, "select count(*) from forgotten.people").await,
                 count(&database, &format!("select count(*) from penstock.reject where load_id = {load}")).await,
-                versions(stack, &curated, "rejects/forgotten/a-").await,
-                versions(stack, &landing, key).await,
-                versions(stack, &landing, &repairs).await,
+                versions(stack, curated, "rejects/forgotten/a-").await,
+                versions(stack, landing, key).await,
+                versions(stack, landing, &repairs).await,
             )
         };
         assert_eq!(kept().await, (3, 1, 1, 1, 1));

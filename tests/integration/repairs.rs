@@ -33,7 +33,7 @@ fn csv_rejects_are_exported_and_repaired() {
         let (load, file) = exported(stack, &folder, key, rows).await;
         assert_eq!(fs::read_to_string(&file).unwrap(), "joined,id,name\n,two,Bob\nyesterday,3,\"E,ve\"\n");
         let reasons = fs::read_to_string(format!("{file}.reasons.csv")).unwrap();
-        assert!(reasons.contains("\n2,3,\"id\",\"not an integer\",,\",two,Bob\"\n"), "{reasons}");
+        assert!(reasons.contains("\n2,3,3,\"id\",\"not an integer\",,\",two,Bob\"\n"), "{reasons}");
         let again = penstock(stack, &[], &["rejects", &load, "--export", &file]);
         assert!(!again.succeeded, "the existing file was overwritten: {again:?}");
 

@@ -184,7 +184,7 @@ fn undefined_bytes(encoding: Encoding) -> [bool; 256] {
     };
     for byte in 0x80..=0x9f_u8 {
         let decoded = code_page.decode_without_bom_handling_and_without_replacement(std::slice::from_ref(&byte));
-        let control = decoded.is_some_and(|text| text.chars().next() == Some(char::from(byte)));
+        let control = decoded.is_some_and(|text| text.starts_with(char::from(byte)));
         undefined[usize::from(byte)] = control;
     }
     undefined

@@ -217,7 +217,7 @@ impl<'a> CopyWriter<'a> {
                 Block::Header(raw) => self.header = Some(as_text(&raw)),
                 Block::Tuples(tuples) => copy.feed(tuples).await.map_err(|error| self.copy_error(error))?,
                 Block::Reject(reject) => {
-                    self.rejects.push(reject).map_err(|too_many| too_many_rejects(object, too_many))?
+                    self.rejects.push(reject).map_err(|too_many| too_many_rejects(object, too_many))?;
                 }
             }
             if self.rejects.batch_is_full() {

@@ -17,7 +17,6 @@ pub(crate) enum RunClaim {
 }
 
 /// Returns a run by its number.
-
 pub(crate) async fn find(client: &Client, run_id: i64) -> Result<RunRef, TransformError> {
     let found = client.query_opt("select pipeline, logical_at from penstock.run where run_id = $1", &[&run_id]).await?;
     found

@@ -312,7 +312,7 @@ pub(super) fn append_json(
     match (kind, value) {
         (_, PrimitiveValue::Boolean(value)) => write(out, value),
         (PrimitiveType::Text | PrimitiveType::FixedBytes { .. }, PrimitiveValue::ByteArray(bytes)) => {
-            append_quoted(check_text(bytes)?.as_bytes(), out)
+            append_quoted(check_text(bytes)?.as_bytes(), out);
         }
         (PrimitiveType::Json, PrimitiveValue::ByteArray(bytes)) => {
             let json = check_text(bytes)?.as_bytes();

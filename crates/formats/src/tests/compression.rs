@@ -25,19 +25,20 @@ fn bzip2(bytes: &[u8]) -> Vec<u8> {
 /// Builds an archive with these members. A streaming writer writes sizes and checksum after the data.
 fn zip(members: &[(&str, &[u8])], method: u16, is_streamed: bool) -> Vec<u8> {
     let mut archive = Vec::new();
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap();
     for (name, bytes) in members {
         let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
         let packed = if method == 8 { encoder.finish().unwrap() } else { bytes.to_vec() };
         let mut checksum = crc32fast::Hasher::new();
         checksum.update(bytes);
-        let facts = [checksum.finalize(), packed.len() as u32, bytes.len() as u32].map(u32::to_le_bytes).concat();
+        let facts = [checksum.finalize(), length(&packed), length(bytes)].map(u32::to_le_bytes).concat();
         archive.extend_from_slice(b"PK\x03\x04\x14\0");
         archive.extend_from_slice(&u16::to_le_bytes(if is_streamed { 8 } else { 0 }));
         archive.extend_from_slice(&method.to_le_bytes());
         archive.extend_from_slice(&[0; 4]);
         archive.extend_from_slice(if is_streamed { &[0; 12] } else { &facts });
-        archive.extend_from_slice(&[name.len() as u8, 0, 0, 0]);
+        archive.extend_from_slice(&[u8::try_from(name.len()).unwrap(), 0, 0, 0]);
         archive.extend_from_slice(name.as_bytes());
         archive.extend_from_slice(&packed);
         if is_streamed {

@@ -72,7 +72,7 @@ fn defined() -> Vec<DatasetRow> {
         };
         definition.datasets.iter().map(row).collect::<Vec<_>>()
     };
-    folder.catalog.definitions().iter().flat_map(|definition| of_definition(definition)).collect()
+    folder.catalog.definitions().iter().flat_map(of_definition).collect()
 }
 
 #[cfg(test)]

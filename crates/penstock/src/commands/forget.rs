@@ -67,7 +67,7 @@ pub(crate) async fn run(args: ForgetArgs, context: &Context) -> Result<bool> {
     let clients = AwsClients::of(&env).await;
     let file = ObjectRef::new(args.bucket.unwrap_or_else(|| env.landing_bucket.clone()), args.key);
     let session = ledger_session(&env).await?;
-    let loads = forgetting::find(&session.client, &file).await.map_err(failed)?;
+    let loads = forgetting::find(&session.client, &file).await.map_err(|error| failed(&error))?;
     let step = progress.step("objects");
     let objects = objects(&clients, &env, &file, &loads, args.object).await?;
     step.done(&format!("{} versions", objects.len()));
@@ -77,7 +77,7 @@ pub(crate) async fn run(args: ForgetArgs, context: &Context) -> Result<bool> {
     }
     let loads = if args.yes {
         // The database first: if an object cannot be deleted, the command can be repeated.
-        let loads = forgetting::forget(&session.client, &file, &user_name()).await.map_err(failed)?;
+        let loads = forgetting::forget(&session.client, &file, &user_name()).await.map_err(|error| failed(&error))?;
         delete(&clients, &objects, progress).await?;
         loads
     } else {
@@ -105,7 +105,8 @@ async fn objects(
     for load in loads {
         let definition = catalog.definitions().iter().find(|definition| definition.pipeline == load.pipeline);
         let dataset = definition.and_then(|definition| definition.dataset(&load.dataset));
-        let export = dataset.and_then(|dataset| dataset.rejects_key(&file.key, load.load_id)).and_then(|key| key.ok());
+        let export =
+            dataset.and_then(|dataset| dataset.rejects_key(&file.key, load.load_id)).and_then(std::result::Result::ok);
         if let (Some(bucket), Some(key)) = (&env.curated_bucket, export) {
             keys.insert((bucket.clone(), key));
         }
@@ -138,7 +139,7 @@ async fn delete(clients: &AwsClients, objects: &[ObjectRef], progress: Progress)
     Ok(())
 }
 
-fn failed(error: load::LoadError) -> Error {
+fn failed(error: &load::LoadError) -> Error {
     Error::NotForgotten { message: error.to_string(), remedy: error.name().what_to_do().to_owned() }
 }
 

@@ -127,7 +127,7 @@ impl ReportSources {
 fn describe_items(items: &[String]) -> Option<String> {
     let shown = items.iter().take(SHOWN_MAX).cloned();
     let more = items.len().saturating_sub(SHOWN_MAX);
-    let more = (more > 0).then(|| format!("{} more", more));
+    let more = (more > 0).then(|| format!("{more} more"));
     let described: Vec<String> = shown.chain(more).collect();
     (!described.is_empty()).then(|| described.join(", "))
 }

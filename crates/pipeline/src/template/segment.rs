@@ -38,7 +38,7 @@ pub(super) fn segments(tokens: &[TemplateToken]) -> Vec<Segment> {
                     match part {
                         FormatPart::Literal(text) => push_literal(&mut segments, text),
                         FormatPart::Field(field) => {
-                            push(&mut segments, Atom::Digits { name: name.clone(), field: *field })
+                            push(&mut segments, Atom::Digits { name: name.clone(), field: *field });
                         }
                     }
                 }
