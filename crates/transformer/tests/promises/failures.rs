@@ -86,8 +86,7 @@ async fn every_run_of_a_sweep_is_recorded() {
         stage.sweep(execution).await;
     }
     let rows = "select string_agg(concat_ws(';', run_id, name, execution_arn), '|' order by run_id)
-                from penstock.failure where kind = 'run' and remedy like '%shop --date 2024-04-30T22:00:00Z%'
-                    or name = 'RunIncomplete'";
+                from penstock.failure where kind = 'run' and (remedy like '%penstock rerun 2%' or name = 'RunIncomplete')";
     assert_eq!(stage.text(rows).await.unwrap(), "1;RunIncomplete;arn:a|2;RunInterrupted;arn:a");
 }
 
