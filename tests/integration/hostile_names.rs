@@ -71,6 +71,12 @@ impl Functions {
     }
 }
 
+/// Creates the table that no name may drop. Two tests create it at once, and `if not exists` alone does not prevent a
+/// unique violation then.
+const BYSTANDER: &str = "select pg_advisory_xact_lock(hashtext('silent.bystander'));
+                         create schema if not exists silent;
+                         create table if not exists silent.bystander (x integer)";
+
 fn call(function: &mut Function, payload: &Value) -> InvocationOutcome {
     tokio::task::block_in_place(|| function.invoke(payload.to_string(), TIMEOUT))
 }
@@ -94,8 +100,7 @@ fn hostile_key_is_a_plain_value() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let database = stack.database().await;
-        let bystander = "create schema if not exists silent; create table if not exists silent.bystander (x integer)";
-        database.batch_execute(bystander).await.unwrap();
+        database.batch_execute(BYSTANDER).await.unwrap();
         let mut functions = Functions::start(stack);
         let mut loaded = 0;
         for name in hostile_names() {
@@ -134,8 +139,7 @@ fn hostile_column_name_is_a_plain_value() {
     with_stack(async |stack| {
         silent_bucket(stack).await;
         let database = stack.database().await;
-        let bystander = "create schema if not exists silent; create table if not exists silent.bystander (x integer)";
-        database.batch_execute(bystander).await.unwrap();
+        database.batch_execute(BYSTANDER).await.unwrap();
         let mut functions = Functions::start(stack);
         let (mut rescued, mut inferred) = (0, 0);
         for (n, name) in hostile_names().into_iter().enumerate() {
